@@ -1,0 +1,106 @@
+"""What a language model is to boltbo: text in, text out. It knows nothing of optimization.
+
+Every backend (`compact`, `pretrained`, a user's own) implements `LanguageModel` and passes the contract tests in
+`boltbo.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, Self
+
+from boltbo.problem import Grammar
+
+Progress = Callable[[int, int], None]
+"""Called as progress(done, total) during long work."""
+
+
+class CorruptModel(RuntimeError):
+    """A model directory that cannot be loaded. The message names the file, what is wrong with it, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training pair: the model reads `context` and learns to write `solution`. `weight` scales its loss."""
+
+    context: str
+    solution: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What to sample for: the task's context, and the grammar that every sample must follow."""
+
+    context: str
+    grammar: Grammar
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sampled solution.
+
+    Attributes:
+        text: In the grammar's canonical form.
+        logprob: Natural log of its probability under the constrained model at temperature 1, summed over tokens.
+        valid_mass: Product over the steps of the probability that the model itself (at the sampling temperature, before
+            the mask) gave to allowed tokens. Its mean over samples is an unbiased estimate of the share of unconstrained samples
+            that would have been valid: samples come from q(x) = p(x) / mass(x), so E_q[mass] = sum of p over valid x.
+    """
+
+    text: str
+    logprob: float
+    valid_mass: float
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """What one call of `fit` did. `losses` holds (step, mean completion-token loss in nats)."""
+
+    steps: int
+    tokens: int
+    seconds: float
+    losses: list[tuple[int, float]] = field(default_factory=list)
+
+
+class LanguageModel(Protocol):
+    """A model that can be fine-tuned on pairs and sampled under a grammar. Deterministic for a given seed on one machine."""
+
+    def fit(
+        self, examples: Sequence[Example], *, epochs: float, seed: int, progress: Progress | None = None
+    ) -> FitReport:
+        """Fine-tune in place, on the completion tokens only."""
+        ...
+
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        n: int,
+        *,
+        temperature: float = 0.7,
+        top_p: float = 1.0,
+        unique: bool = True,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> list[list[Sample]]:
+        """`n` samples for each prompt, every one valid under its grammar, in the order drawn.
+
+        With `unique`, repeats of a canonical text are dropped and drawn again, up to a bound; a list may then be shorter
+        than `n` where the model puts nearly all its mass on few candidates.
+        """
+        ...
+
+    def save(self, directory: Path) -> None:
+        """Write the model into `directory` (made if missing): safetensors and JSON only."""
+        ...
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read what `save` wrote. Never unpickles.
+
+        Raises:
+            CorruptModel: A file is missing, truncated or does not fit.
+        """
+        ...

@@ -1,0 +1,216 @@
+"""The ground floor: what a task, a candidate, an oracle's answer and a domain are.
+
+Nothing here imports anything else of boltbo. Lower values are better, everywhere.
+
+A *candidate* is plain text (a query plan, a peptide, a list of settings). A *domain* knows how to score one, where a
+search may start, how to see candidates as points of a box, and which texts are candidates at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+END = ""
+"""The symbol by which a `Grammar` says that a candidate may end here."""
+
+
+class InvalidCandidate(ValueError):
+    """A text that is no candidate of its task. The message says what was wrong and where."""
+
+
+class OracleUnavailable(RuntimeError):
+    """The oracle itself is out of order (a dead server, a lost licence): the run stops, nothing is recorded.
+
+    Raise it from `Domain.evaluate` when another candidate would fare no better. Any other exception is taken as this
+    candidate's own fault and recorded as a `failed` observation.
+    """
+
+
+class Status(StrEnum):
+    """What became of one oracle call."""
+
+    COMPLETE = "complete"
+    """The value is the objective."""
+    CENSORED = "censored"
+    """The oracle stopped early: the objective is at least the value."""
+    INFEASIBLE = "infeasible"
+    """The candidate breaks a constraint; there is no value."""
+    FAILED = "failed"
+    """The oracle raised or answered NaN; there is no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One problem of a domain.
+
+    Attributes:
+        id: Unique among the tasks of a campaign.
+        context: The text that tells this task from the others; what a language model reads.
+        data: What the oracle needs beyond the context. Must survive JSON.
+    """
+
+    id: str
+    context: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An oracle's answer to one candidate, for oracles that have more to say than a number.
+
+    Attributes:
+        value: The objective (lower is better), the bound if `censored`, NaN if there is none.
+        status: See `Status`.
+        note: Anything a person may want to read about it later.
+    """
+
+    value: float
+    status: Status = Status.COMPLETE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One oracle call as it is recorded: the answer, what it cost in seconds, and who proposed the candidate.
+
+    `source` is one of `default`, `design`, `llm`, `bo`, `import`, or an optimizer's own word.
+    """
+
+    candidate: str
+    value: float
+    status: Status
+    seconds: float
+    source: str
+    note: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return self.status is Status.COMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """The observations of one run on one task, in order."""
+
+    task: Task
+    observations: tuple[Observation, ...]
+
+    @property
+    def best(self) -> Observation | None:
+        """The complete observation with the lowest value, the earliest of equals; None if there is none."""
+        return min((o for o in self.observations if o.complete), key=lambda o: o.value, default=None)
+
+    def best_values(self) -> list[float]:
+        """The best complete value after each call; infinity before the first one. Length: the number of calls."""
+        values, best = [], math.inf
+        for o in self.observations:
+            best = min(best, o.value) if o.complete else best
+            values.append(best)
+        return values
+
+
+class SearchSpace(Protocol):
+    """Candidates of one task as points of the box [0, 1]^dim, and back. Every point decodes to a valid candidate."""
+
+    @property
+    def dim(self) -> int: ...
+
+    def encode(self, candidate: str) -> FloatArray:
+        """A point, shape (dim,), that decodes to the candidate or to the nearest one the box can say.
+
+        Raises:
+            InvalidCandidate: The text is no candidate of this task.
+        """
+        ...
+
+    def decode(self, points: FloatArray) -> list[str]:
+        """The candidate of each row of `points`, shape (n, dim)."""
+        ...
+
+
+class Grammar(Protocol):
+    """The valid candidates of one task, as a state machine over symbols.
+
+    It steers a language model while it samples (every prefix that follows `allowed` can be finished) and checks any
+    text from outside (`canonical`). States are immutable and hashable. A candidate is its symbols joined by
+    `separator` (a blank, or nothing for letter sequences).
+    """
+
+    @property
+    def separator(self) -> str: ...
+
+    def start(self) -> Hashable:
+        """The state before the first symbol."""
+        ...
+
+    def allowed(self, state: Any) -> Sequence[str]:
+        """The symbols that may come next, never none; `END` among them where the candidate may stop."""
+        ...
+
+    def advance(self, state: Any, symbol: str) -> Hashable:
+        """The state after `symbol`, which must be one of `allowed(state)`."""
+        ...
+
+    def canonical(self, text: str) -> str:
+        """The one spelling of the candidate that `text` writes, by which duplicates are told.
+
+        Raises:
+            InvalidCandidate: The text is no candidate of this task.
+        """
+        ...
+
+
+@runtime_checkable
+class Domain(Protocol):
+    """A family of problems that share a way to write solutions. Five members are all that boltbo asks of a user.
+
+    Implementations are pickled into worker processes: hold configuration, and open connections on first use.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def instruction(self) -> str:
+        """The system prompt: what a solution of this domain is and how it is written."""
+        ...
+
+    def evaluate(self, task: Task, candidate: str, best: float | None) -> float | Evaluation:
+        """Score one candidate: one oracle call.
+
+        Args:
+            task: The task.
+            candidate: In canonical form.
+            best: The lowest value of this run so far, None at first. An oracle that can be cut short (a query with
+                a statement timeout) may stop at a multiple of it and answer `censored`.
+
+        Raises:
+            OracleUnavailable: No candidate can be scored now.
+        """
+        ...
+
+    def initial_design(self, task: Task, n: int, rng: np.random.Generator) -> list[str]:
+        """Up to `n` candidates to start from without a model, the domain's default first."""
+        ...
+
+    def space(self, task: Task) -> SearchSpace: ...
+
+    def grammar(self, task: Task) -> Grammar: ...
+
+
+@runtime_checkable
+class WarmStart(Protocol):
+    """A domain that can write (context, solution) pairs without an oracle; see `llm.compact` for their use."""
+
+    def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
+        """About `n` pairs of a context and a valid solution, for tasks like `tasks` (never for validation tasks)."""
+        ...
