@@ -1,0 +1,7 @@
+"""What gives a run its first candidates."""
+
+from boltbo.proposers.base import Proposal, Proposer, seed_of
+from boltbo.proposers.initial_design import InitialDesign
+from boltbo.proposers.language_model import ModelProposer
+
+__all__ = ["InitialDesign", "ModelProposer", "Proposal", "Proposer", "seed_of"]

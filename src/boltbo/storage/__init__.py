@@ -1,0 +1,13 @@
+"""Everything that was paid for, on disk before the next oracle call."""
+
+from boltbo.storage.store import (
+    CampaignBusy,
+    CampaignMismatch,
+    ModelVersion,
+    Run,
+    Stage,
+    StorageError,
+    Store,
+)
+
+__all__ = ["CampaignBusy", "CampaignMismatch", "ModelVersion", "Run", "Stage", "StorageError", "Store"]

@@ -1,0 +1,212 @@
+"""The outer loop: BOLT (Zeng et al., ICLR 2026, Algorithm 1).
+
+`Campaign.run` is the algorithm. What it calls is here too, a few lines each; how a task is solved is in `solve.py`, what is
+kept of it in `distil.py`, how a model proposes in `proposers/`, how it learns in `llm/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+
+from boltbo.distil import top_k
+from boltbo.llm.backend import Example, LanguageModel
+from boltbo.model_versions import ModelVersions
+from boltbo.parallel import make_engine
+from boltbo.problem import Domain, Task, Trajectory
+from boltbo.progress import Bars
+from boltbo.proposers import InitialDesign, ModelProposer, Proposal, Proposer, seed_of
+from boltbo.results import Results
+from boltbo.settings import Settings
+from boltbo.solve import solve
+from boltbo.storage import Run, Stage, Store
+
+
+class Campaign:
+    """Many related tasks, solved in rounds; each round's solutions make the next round cheaper.
+
+    Every observation is in the storage before the next oracle call. To go on after a kill, make the same campaign again and
+    call `run`: nothing paid for is paid again.
+
+    Args:
+        domain: How to score a candidate, where to start, what a candidate is.
+        tasks: The training tasks, in the order in which they are solved.
+        validation: Tasks no model learns from, on which every round's model is measured.
+        settings: See `Settings`; plain keyword arguments in Python, a TOML file on the command line.
+        storage: A file (SQLite) or a database URL.
+        model: A base language model of your own; by default `settings.model` says which to make.
+        progress: Show bars; by default on a terminal only.
+
+    Raises:
+        CampaignMismatch: The storage holds a campaign of this name with other settings.
+        ValueError: Task ids repeat, or a validation task is a training task.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        tasks: Sequence[Task],
+        validation: Sequence[Task] = (),
+        *,
+        settings: Settings | None = None,
+        storage: str | Path = "boltbo.db",
+        model: LanguageModel | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        from boltbo import __version__
+
+        self.domain = domain
+        self.settings = settings or Settings()
+        self.batches = _batches(tasks, self.settings.rounds)
+        self.validation = tuple(validation)
+        _check_ids([*tasks, *validation])
+        self.bars = Bars(progress)
+        self.store = Store(str(storage))
+        self.store.attach(self.settings.name, domain.name, self.settings.resolved(), __version__)
+        self.models = ModelVersions(self.store, domain, self.settings.model, self.settings.seed, self.bars, model)
+
+    def run(self) -> Results:
+        """Go through all rounds, from wherever the storage says the campaign stands.
+
+        Raises:
+            OracleUnavailable: The oracle is out of order; nothing is lost, call `run` again.
+            CampaignBusy: Another process runs this campaign.
+        """
+        with self.store.hold():
+            self._reference()
+            for t, tasks in enumerate(self.batches):
+                self._solve(t, tasks)
+                self._fine_tune(t, self._distil(t))
+                self._validate(t)
+        return self.results()
+
+    def _solve(self, t: int, tasks: Sequence[Task]) -> None:
+        """Initial candidates from the last model (the domain's design while there is none), then the optimizer."""
+        s = self.settings.run
+        proposer = partial(self.proposer, design_share=s.design_share)
+        self._runs(Stage.TRAIN, t, tasks, proposer, initial=s.initial, budget=s.budget, optimizer=s.optimizer)
+
+    def _distil(self, t: int) -> list[Example]:
+        """The top-K solutions of every run so far, with the text that describes their task."""
+        k, diversity = self.settings.distil.top_k, self.settings.distil.diversity
+        return [
+            Example(trajectory.task.context, o.candidate)
+            for trajectory in self.trajectories(t)
+            for o in top_k(trajectory, k, diversity, self.domain.grammar(trajectory.task).separator)
+        ]
+
+    def _fine_tune(self, t: int, examples: Sequence[Example]) -> None:
+        """BOLT-T: the model that has read the solutions of all T tasks finished so far."""
+        if t not in self.models:
+            ids = [trajectory.task.id for trajectory in self.trajectories(t)]
+            self.models.fine_tune(t, examples, ids, warm_up_on=self.batches[0])
+
+    def _validate(self, t: int) -> None:
+        """Best@k of this round's model on tasks that it has not seen; no default, no design beside its samples."""
+        s = self.settings.validation
+        proposer = partial(self.proposer, round=t)
+        optimizer = self.settings.run.optimizer if s.budget > s.samples else None
+        budget = max(s.samples, s.budget)
+        self._runs(Stage.VALIDATE, t, self.validation, proposer, initial=s.samples, budget=budget, optimizer=optimizer)
+
+    def _reference(self) -> None:
+        """STBO on the validation tasks: what the model must beat."""
+        s, budget = self.settings.run, self.settings.validation.reference_budget
+        if budget:
+            design = partial(InitialDesign, self.domain)
+            self._runs(Stage.REFERENCE, 0, self.validation, design, initial=s.initial, budget=budget, optimizer=s.optimizer)
+
+    def proposer(self, *, round: int | None = None, design_share: float | None = None) -> Proposer:
+        """The model of `round` (the last one by default) as a proposer; the initial design where there is no model."""
+        model = self.models.load(round)
+        if model is None:
+            return InitialDesign(self.domain)
+        m = self.settings.model
+        return ModelProposer(
+            self.domain, model, design_share=design_share, temperature=m.temperature, top_p=m.top_p
+        )
+
+    def propose(self, task: Task, n: int = 10) -> list[str]:
+        """The current model's candidates for one task, the domain's initial design while there is no model."""
+        [proposals] = self.proposer().propose([task], n, seed_of(self.settings.seed, "propose", task.id))
+        return [candidate for candidate, _ in proposals]
+
+    def optimize(self, task: Task, budget: int | None = None) -> Trajectory:
+        """Solve one more task from the current model's candidates. It is stored, and no model learns from it."""
+        s = self.settings.run
+        budget = budget or s.budget
+        proposer = partial(self.proposer, design_share=s.design_share)
+        with self.store.hold():
+            self._runs(
+                Stage.SINGLE, len(self.models), [task], proposer,
+                initial=min(s.initial, budget), budget=budget, optimizer=s.optimizer,
+            )  # fmt: skip
+        runs = [r for r in self.store.runs(Stage.SINGLE, len(self.models)) if r.task.id == task.id]
+        return self.store.trajectories(runs)[0]
+
+    def trajectories(self, t: int | None = None) -> list[Trajectory]:
+        """The finished training runs of the rounds up to `t`, or all of them."""
+        runs = [r for r in self.store.runs(Stage.TRAIN) if r.done and (t is None or r.round <= t)]
+        return self.store.trajectories(runs)
+
+    def results(self) -> Results:
+        """What the storage says of this campaign now."""
+        return Results.read(self.store)
+
+    def _runs(
+        self,
+        stage: Stage,
+        t: int,
+        tasks: Sequence[Task],
+        proposer: Callable[[], Proposer],
+        *,
+        initial: int,
+        budget: int,
+        optimizer: str | None,
+    ) -> None:
+        """Make the runs of one stage of one round, if they are not stored yet, and bring them to their end."""
+        known = {r.task.id for r in self.store.runs(stage, t)}
+        new = [task for task in tasks if task.id not in known]
+        seed = seed_of(self.settings.seed, stage, t)
+        template = Run(stage, t, Task("", ""), (), budget, self.settings.run.batch, optimizer)
+        proposals = proposer().propose(new, min(initial, budget), seed) if new else []
+        self.store.add_runs(_filled(template, task, p, seed) for task, p in zip(new, proposals, strict=True))
+
+        wanted = {task.id for task in tasks}
+        runs = [r for r in self.store.runs(stage, t) if r.task.id in wanted]
+        ids = [r.id for r in runs]
+        total = sum(r.budget if r.optimizer else len(r.initial) for r in runs)
+        job = partial(_solve_stored, self.domain, self.store.url, self.store.campaign_id)
+        with self.bars.track(f"{stage.value} round {t + 1}: oracle calls", total) as update:
+            todo = [r.id for r in runs if not r.done]
+            for _ in make_engine(self.settings.workers).map(job, todo, lambda: update(self.store.count(ids), total)):
+                pass
+
+
+def _solve_stored(domain: Domain, url: str, campaign_id: int, run_id: int) -> None:
+    with Store(url, campaign_id) as store:
+        solve(domain, store, run_id)
+
+
+def _filled(template: Run, task: Task, proposals: Sequence[Proposal], seed: int) -> Run:
+    return replace(template, task=task, initial=tuple(proposals), seed=seed_of(seed, "optimizer", task.id))
+
+
+def _batches(tasks: Sequence[Task], rounds: Sequence[int]) -> list[tuple[Task, ...]]:
+    """The tasks of each round: as many as `rounds` says, thirds of all where it says nothing."""
+    rounds = rounds or [n for n in (len(tasks) * i // 3 - len(tasks) * (i - 1) // 3 for i in (1, 2, 3)) if n]
+    if sum(rounds) > len(tasks):
+        raise ValueError(f"the rounds ask for {sum(rounds)} training tasks ({list(rounds)}), there are {len(tasks)}")
+    ends = list(accumulate(rounds))
+    return [tuple(tasks[end - size : end]) for size, end in zip(rounds, ends, strict=True)]
+
+
+def _check_ids(tasks: Sequence[Task]) -> None:
+    seen: set[str] = set()
+    for task in tasks:
+        if task.id in seen:
+            raise ValueError(f"two tasks have the id {task.id!r}; ids must be unique over training and validation")
+        seen.add(task.id)

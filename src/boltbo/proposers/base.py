@@ -1,0 +1,26 @@
+"""The proposer's door."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from boltbo.problem import Task
+
+Proposal = tuple[str, str]
+"""(candidate in canonical form, source)"""
+
+
+class Proposer(Protocol):
+    """Gives each of many tasks its first candidates."""
+
+    def propose(self, tasks: Sequence[Task], n: int, seed: int) -> list[list[Proposal]]:
+        """Up to `n` distinct candidates for each task, in the order in which they should be scored."""
+        ...
+
+
+def seed_of(seed: int, *parts: object) -> int:
+    """A seed of 31 bits for one purpose, the same on every machine, unrelated to that of any other purpose."""
+    text = repr((seed, *map(str, parts)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1

@@ -1,0 +1,26 @@
+"""The domain's own initial design: what every run starts from while there is no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from boltbo.problem import Domain, Task
+from boltbo.proposers.base import Proposal, seed_of
+
+
+class InitialDesign:
+    """The domain's default first, then its design."""
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+
+    def propose(self, tasks: Sequence[Task], n: int, seed: int) -> list[list[Proposal]]:
+        return [self._one(task, n, seed_of(seed, "design", task.id)) for task in tasks]
+
+    def _one(self, task: Task, n: int, seed: int) -> list[Proposal]:
+        grammar = self.domain.grammar(task)
+        design = self.domain.initial_design(task, n, np.random.default_rng(seed))
+        distinct = dict.fromkeys(grammar.canonical(text) for text in design)
+        return [(c, "design" if i else "default") for i, c in enumerate(distinct)][:n]

@@ -1,0 +1,61 @@
+"""The fine-tuned language model as a proposer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from boltbo.llm.backend import LanguageModel, Progress, Prompt, Sample
+from boltbo.problem import Domain, Task
+from boltbo.proposers.base import Proposal
+from boltbo.proposers.initial_design import InitialDesign
+
+
+class ModelProposer:
+    """Samples of a model for each task, with the domain's default and a share of its design beside them.
+
+    With the default among the candidates, a run with a bad model is never worse than a run without one; with some of
+    the design, the optimizer sees more than one corner of its space.
+
+    Args:
+        domain: The domain of the tasks.
+        model: Its language model.
+        design_share: Share of the candidates that is the domain's design, default included; None: the model alone.
+        temperature: Of the sampling.
+        top_p: Nucleus of the sampling.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        model: LanguageModel,
+        *,
+        design_share: float | None = None,
+        temperature: float = 0.7,
+        top_p: float = 1.0,
+    ) -> None:
+        self.domain = domain
+        self.model = model
+        self.design_share = design_share
+        self.temperature = temperature
+        self.top_p = top_p
+
+    def propose(self, tasks: Sequence[Task], n: int, seed: int) -> list[list[Proposal]]:
+        kept = 0 if self.design_share is None else max(1, round(self.design_share * n))
+        design = InitialDesign(self.domain).propose(tasks, kept, seed) if kept else [[] for _ in tasks]
+        samples = self.sample(tasks, n, seed)
+        return [_merge(d, s, n) for d, s in zip(design, samples, strict=True)]
+
+    def sample(self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None) -> list[list[Sample]]:
+        """`n` distinct samples for each task, all valid, in the order drawn."""
+        prompts = [Prompt(task.context, self.domain.grammar(task)) for task in tasks]
+        return self.model.sample(
+            prompts, n, temperature=self.temperature, top_p=self.top_p, seed=seed, progress=progress
+        )
+
+
+def _merge(design: list[Proposal], samples: list[Sample], n: int) -> list[Proposal]:
+    """The default, the samples, the rest of the design; distinct, at most `n`, the design never crowded out."""
+    first, rest = design[:1], design[1:]
+    taken = {c for c, _ in design}
+    own = [(s.text, "llm") for s in samples if s.text not in taken]
+    return [*first, *own[: n - len(design)], *rest]

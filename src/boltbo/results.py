@@ -1,0 +1,174 @@
+"""What a campaign found, read from its storage: Best@k of each round's model beside the default, the design and STBO.
+
+For a validation task without any complete value among the first k, the bound of its censored ones stands in (the true
+value is at least that), and the row counts it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from boltbo.problem import Observation, Status
+from boltbo.storage import Run, Stage, Store
+
+BEST_AT = (1, 10, 50, 100, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One method on the validation tasks.
+
+    Attributes:
+        method: Its name.
+        calls: Oracle calls for each task, at most.
+        values: Task id -> best value.
+        bounded: How many of `values` are only bounds.
+        total: Sum of the values.
+        ratio: Sum over the default's sum, where all values are positive.
+        low, high: 95% bootstrap interval of `ratio` over tasks (of the mean value where there is no ratio).
+        wins: Share of tasks with a value below the default's.
+    """
+
+    method: str
+    calls: int
+    values: Mapping[str, float]
+    bounded: int
+    total: float
+    ratio: float
+    low: float
+    high: float
+    wins: float
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A campaign's state and its table. `rows` is empty until the reference runs are done."""
+
+    name: str
+    domain: str
+    tasks_done: int
+    oracle_calls: int
+    rows: Sequence[Row]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    models: Sequence[Mapping[str, Any]] = ()
+
+    @classmethod
+    def read(cls, store: Store) -> Results:
+        """Read the campaign that `store` is attached to."""
+        with_names = store.row()
+        train = store.runs(Stage.TRAIN)
+        versions = {m.round: m for m in store.models()}
+        columns = _columns(store, {r: len(m.tasks) for r, m in versions.items()})
+        everyone = store.runs()
+        seconds: dict[str, float] = {}
+        for run in everyone:
+            for key, value in run.timings.items():
+                seconds[key] = seconds.get(key, 0.0) + value
+        for version in versions.values():
+            for key, value in version.metrics.items():
+                if key.endswith("seconds"):
+                    seconds[key] = seconds.get(key, 0.0) + float(value)
+        return cls(
+            name=with_names["name"],
+            domain=with_names["domain"],
+            tasks_done=sum(r.done for r in train),
+            oracle_calls=store.count([r.id for r in everyone]),
+            rows=_rows(columns),
+            seconds=seconds,
+            curves={m: {task: _curve(obs) for task, obs in by_task.items()} for m, _, by_task in columns},
+            models=[{"round": m.round + 1, "tasks": len(m.tasks), **m.metrics} for m in versions.values()],
+        )
+
+    def row(self, method: str) -> Row:
+        return next(r for r in self.rows if r.method == method)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+Column = tuple[str, int | None, dict[str, tuple[Observation, ...]]]
+"""(method, index of its round, task id -> observations)"""
+
+
+def _columns(store: Store, learnt: Mapping[int, int]) -> list[Column]:
+    """The stored validation and reference runs that are done, each as one method."""
+    columns: list[Column] = []
+    reference = [r for r in store.runs(Stage.REFERENCE) if r.done]
+    observed = {t.task.id: t.observations for t in store.trajectories(reference)}
+    if reference:
+        columns.append(("default", None, {task: _until(obs, {"default"}) for task, obs in observed.items()}))
+        columns.append(("initial design", None, {k: _until(obs, {"default", "design"}) for k, obs in observed.items()}))
+        columns.append(("STBO", None, observed))
+    for t in sorted({r.round for r in store.runs(Stage.VALIDATE)}):
+        runs = [r for r in store.runs(Stage.VALIDATE, t) if r.done]
+        by_task = {x.task.id: x.observations for x in store.trajectories(runs)}
+        columns.append((f"BOLT-{learnt.get(t, 0)}", t, by_task))
+    return columns
+
+
+def _rows(columns: Sequence[Column]) -> list[Row]:
+    if not columns or columns[0][0] != "default":
+        return []
+    default = {task: _best(obs)[0] for task, obs in columns[0][2].items()}
+    rows = []
+    for method, round_, by_task in columns:
+        longest = max((len(obs) for obs in by_task.values()), default=0)
+        cuts = sorted({k for k in BEST_AT if k < longest} | {longest}) if round_ is not None else [longest]
+        for k in cuts:
+            name = f"{method} Best@{k}" if round_ is not None else method
+            rows.append(_row(name, k, {task: obs[:k] for task, obs in by_task.items()}, default))
+    return rows
+
+
+def _row(method: str, calls: int, by_task: Mapping[str, Sequence[Observation]], default: Mapping[str, float]) -> Row:
+    best = {task: _best(obs) for task, obs in by_task.items() if task in default}
+    values = {task: value for task, (value, _) in best.items()}
+    mine = np.array([values[t] for t in values])
+    base = np.array([default[t] for t in values])
+    positive = bool(len(mine)) and bool((mine > 0).all() and (base > 0).all())
+    statistic: Callable[[Any], float] = (
+        (lambda i: float(mine[i].sum() / base[i].sum())) if positive else (lambda i: float(mine[i].mean()))
+    )
+    low, high = _interval(statistic, len(mine))
+    return Row(
+        method, calls, values, sum(not exact for _, exact in best.values()), float(mine.sum()),
+        statistic(slice(None)) if positive else math.nan, low, high,
+        float((mine < base).mean()) if len(mine) else math.nan,
+    )  # fmt: skip
+
+
+def _interval(statistic: Callable[[Any], float], n: int, draws: int = 2000) -> tuple[float, float]:
+    """95% percentile bootstrap over tasks."""
+    if n < 2:
+        return math.nan, math.nan
+    rng = np.random.default_rng(0)
+    low, high = np.quantile([statistic(rng.integers(n, size=n)) for _ in range(draws)], [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _until(observations: Sequence[Observation], sources: set[str]) -> tuple[Observation, ...]:
+    return tuple(o for o in observations if o.source in sources)
+
+
+def _best(observations: Sequence[Observation]) -> tuple[float, bool]:
+    """(lowest complete value, True); failing that (lowest bound, False); (infinity, False) if there is neither."""
+    complete = [o.value for o in observations if o.complete]
+    if complete:
+        return min(complete), True
+    return min((o.value for o in observations if o.status is Status.CENSORED), default=math.inf), False
+
+
+def _curve(observations: Sequence[Observation]) -> list[float]:
+    return [_best(observations[: i + 1])[0] for i in range(len(observations))]
+
+
+def pending(runs: Sequence[Run]) -> int:
+    """How many of these runs are not done."""
+    return sum(not r.done for r in runs)

@@ -1,0 +1,91 @@
+"""What can be set of a campaign: typed, checked once at the edge, plain values inside.
+
+The same names serve in Python (`Settings(rounds=(20, 20))`) and in a TOML file (`[run] budget = 100`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used. The message names each wrong key, what was expected and what came."""
+
+
+class Frozen(BaseModel):
+    """A settings table: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class RunSettings(Frozen):
+    """One run on one training task."""
+
+    budget: Count = Field(100, description="oracle calls of a run, initial candidates included")
+    initial: Count = Field(50, description="initial candidates of a run")
+    batch: Count = Field(1, description="candidates that the optimizer asks for at a time")
+    optimizer: Literal["turbo", "local", "random"] = Field("turbo", description="what goes on from the initial candidates")
+    design_share: Share = Field(0.2, description="share of the initial candidates that stays the domain's own design")
+
+
+class DistilSettings(Frozen):
+    """From trajectories to training pairs."""
+
+    top_k: Count = Field(10, description="solutions of each run that become training pairs")
+    diversity: Share = Field(0.1, description="least distance between them, as a share of their symbols; 0: plain top-K")
+
+
+class ModelSettings(Frozen):
+    """The language model and how it is tuned and sampled."""
+
+    backend: Literal["compact", "pretrained"] = Field("compact", description="compact: small, embedded; pretrained: LoRA")
+    name: str = Field("smollm2", description="pretrained only: a Hugging Face name or path, or smollm2")
+    start: Literal["fresh", "continued"] = Field("fresh", description="each fine-tuning starts from the base or the last")
+    epochs: Annotated[float, Field(gt=0)] = Field(6.0, description="passes over the training pairs of each fine-tuning")
+    temperature: Annotated[float, Field(gt=0)] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    warm_up_pairs: Annotated[int, Field(ge=0)] = Field(3000, description="compact only: free pairs before the first round")
+    warm_up_epochs: Annotated[float, Field(gt=0)] = 2.0
+
+
+class ValidationSettings(Frozen):
+    """The tasks that no model learns from."""
+
+    samples: Count = Field(50, description="Best@k is reported up to this k")
+    budget: Annotated[int, Field(ge=0)] = Field(0, description="oracle calls if an optimizer goes on from the samples; 0: none does")
+    reference_budget: Annotated[int, Field(ge=0)] = Field(100, description="oracle calls of STBO on each; 0: no STBO")
+
+
+class Settings(Frozen):
+    """All of one campaign but its domain and tasks."""
+
+    name: str = "campaign"
+    seed: int = 0
+    rounds: tuple[Count, ...] = Field((), description="tasks solved before each fine-tuning; empty: thirds of all tasks")
+    workers: Count = Field(1, description="runs at a time; more than 1 disturbs an oracle that measures time")
+    run: RunSettings = RunSettings()
+    distil: DistilSettings = DistilSettings()
+    model: ModelSettings = ModelSettings()
+    validation: ValidationSettings = ValidationSettings()
+
+    def resolved(self) -> dict[str, Any]:
+        """What a resume must agree with: everything but what cannot change a result."""
+        return self.model_dump(mode="json", exclude={"workers", "name"})
+
+
+def explain(error: ValidationError, where: str | Path) -> ConfigError:
+    """Pydantic's findings as one message for people."""
+    lines = []
+    for e in error.errors():
+        key = ".".join(str(part) for part in e["loc"]) or "(top level)"
+        if e["type"] == "extra_forbidden":
+            lines.append(f"  {key}: no such key")
+        else:
+            lines.append(f"  {key}: {e['msg']}, got {e['input']!r}")
+    return ConfigError(f"{where} cannot be used:\n" + "\n".join(lines))

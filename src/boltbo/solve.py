@@ -1,0 +1,109 @@
+"""One run on one task: the initial candidates, then a single-task optimizer up to the budget.
+
+Each observation is on disk before the next oracle call, and where the optimizer stood is on disk before the first call of
+each batch. `solve` therefore serves as well to begin a run as to go on with one that a kill cut short: it skips what is
+recorded, restores the optimizer and asks for nothing twice.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+from threadpoolctl import threadpool_limits
+
+from boltbo.optimizers import make_optimizer
+from boltbo.problem import (
+    Domain,
+    Evaluation,
+    InvalidCandidate,
+    Observation,
+    OracleUnavailable,
+    Status,
+    Task,
+    Trajectory,
+)
+from boltbo.storage import Run, Store
+
+
+def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], None] | None = None) -> Trajectory:
+    """Bring one stored run to its end.
+
+    Args:
+        domain: Scores the candidates.
+        store: Holds the run; receives every observation.
+        run_id: The run.
+        on_call: Called after each oracle call (progress).
+
+    Raises:
+        OracleUnavailable: The oracle is out of order; call again later, nothing is lost.
+    """
+    run = store.run(run_id)
+    observations = list(store.observations(run_id))
+    if run.done:
+        return Trajectory(run.task, tuple(observations))
+
+    def score(candidate: str, source: str) -> None:
+        observation = call_oracle(domain, run.task, candidate, source, best_value(observations))
+        store.record(run_id, len(observations), observation)
+        observations.append(observation)
+        if on_call is not None:
+            on_call()
+
+    for candidate, source in run.initial[len(observations) : run.budget]:
+        score(candidate, source)
+    timings: dict[str, float] = {}
+    if run.optimizer is not None and run.budget > len(run.initial):
+        with threadpool_limits(1):  # small matrices: threads cost more than they give, and oracles want the cores
+            timings = _optimize(domain, store, run, observations, score)
+    timings["oracle"] = sum(o.seconds for o in observations)
+    store.finish(run_id, timings)
+    return Trajectory(run.task, tuple(observations))
+
+
+def _optimize(
+    domain: Domain, store: Store, run: Run, observations: list[Observation], score: Callable[[str, str], None]
+) -> dict[str, float]:
+    """Ask, checkpoint, score, tell, until the budget is spent or the optimizer has nothing new to ask."""
+    assert run.optimizer is not None
+    optimizer = make_optimizer(run.optimizer, domain.space(run.task), seed=run.seed, **run.options)
+    if run.state is None:
+        optimizer.tell(observations)
+        told, asked = len(observations), []
+    else:
+        told, asked = int(run.state["told"]), list(run.state["asked"])
+        optimizer.restore(run.state["optimizer"], observations[:told])
+    while True:
+        for candidate in asked[len(observations) - told :]:
+            score(candidate, "bo")
+        if asked:
+            optimizer.tell(observations[told:])
+            told = len(observations)
+        asked = optimizer.ask(min(run.batch, run.budget - told)) if told < run.budget else []
+        if not asked:
+            return dict(optimizer.timings)
+        store.checkpoint(run.id, {"asked": asked, "told": told, "optimizer": optimizer.state()})
+
+
+def call_oracle(domain: Domain, task: Task, candidate: str, source: str, best: float | None) -> Observation:
+    """One oracle call. Whatever the oracle does short of `OracleUnavailable` becomes an observation."""
+    start = time.perf_counter()
+    try:
+        answer = domain.evaluate(task, candidate, best)
+        evaluation = answer if isinstance(answer, Evaluation) else Evaluation(float(answer))
+    except OracleUnavailable:
+        raise
+    except InvalidCandidate as error:
+        evaluation = Evaluation(math.nan, Status.INFEASIBLE, str(error))
+    except Exception as error:
+        evaluation = Evaluation(math.nan, Status.FAILED, f"{type(error).__name__}: {error}")
+    status, note = evaluation.status, evaluation.note
+    if status in (Status.COMPLETE, Status.CENSORED) and not math.isfinite(evaluation.value):
+        status, note = Status.FAILED, f"the oracle answered {evaluation.value}"
+    value = evaluation.value if status in (Status.COMPLETE, Status.CENSORED) else math.nan
+    return Observation(candidate, value, status, time.perf_counter() - start, source, note[:2000])
+
+
+def best_value(observations: Sequence[Observation]) -> float | None:
+    return min((o.value for o in observations if o.complete), default=None)
