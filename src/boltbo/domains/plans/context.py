@@ -1,0 +1,103 @@
+"""What the language model reads about a query: compact, structured text of words that recur from query to query.
+
+    t title 2^14 / 2^17 production_year <= 1970 production_year > 1950
+    mi1 movie_info 2^12 / 2^19 info in 5 Adventure Crime ..
+    joins t.id ci.movie_id mi1.movie_id ; ci.person_id n.id
+    server t nest ci hash mi1 ...
+
+One line a relation (its alias, its table, the server's estimate of the rows that pass its filters and of all its rows, as
+powers of two, and the filters), one line of columns made equal, and the server's own plan.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from boltbo.domains.plans.language import format_plan
+from boltbo.domains.plans.plan import Plan
+from boltbo.domains.plans.query import Query, Relation
+from boltbo.domains.plans.server import Server
+from boltbo.domains.plans.tree import tree_from_explain
+
+LITERALS = 2
+"""How many constants of a filter are written out; the estimate speaks for the rest."""
+
+
+class ContextWriter:
+    """Writes contexts, remembering the server's row estimates: queries of one workload share most of their filters."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._rows: dict[tuple[str, tuple[str, ...]], float] = {}
+
+    def write(self, query: Query) -> str:
+        """The context of a query.
+
+        Raises:
+            psycopg.Error: The server refuses the query.
+        """
+        lines = [self._relation(r) for r in query.relations]
+        joins = " ; ".join(" ".join(f"{a}.{c}" for a, c in members) for members in query.classes)
+        tree = tree_from_explain(self.server.explain(query.sql), query)
+        return "\n".join([*lines, f"joins {joins}", f"server {format_plan(Plan(tree), query)}"])
+
+    def _relation(self, relation: Relation) -> str:
+        some, every = self._estimate(relation, relation.filters), self._estimate(relation, ())
+        words = [relation.alias, relation.table, power(some), "/", power(every)]
+        for condition in relation.filters:
+            words += condition_words(condition, relation.alias)
+        return " ".join(words)
+
+    def _estimate(self, relation: Relation, filters: tuple[str, ...]) -> float:
+        key = (f"{relation.table} {relation.alias}", filters)
+        if key not in self._rows:
+            where = f" WHERE {' AND '.join(f'({f})' for f in filters)}" if filters else ""
+            plan = self.server.explain(f'SELECT 1 FROM {relation.table} AS "{relation.alias}"{where}')
+            self._rows[key] = float(plan["Plan Rows"])
+        return self._rows[key]
+
+
+def power(rows: float) -> str:
+    """The nearest power of two, as one word."""
+    return f"2^{round(math.log2(max(rows, 1.0)))}"
+
+
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+
+
+def condition_words(condition: str, alias: str) -> list[str]:
+    """A filter as words: columns without their alias, operators, few and short constants.
+
+    >>> condition_words("mi1.info IN ('Black and White', 'Color', 'Sepia')", "mi1")
+    ['info', 'in', '3', 'Black_and_Whi', 'Color', '..']
+    """
+    literals = _LITERAL.findall(condition)
+    rest = _LITERAL.sub(" ' ", condition).replace(f"{alias}.", "").replace(f'"{alias}".', "").lower()
+    words: list[str] = []
+    shown = 0
+    for word in re.findall(r"'|[\w.]+|[<>=!~*]+|::", rest):
+        if word == "'":
+            shown += 1
+            if shown <= LITERALS:
+                words.append(_short(literals[shown - 1]))
+        elif word == "in":
+            words += ["in", str(len(literals))] if len(literals) > 1 else ["in"]
+        else:
+            words.append(word)
+    return [*words, ".."] if shown > LITERALS else words
+
+
+def _short(literal: str) -> str:
+    return re.sub(r"\s+", "_", literal[1:-1])[:13] or "''"
+
+
+def server_tree_text(server: Server, query: Query, settings: tuple[tuple[str, str], ...]) -> str:
+    """The server's plan for a query under `settings`, as a join tree.
+
+    Raises:
+        psycopg.Error: The server refuses the query.
+    """
+    return format_plan(Plan(tree_from_explain(server.explain(query.sql, settings), query)), query)
+
+

@@ -1,0 +1,145 @@
+"""The plans domain: a faster plan for a given SQL query on a given PostgreSQL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from boltbo.domains.plans.context import ContextWriter, server_tree_text
+from boltbo.domains.plans.design import bao_design
+from boltbo.domains.plans.dialect import Statement, render
+from boltbo.domains.plans.free_pairs import free_pairs
+from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
+from boltbo.domains.plans.measure import Measurement, Objective, measure
+from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.plan import Plan, Tree
+from boltbo.domains.plans.query import Query
+from boltbo.domains.plans.server import Server
+from boltbo.domains.plans.space import PlanSpace
+from boltbo.domains.plans.tree import same_plan, tree_from_explain
+from boltbo.problem import Evaluation, OracleUnavailable, Status, Task
+
+INSTRUCTION = """\
+You write join plans for PostgreSQL. You are given a query: its relations with the estimated rows that pass their filters and
+of the whole table, the filters, the columns made equal, and the server's own plan. Answer with one plan that runs fast:
+a chain of every relation exactly once, operators between them (hash, nest, join), parentheses around a bushy right side;
+or the word default with switches. Only join relations that share a joined column."""
+
+
+class PlansDomain:
+    """Query plans, scored by what their execution takes. Tasks come from `task_of` (or `workload.build`).
+
+    Args:
+        url: The PostgreSQL that holds the data.
+        objective: See `measure.Objective`.
+        timeout_factor: An execution is stopped at this multiple of the run's best value so far.
+        first_timeout: And never runs longer than this multiple of the default plan.
+        max_seconds: And never longer than this.
+        repeats: Executions of a plan that seems to be the best so far; their median counts.
+        patience: Seconds to wait for a server that does not answer.
+    """
+
+    name = "plans"
+    instruction = INSTRUCTION
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        objective: Objective = "latency",
+        timeout_factor: float = 1.5,
+        first_timeout: float = 3.0,
+        max_seconds: float = 60.0,
+        repeats: int = 3,
+        patience: float = 20.0,
+    ) -> None:
+        self.server = Server(url, patience=patience)
+        self.objective = objective
+        self.timeout_factor = timeout_factor
+        self.first_timeout = first_timeout
+        self.max_seconds = max_seconds
+        self.repeats = repeats
+        self._known: dict[str, tuple[Query, PlanGrammar]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_known": {}}
+
+    def task_of(self, task_id: str, sql: str, default_value: float, writer: ContextWriter | None = None) -> Task:
+        """A task from a query and what its default plan takes.
+
+        Raises:
+            ValueError: The query is not one that can be steered (see `parse.parse_query`).
+        """
+        query = parse_query(sql)
+        context = (writer or ContextWriter(self.server)).write(query)
+        return Task(task_id, context, {"sql": query.sql, "default_value": default_value})
+
+    def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:
+        query, _ = self._parsed(task)
+        plan = parse_plan(candidate, query)
+        m = self._measure(render(query, plan), self._limit(task, best), best)
+        note = ""
+        if plan.tree is not None and not same_plan(plan.tree, executed := tree_from_explain(m.plan, query)):
+            note = f"the server ran {format_plan(Plan(executed), query)}"
+        return Evaluation(m.value, Status.CENSORED if m.censored else Status.COMPLETE, note)
+
+    def _limit(self, task: Task, best: float | None) -> float:
+        if self.objective == "work":  # no clock decides what a deterministic objective says
+            return self.max_seconds
+        default = float(task.data["default_value"])
+        limit = min(self.first_timeout * default, math.inf if best is None else self.timeout_factor * best)
+        return min(max(limit, 0.002), self.max_seconds)
+
+    def _measure(self, statement: Statement, limit: float, best: float | None) -> Measurement:
+        """Measure, once more on a new connection if the server went away meanwhile."""
+        for attempt in (1, 2):
+            try:
+                return measure(
+                    self.server, statement.sql, statement.settings,
+                    objective=self.objective, limit=limit, beat=best, repeats=self.repeats,
+                )  # fmt: skip
+            except psycopg.OperationalError as error:
+                if isinstance(error, psycopg.errors.QueryCanceled) or not self.server.lost:
+                    raise
+                self.server.close()
+                if attempt == 2:
+                    self.server.connection  # noqa: B018  (raises OracleUnavailable if the server is gone for good)
+                    raise RuntimeError(f"the server was lost twice while it ran this plan: {error}") from error
+        raise AssertionError
+
+    def initial_design(self, task: Task, n: int, rng: np.random.Generator) -> list[str]:
+        query, _ = self._parsed(task)
+
+        def explain(text: str) -> Any:
+            plan = parse_plan(text, query)
+            return self.server.explain(query.sql, render(query, plan).settings)
+
+        try:
+            return bao_design(n, rng, explain)
+        except psycopg.OperationalError as error:
+            raise OracleUnavailable(f"the server was lost while it planned {task.id}: {error}") from error
+
+    def grammar(self, task: Task) -> PlanGrammar:
+        return self._parsed(task)[1]
+
+    def space(self, task: Task) -> PlanSpace:
+        query, _ = self._parsed(task)
+
+        def server_tree(text: str) -> Tree | None:
+            settings = render(query, parse_plan(text, query)).settings
+            return parse_plan(server_tree_text(self.server, query, settings), query).tree
+
+        return PlanSpace(query, server_trees=server_tree)
+
+    def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
+        return free_pairs(self.server, [self._parsed(t)[0] for t in tasks], n, seed)
+
+    def _parsed(self, task: Task) -> tuple[Query, PlanGrammar]:
+        if task.id not in self._known:
+            query = parse_query(str(task.data["sql"]))
+            self._known[task.id] = query, PlanGrammar(query)
+        return self._known[task.id]

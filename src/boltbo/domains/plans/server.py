@@ -1,0 +1,129 @@
+"""A connection to a PostgreSQL that survives the server's absence, and the one place where statements are sent.
+
+Every statement runs in a read-only transaction that is rolled back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from boltbo.problem import OracleUnavailable
+
+Settings = Sequence[tuple[str, str]]
+"""(server setting, value) pairs, as plain literals"""
+
+
+class Server:
+    """One connection, opened on first use and again when it was lost. Picklable: a copy opens its own.
+
+    Args:
+        url: `postgresql://…`
+        patience: Seconds to wait for a server that does not answer before giving up.
+    """
+
+    def __init__(self, url: str, *, patience: float = 20.0) -> None:
+        self.url = url
+        self.patience = patience
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def __getstate__(self) -> Mapping[str, Any]:
+        return {"url": self.url, "patience": self.patience, "_connection": None}
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """An open connection.
+
+        Raises:
+            OracleUnavailable: The server did not answer for `patience` seconds.
+        """
+        if self._connection is None or self._connection.closed:
+            self._connection = self._connect()
+        return self._connection
+
+    @property
+    def lost(self) -> bool:
+        """The connection was open and no longer is."""
+        return self._connection is not None and (self._connection.closed or self._connection.broken)
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        deadline = time.monotonic() + self.patience
+        pause = 0.1
+        while True:
+            try:
+                # no server-side preparation by psycopg: what is planned, and when, is measured here
+                return psycopg.connect(self.url, autocommit=True, prepare_threshold=None, connect_timeout=10)
+            except psycopg.OperationalError as error:
+                if time.monotonic() + pause > deadline:
+                    raise OracleUnavailable(
+                        f"the database {redact(self.url)} does not answer: {str(error).strip()}. "
+                        "Start it and run the same command again; everything measured so far is stored."
+                    ) from error
+                time.sleep(pause)
+                pause = min(2 * pause, 2.0)
+
+    @contextmanager
+    def read_only(self, settings: Settings = (), timeout: float | None = None) -> Iterator[psycopg.Cursor[Any]]:
+        """A cursor in a read-only transaction with `settings` and a statement timeout (seconds), rolled back at the end."""
+        connection = self.connection
+        with connection.cursor() as cursor:
+            limits = [("statement_timeout", milliseconds(timeout))] if timeout else []
+            begin = [sql.SQL("BEGIN READ ONLY"), *(set_local(k, v) for k, v in [*settings, *limits])]
+            cursor.execute(sql.SQL("; ").join(begin))
+            try:
+                yield cursor
+            finally:
+                if not connection.closed and not connection.broken:
+                    cursor.execute("ROLLBACK")
+
+    def explain(self, statement: str, settings: Settings = (), timeout: float | None = None) -> Mapping[str, Any]:
+        """EXPLAIN (FORMAT JSON) of a statement: the top plan node.
+
+        Raises:
+            psycopg.Error: The server refuses the statement.
+        """
+        with self.read_only(settings, timeout) as cursor:
+            return _plan_of(cursor, f"EXPLAIN (FORMAT JSON) {statement}")
+
+    def query(self, statement: str, timeout: float | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a statement."""
+        with self.read_only(timeout=timeout) as cursor:
+            cursor.execute(statement.encode())
+            return cursor.fetchall()
+
+
+def _plan_of(cursor: psycopg.Cursor[Any], statement: str) -> Mapping[str, Any]:
+    cursor.execute(statement.encode())  # bytes: taken as it is, no % placeholders
+    row = cursor.fetchone()
+    assert row is not None
+    plan: Mapping[str, Any] = row[0][0]["Plan"]
+    return plan
+
+
+def set_local(name: str, value: str) -> sql.Composed:
+    return sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
+
+
+def milliseconds(seconds: float) -> str:
+    """As PostgreSQL's timeouts want them: whole, at least 1 (0 would mean no limit)."""
+    return str(max(1, round(seconds * 1000)))
+
+
+def redact(url: str) -> str:
+    """The URL without its password, for messages."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))

@@ -1,0 +1,173 @@
+"""The language models of one campaign on disk: the base, and BOLT-T after each round.
+
+A version is a directory `models/round-N` of safetensors and JSON. It is written under another name and renamed, then entered
+in the storage: a kill in between costs the fine-tuning, never an oracle call, and leaves nothing half-written that counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from boltbo.llm.backend import CorruptModel, Example, FitReport, LanguageModel
+from boltbo.problem import Domain, Task, WarmStart
+from boltbo.progress import Bars
+from boltbo.proposers.base import seed_of
+from boltbo.settings import ModelSettings
+from boltbo.storage import ModelVersion, Store
+
+
+class ModelVersions:
+    """Makes, tunes, saves and loads the models of one campaign.
+
+    Args:
+        store: Where the versions are entered; its folder of artifacts holds them.
+        domain: Its instruction and free pairs make the base.
+        settings: Backend, epochs, warm-up.
+        seed: The campaign's.
+        bars: Progress.
+        base: A user's own base model, in place of the one that `settings` describes.
+    """
+
+    def __init__(
+        self, store: Store, domain: Domain, settings: ModelSettings, seed: int, bars: Bars, base: LanguageModel | None
+    ) -> None:
+        self.store = store
+        self.domain = domain
+        self.settings = settings
+        self.seed = seed
+        self.bars = bars
+        self._own_base = base
+        self._loaded: tuple[Path, LanguageModel] | None = None
+
+    def __contains__(self, t: int) -> bool:
+        return any(v.round == t for v in self.store.models())
+
+    def __len__(self) -> int:
+        return len(self.store.models())
+
+    def load(self, t: int | None = None) -> LanguageModel | None:
+        """The model of round `t`, the last one by default; None while there is none.
+
+        Raises:
+            CorruptModel: Its directory is damaged.
+        """
+        versions = [v for v in self.store.models() if t is None or v.round == t]
+        return self._read(self.store.artifacts / versions[-1].path) if versions else None
+
+    def fine_tune(self, t: int, examples: Sequence[Example], task_ids: Sequence[str], warm_up_on: Sequence[Task]) -> None:
+        """Tune the base (or the last version, if so set) on all pairs and keep the result as the model of round `t`.
+
+        Raises:
+            ValueError: There is nothing to learn from.
+        """
+        if not examples:
+            raise ValueError(f"round {t + 1}: no run found a single valid solution, so there is nothing to learn from")
+        model = self._start(t, warm_up_on)
+        with self.bars.track(f"fine-tune on {len(task_ids)} tasks", 1) as update:
+            report = model.fit(
+                examples, epochs=self.settings.epochs, seed=seed_of(self.seed, "fit", t), progress=update
+            )
+        path = Path("models") / f"round-{t + 1}"
+        metrics = {"pairs": len(examples), **_metrics("fit", report)}
+        self._write(model, self.store.artifacts / path, {"tasks": list(task_ids), "metrics": metrics})
+        self.store.add_model(ModelVersion(t, str(path), tuple(task_ids), metrics))
+
+    def _start(self, t: int, warm_up_on: Sequence[Task]) -> LanguageModel:
+        """The model that this round's fine-tuning starts from, fresh from disk: `fit` changes it."""
+        self._loaded = None
+        last = self.load() if self.settings.start == "continued" else None
+        if last is not None:
+            self._loaded = None
+            return last
+        path = self.store.artifacts / "models" / "base"
+        if not path.exists():
+            began = time.perf_counter()
+            model = self._own_base or self._make(warm_up_on)
+            self._write(model, path, {"seconds": time.perf_counter() - began})
+        model, self._loaded = self._read(path), None
+        return model
+
+    def _make(self, tasks: Sequence[Task]) -> LanguageModel:
+        if self.settings.backend == "pretrained":
+            from boltbo.llm.pretrained import PretrainedModel
+
+            return PretrainedModel.open(self.settings.name, instruction=self.domain.instruction, seed=self.seed)
+        from boltbo.llm.compact import CompactModel
+
+        separator = self.domain.grammar(tasks[0]).separator
+        wanted = self.settings.warm_up_pairs
+        pairs: list[Example] = []
+        with self.bars.track("free pairs for the warm-up", wanted) as update:
+            for context, solution in self._free_pairs(tasks, wanted):
+                pairs.append(Example(context, solution))
+                update(len(pairs), wanted)
+        model = CompactModel.create([*pairs, *(Example(t.context, "") for t in tasks)], separator=separator, seed=self.seed)
+        if pairs:
+            with self.bars.track("warm-up of the model", 1) as update:
+                seed = seed_of(self.seed, "warm-up")
+                model.warm_up(pairs, epochs=self.settings.warm_up_epochs, seed=seed, progress=update)
+        return model
+
+    def _free_pairs(self, tasks: Sequence[Task], n: int) -> Any:
+        if isinstance(self.domain, WarmStart):
+            return self.domain.free_pairs(tasks, n, seed_of(self.seed, "free pairs"))
+        return _random_pairs(self.domain, tasks, n, seed_of(self.seed, "free pairs"))
+
+    def _read(self, path: Path) -> LanguageModel:
+        if self._loaded is not None and self._loaded[0] == path:
+            return self._loaded[1]
+        try:
+            kind = json.loads((path / "boltbo.json").read_text())["kind"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CorruptModel(f"{path / 'boltbo.json'} is missing or damaged ({error}). Delete {path} to make it again.") from error
+        model = self._class(kind).load(path)
+        self._loaded = path, model
+        return model
+
+    def _class(self, kind: str) -> type[LanguageModel]:
+        if self._own_base is not None:
+            return type(self._own_base)
+        if kind == "PretrainedModel":
+            from boltbo.llm.pretrained import PretrainedModel
+
+            return PretrainedModel
+        from boltbo.llm.compact import CompactModel
+
+        return CompactModel
+
+    def _write(self, model: LanguageModel, path: Path, about: dict[str, Any]) -> None:
+        half = path.with_name(path.name + ".half")
+        for leftover in (half, path):
+            shutil.rmtree(leftover, ignore_errors=True)
+        half.mkdir(parents=True)
+        model.save(half)
+        (half / "boltbo.json").write_text(json.dumps({"kind": type(model).__name__, **about}, indent=1))
+        half.rename(path)
+
+
+def _random_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> Any:
+    """For a domain without free pairs: its tasks with random valid solutions teach the way to write at least."""
+    rng = np.random.default_rng(seed)
+    each = -(-n // max(1, len(tasks)))
+    for task in tasks:
+        space = domain.space(task)
+        for solution in dict.fromkeys(space.decode(rng.random((each, space.dim)))):
+            yield task.context, solution
+
+
+def _metrics(prefix: str, report: FitReport) -> dict[str, Any]:
+    last = report.losses[-1][1] if report.losses else float("nan")
+    return {f"{prefix}_seconds": report.seconds, f"{prefix}_tokens": report.tokens, "loss": last}
+
+
+def digest(*parts: object) -> str:
+    """A short name for content."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

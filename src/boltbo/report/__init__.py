@@ -1,0 +1,1 @@
+"""A campaign's results as a table, JSON and a picture."""

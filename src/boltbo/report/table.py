@@ -1,0 +1,34 @@
+"""The results table on a terminal."""
+
+from __future__ import annotations
+
+import math
+
+from rich.table import Table
+
+from boltbo.results import Results
+
+
+def results_table(results: Results) -> Table:
+    """One row a method: the sum over validation tasks, its ratio to the default with a 95% interval, and wins."""
+    n = len(results.rows[0].values) if results.rows else 0
+    table = Table(
+        title=f"{results.name}: best value on {n} validation tasks (lower is better)",
+        caption="ratio: sum over the default's sum, 95% bootstrap interval over tasks; better: share of tasks below the default",
+        caption_justify="left",
+    )
+    for column in ("method", "calls", "sum", "ratio", "95% interval", "better", "bounds"):
+        table.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
+    for i, row in enumerate(results.rows):
+        new_round = row.method.startswith("BOLT") and row.method.endswith("@1")
+        if new_round and i:
+            table.add_section()
+        table.add_row(
+            row.method, str(row.calls), f"{row.total:.4g}", _number(row.ratio),
+            f"{_number(row.low)} to {_number(row.high)}", f"{row.wins:.0%}", str(row.bounded or ""),
+        )  # fmt: skip
+    return table
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
