@@ -117,7 +117,9 @@ class Campaign:
         s, budget = self.settings.run, self.settings.validation.reference_budget
         if budget:
             design = partial(InitialDesign, self.domain)
-            self._runs(Stage.REFERENCE, 0, self.validation, design, initial=s.initial, budget=budget, optimizer=s.optimizer)
+            self._runs(
+                Stage.REFERENCE, 0, self.validation, design, initial=s.initial, budget=budget, optimizer=s.optimizer
+            )
 
     def proposer(self, *, round: int | None = None, design_share: float | None = None) -> Proposer:
         """The model of `round` (the last one by default) as a proposer; the initial design where there is no model."""
@@ -125,9 +127,7 @@ class Campaign:
         if model is None:
             return InitialDesign(self.domain)
         m = self.settings.model
-        return ModelProposer(
-            self.domain, model, design_share=design_share, temperature=m.temperature, top_p=m.top_p
-        )
+        return ModelProposer(self.domain, model, design_share=design_share, temperature=m.temperature, top_p=m.top_p)
 
     def propose(self, task: Task, n: int = 10) -> list[str]:
         """The current model's candidates for one task, the domain's initial design while there is no model."""

@@ -62,7 +62,9 @@ class ModelVersions:
         versions = [v for v in self.store.models() if t is None or v.round == t]
         return self._read(self.store.artifacts / versions[-1].path) if versions else None
 
-    def fine_tune(self, t: int, examples: Sequence[Example], task_ids: Sequence[str], warm_up_on: Sequence[Task]) -> None:
+    def fine_tune(
+        self, t: int, examples: Sequence[Example], task_ids: Sequence[str], warm_up_on: Sequence[Task]
+    ) -> None:
         """Tune the base (or the last version, if so set) on all pairs and keep the result as the model of round `t`.
 
         Raises:
@@ -109,7 +111,9 @@ class ModelVersions:
             for context, solution in self._free_pairs(tasks, wanted):
                 pairs.append(Example(context, solution))
                 update(len(pairs), wanted)
-        model = CompactModel.create([*pairs, *(Example(t.context, "") for t in tasks)], separator=separator, seed=self.seed)
+        model = CompactModel.create(
+            [*pairs, *(Example(t.context, "") for t in tasks)], separator=separator, seed=self.seed
+        )
         if pairs:
             with self.bars.track("warm-up of the model", 1) as update:
                 seed = seed_of(self.seed, "warm-up")
@@ -127,7 +131,9 @@ class ModelVersions:
         try:
             kind = json.loads((path / "boltbo.json").read_text())["kind"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CorruptModel(f"{path / 'boltbo.json'} is missing or damaged ({error}). Delete {path} to make it again.") from error
+            raise CorruptModel(
+                f"{path / 'boltbo.json'} is missing or damaged ({error}). Delete {path} to make it again."
+            ) from error
         model = self._class(kind).load(path)
         self._loaded = path, model
         return model

@@ -11,10 +11,14 @@ Update = Callable[[int, int], None]
 
 
 class Bars:
-    """One bar for each stretch of work. `show` None: only on a terminal; False: plain lines at the end of each."""
+    """One bar for each stretch of work. `show` None: on a terminal only."""
 
     def __init__(self, show: bool | None = None) -> None:
         self.show = sys.stderr.isatty() if show is None else show
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        print(text, file=sys.stderr)
 
     @contextmanager
     def track(self, label: str, total: int) -> Iterator[Update]:
@@ -22,7 +26,14 @@ class Bars:
             yield lambda done, total: None
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         columns = (
             TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from boltbo.problem import Observation, Status
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Stage, Store
 
 BEST_AT = (1, 10, 50, 100, 1000)
 
@@ -169,6 +169,22 @@ def _curve(observations: Sequence[Observation]) -> list[float]:
     return [_best(observations[: i + 1])[0] for i in range(len(observations))]
 
 
-def pending(runs: Sequence[Run]) -> int:
-    """How many of these runs are not done."""
-    return sum(not r.done for r in runs)
+def progress_of(store: Store) -> dict[str, Any]:
+    """Where the campaign that `store` is attached to stands, as plain values."""
+    campaign, runs = store.row(), store.runs()
+    by_stage: dict[str, str] = {}
+    for stage in Stage:
+        own = [r for r in runs if r.stage is stage]
+        if own:
+            calls = store.count([r.id for r in own])
+            by_stage[stage.value] = f"{sum(r.done for r in own)} of {len(own)} runs done, {calls} oracle calls"
+    results = Results.read(store)
+    return {
+        "name": campaign["name"],
+        "domain": campaign["domain"],
+        "begun": campaign["created"],
+        "storage": store.url,
+        "stages": by_stage,
+        "models": [f"BOLT-{len(m.tasks)} (round {m.round + 1})" for m in store.models()],
+        "seconds": results.seconds,
+    }

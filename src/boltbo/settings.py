@@ -30,7 +30,9 @@ class RunSettings(Frozen):
     budget: Count = Field(100, description="oracle calls of a run, initial candidates included")
     initial: Count = Field(50, description="initial candidates of a run")
     batch: Count = Field(1, description="candidates that the optimizer asks for at a time")
-    optimizer: Literal["turbo", "local", "random"] = Field("turbo", description="what goes on from the initial candidates")
+    optimizer: Literal["turbo", "local", "random"] = Field(
+        "turbo", description="what goes on from the initial candidates"
+    )
     design_share: Share = Field(0.2, description="share of the initial candidates that stays the domain's own design")
 
 
@@ -38,19 +40,27 @@ class DistilSettings(Frozen):
     """From trajectories to training pairs."""
 
     top_k: Count = Field(10, description="solutions of each run that become training pairs")
-    diversity: Share = Field(0.1, description="least distance between them, as a share of their symbols; 0: plain top-K")
+    diversity: Share = Field(
+        0.1, description="least distance between them, as a share of their symbols; 0: plain top-K"
+    )
 
 
 class ModelSettings(Frozen):
     """The language model and how it is tuned and sampled."""
 
-    backend: Literal["compact", "pretrained"] = Field("compact", description="compact: small, embedded; pretrained: LoRA")
+    backend: Literal["compact", "pretrained"] = Field(
+        "compact", description="compact: small, embedded; pretrained: LoRA"
+    )
     name: str = Field("smollm2", description="pretrained only: a Hugging Face name or path, or smollm2")
-    start: Literal["fresh", "continued"] = Field("fresh", description="each fine-tuning starts from the base or the last")
+    start: Literal["fresh", "continued"] = Field(
+        "fresh", description="each fine-tuning starts from the base or the last"
+    )
     epochs: Annotated[float, Field(gt=0)] = Field(6.0, description="passes over the training pairs of each fine-tuning")
     temperature: Annotated[float, Field(gt=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    warm_up_pairs: Annotated[int, Field(ge=0)] = Field(3000, description="compact only: free pairs before the first round")
+    warm_up_pairs: Annotated[int, Field(ge=0)] = Field(
+        3000, description="compact only: free pairs before the first round"
+    )
     warm_up_epochs: Annotated[float, Field(gt=0)] = 2.0
 
 
@@ -58,7 +68,9 @@ class ValidationSettings(Frozen):
     """The tasks that no model learns from."""
 
     samples: Count = Field(50, description="Best@k is reported up to this k")
-    budget: Annotated[int, Field(ge=0)] = Field(0, description="oracle calls if an optimizer goes on from the samples; 0: none does")
+    budget: Annotated[int, Field(ge=0)] = Field(
+        0, description="oracle calls if an optimizer goes on from the samples; 0: none does"
+    )
     reference_budget: Annotated[int, Field(ge=0)] = Field(100, description="oracle calls of STBO on each; 0: no STBO")
 
 
@@ -67,7 +79,9 @@ class Settings(Frozen):
 
     name: str = "campaign"
     seed: int = 0
-    rounds: tuple[Count, ...] = Field((), description="tasks solved before each fine-tuning; empty: thirds of all tasks")
+    rounds: tuple[Count, ...] = Field(
+        (), description="tasks solved before each fine-tuning; empty: thirds of all tasks"
+    )
     workers: Count = Field(1, description="runs at a time; more than 1 disturbs an oracle that measures time")
     run: RunSettings = RunSettings()
     distil: DistilSettings = DistilSettings()

@@ -65,7 +65,9 @@ class Slots:
         return self.separator.join(self._symbols(text))
 
     def _symbols(self, text: str) -> list[str]:
-        symbols = text.split() if self.separator == " " else text.split(self.separator) if self.separator else list(text)
+        symbols = (
+            text.split() if self.separator == " " else text.split(self.separator) if self.separator else list(text)
+        )
         if len(symbols) != len(self.choices):
             raise InvalidCandidate(f"expected {len(self.choices)} symbols, got {len(symbols)}: {text[:80]!r}")
         for i, (symbol, slot) in enumerate(zip(symbols, self.choices, strict=True)):

@@ -1,0 +1,20 @@
+"""The `boltbo` command."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are one message and exit status 1, Ctrl-C is 130."""
+    from boltbo.cli.app import app
+    from boltbo.cli.errors import USER_ERRORS
+
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        print("\nstopped; run the same command again to go on from here", file=sys.stderr)
+        sys.exit(130)
+    except USER_ERRORS as error:
+        print(f"boltbo: {error}", file=sys.stderr)
+        sys.exit(1)

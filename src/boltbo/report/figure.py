@@ -28,7 +28,9 @@ def draw(results: Results, path: Path) -> Path:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), constrained_layout=True)
     _curves(results, left)
     _rounds(results, right)
-    figure.suptitle(f"{results.name}: {len(results.rows[0].values)} validation tasks, {results.tasks_done} tasks solved")
+    figure.suptitle(
+        f"{results.name}: {len(results.rows[0].values)} validation tasks, {results.tasks_done} tasks solved"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)
@@ -52,7 +54,9 @@ def _curves(results: Results, axes: object) -> None:
     for i, method in enumerate(bolt):
         curve = _sums(results.curves[method], tasks)
         shade = str(0.75 - 0.75 * (i + 1) / len(bolt)) if len(bolt) > 1 else "0"
-        axes.plot(np.arange(1, len(curve) + 1), curve, color=plt_blue(float(shade)), label=f"{method}, samples alone", lw=1.8)
+        axes.plot(
+            np.arange(1, len(curve) + 1), curve, color=plt_blue(float(shade)), label=f"{method}, samples alone", lw=1.8
+        )
     curve = _sums(results.curves["STBO"], tasks)
     axes.plot(np.arange(1, len(curve) + 1), curve, color=_STBO, label="STBO", lw=1.8)
     axes.axhline(results.row("default").total, color=_LINE, ls=":", lw=1.2, label="default")
@@ -81,7 +85,9 @@ def _rounds(results: Results, axes: object) -> None:
         axes.plot(*zip(*points, strict=True), marker="o", color=plt_blue(shade), label=f"BOLT Best@{k}")
     for name, style in (("default", ":"), ("initial design", "--"), ("STBO", "-")):
         row = results.row(name)
-        axes.axhline(row.total, ls=style, color=_STBO if name == "STBO" else _LINE, lw=1.2, label=f"{name} ({row.calls} calls)")
+        axes.axhline(
+            row.total, ls=style, color=_STBO if name == "STBO" else _LINE, lw=1.2, label=f"{name} ({row.calls} calls)"
+        )
     axes.set(yscale="log", xlabel="training tasks that the model has read (T)", ylabel="sum of best values")
     axes.set_xticks(learnt, [str(t) for t in learnt])
     axes.legend(frameon=False, fontsize=8)

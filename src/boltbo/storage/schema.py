@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -32,7 +44,9 @@ runs = Table(
     Column("optimizer", String(200)),  # null: no optimizer, the initial candidates are all
     Column("options", JSON, nullable=False),
     Column("seed", Integer, nullable=False),
-    Column("state", JSON(none_as_null=True)),  # {"asked", "told", "optimizer"}: where the generators stood at the last ask
+    Column(
+        "state", JSON(none_as_null=True)
+    ),  # {"asked", "told", "optimizer"}: where the generators stood at the last ask
     Column("timings", JSON, nullable=False),
     Column("done", Boolean, nullable=False),
     UniqueConstraint("campaign_id", "stage", "round", "task_id"),

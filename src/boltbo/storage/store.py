@@ -119,9 +119,15 @@ class Store:
             wanted = f"no campaign {name!r}" if name else "no campaign" if not names else "several campaigns: name one"
             raise StorageError(f"{wanted} in {self.url}; it holds: {known}")
         with self._engine.connect() as c:
-            row = c.execute(sa.select(schema.campaigns).where(schema.campaigns.c.name == name)).mappings().one()
-        self.campaign_id = int(row["id"])
-        return dict(row)
+            query = sa.select(schema.campaigns.c.id).where(schema.campaigns.c.name == name)
+            self.campaign_id = int(c.execute(query).scalar_one())
+        return self.row()
+
+    def row(self) -> dict[str, Any]:
+        """The row of the campaign that this store is attached to."""
+        with self._engine.connect() as c:
+            query = sa.select(schema.campaigns).where(schema.campaigns.c.id == self.campaign_id)
+            return dict(c.execute(query).mappings().one())
 
     def attach(self, name: str, domain: str, config: Mapping[str, Any], version: str) -> None:
         """Find the campaign or begin it.
@@ -153,7 +159,9 @@ class Store:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            raise CampaignBusy(f"another process is running this campaign ({self.artifacts / 'lock'} is held)") from None
+            raise CampaignBusy(
+                f"another process is running this campaign ({self.artifacts / 'lock'} is held)"
+            ) from None
         with lock:
             lock.release()  # the `with` took it a second time
             yield
@@ -243,7 +251,9 @@ class Store:
         found: dict[int, list[Observation]] = {}
         with self._engine.connect() as c:
             for start in range(0, len(run_ids), 500):  # SQLite bounds the number of parameters of a statement
-                query = sa.select(t).where(t.c.run_id.in_(run_ids[start : start + 500])).order_by(t.c.run_id, t.c.position)
+                query = (
+                    sa.select(t).where(t.c.run_id.in_(run_ids[start : start + 500])).order_by(t.c.run_id, t.c.position)
+                )
                 for row in c.execute(query):
                     value = math.nan if row.value is None else row.value
                     o = Observation(row.candidate, value, Status(row.status), row.seconds, row.source, row.note)

@@ -99,5 +99,3 @@ def server_tree_text(server: Server, query: Query, settings: tuple[tuple[str, st
         psycopg.Error: The server refuses the query.
     """
     return format_plan(Plan(tree_from_explain(server.explain(query.sql, settings), query)), query)
-
-

@@ -48,7 +48,9 @@ def free_pairs(server: Server, queries: Sequence[Query], n: int, seed: int) -> I
         query = mixed(siblings, rng)
         try:
             context = writer.write(query)
-            solutions = {_solution(server, query, switches[rng.integers(len(switches))], rng) for _ in range(PLANS_PER_QUERY)}
+            solutions = {
+                _solution(server, query, switches[rng.integers(len(switches))], rng) for _ in range(PLANS_PER_QUERY)
+            }
         except psycopg.errors.DatabaseError as error:
             if isinstance(error, psycopg.OperationalError):
                 raise

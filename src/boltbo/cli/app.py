@@ -1,0 +1,283 @@
+"""The verbs. Each reads its arguments, calls what does the work, and prints a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from boltbo import __version__
+from boltbo.cli.config import load_config
+from boltbo.problem import Task
+from boltbo.settings import ConfigError
+from boltbo.setup import Problem
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+Configuration = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The campaign: settings and domain.")]
+StorageOption = Annotated[
+    str | None,
+    typer.Option("--storage", metavar="URL", help="A file or database URL. Default: CONFIG.db beside the configuration, or boltbo.db."),
+]  # fmt: skip
+FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
+NameOption = Annotated[str | None, typer.Option("--name", help="The campaign, where the storage holds several.")]
+TaskOption = Annotated[str | None, typer.Option("--task", help="The id of one of the configuration's tasks.")]
+NewOption = Annotated[
+    Path | None, typer.Option("--new", metavar="FILE", help="A file that describes a new task, such as an SQL query.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Large-scale multi-task Bayesian optimization with a language model.
+
+    Every solved task makes the next one cheaper: its best solutions teach a language model, which proposes where the next
+    search starts.
+
+    [bold]A campaign from beginning to end[/bold]
+
+      boltbo doctor                                what works here, what is missing, how to get it
+
+      boltbo run examples/plans.toml               solve tasks in rounds; stop and repeat it at any time
+
+      boltbo status --storage examples/plans.db    where it stands
+
+      boltbo report --storage examples/plans.db    the table, and a picture
+
+      boltbo propose examples/plans.toml --new query.sql      good plans for a query it has never seen
+    """
+    if version:
+        console.print(__version__)
+
+
+@app.command()
+def run(
+    config: Configuration,
+    storage: StorageOption = None,
+    format: FormatOption = Format.TABLE,
+    picture: Annotated[Path | None, typer.Option(help="Where to draw the result (.png, .svg, .pdf).")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time, in place of the configuration's.")] = None,
+) -> None:
+    """Run a campaign, or go on with it from wherever it was stopped.
+
+    Everything paid for is on disk before the next oracle call: Ctrl-C, kill or power cut, then the same command again.
+
+      boltbo run examples/plans.toml --picture result.png
+    """
+    with opened(config, storage, workers) as (campaign, _):
+        results = campaign.run()
+    _print_results(results, format, picture)
+
+
+@app.command()
+def status(storage: StorageOption = None, name: NameOption = None, format: FormatOption = Format.TABLE) -> None:
+    """Show where a campaign stands: tasks, rounds, oracle calls, models, and where the seconds went.
+
+    boltbo status --storage examples/plans.db
+    """
+    from boltbo.results import progress_of
+
+    with _existing(storage, name) as store:
+        rows = progress_of(store)
+    if format is Format.JSON:
+        _print_json(rows)
+        return
+    table = Table(title=f"{rows['name']} ({rows['domain']})", show_header=False)
+    for key, value in rows.items():
+        table.add_row(key, _plain(value))
+    console.print(table)
+
+
+@app.command()
+def report(
+    storage: StorageOption = None,
+    name: NameOption = None,
+    format: FormatOption = Format.TABLE,
+    picture: Annotated[Path | None, typer.Option(help="Where to draw the result (.png, .svg, .pdf).")] = None,
+) -> None:
+    """Show Best@k of each round's model beside the default, the initial design and STBO; draw them.
+
+    boltbo report --storage examples/plans.db --picture result.svg
+    """
+    from boltbo.results import Results
+
+    with _existing(storage, name) as store:
+        results = Results.read(store)
+    _print_results(results, format, picture)
+
+
+@app.command()
+def propose(
+    config: Configuration,
+    task: TaskOption = None,
+    new: NewOption = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many candidates.")] = 10,
+    storage: StorageOption = None,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Sample the current model for one task: no oracle call, all candidates valid and distinct.
+
+    boltbo propose examples/plans.toml --new query.sql -n 5
+
+    boltbo propose examples/plans.toml --task w03-0017 --format json
+    """
+    with opened(config, storage) as (campaign, problem):
+        chosen = _task(problem, task, new)
+        candidates = campaign.propose(chosen, n)
+    if format is Format.JSON:
+        _print_json({"task": chosen.id, "candidates": candidates})
+        return
+    for candidate in candidates:
+        typer.echo(candidate)
+
+
+@app.command()
+def optimize(
+    config: Configuration,
+    task: TaskOption = None,
+    new: NewOption = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Oracle calls; default: the configuration's.")] = None,
+    storage: StorageOption = None,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Solve one task: the model's candidates (the initial design while there is no model), then the optimizer.
+
+    boltbo optimize examples/plans.toml --new query.sql --budget 60
+    """
+    with opened(config, storage) as (campaign, problem):
+        chosen = _task(problem, task, new)
+        trajectory = campaign.optimize(chosen, budget)
+    best = trajectory.best
+    first = next((o for o in trajectory.observations if o.source == "default"), None)
+    found: dict[str, Any] = {
+        "task": chosen.id,
+        "calls": len(trajectory.observations),
+        "default": first.value if first and first.complete else None,
+        "best": best.value if best else None,
+        "source": best.source if best else None,
+        "candidate": best.candidate if best else None,
+    }
+    if format is Format.JSON:
+        _print_json(found)
+        return
+    table = Table(show_header=False)
+    for key, value in found.items():
+        table.add_row(key, _plain(value))
+    console.print(table)
+
+
+@app.command()
+def doctor(storage: StorageOption = None, format: FormatOption = Format.TABLE) -> None:
+    """Check what is installed and what works here: packages, embedded PostgreSQL, the model, the storage.
+
+    boltbo doctor
+    """
+    from boltbo.cli.doctor import examine
+
+    findings = examine(storage)
+    if format is Format.JSON:
+        _print_json([f.__dict__ for f in findings])
+    else:
+        table = Table("", "part", "found", "what to do")
+        for f in findings:
+            table.add_row("[green]ok[/green]" if f.works else "[yellow]--[/yellow]", f.part, f.found, f.remedy)
+        console.print(table)
+    if not all(f.works for f in findings if f.needed):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def opened(config: Path, storage: str | None, workers: int | None = None) -> Iterator[tuple[Any, Problem]]:
+    """The campaign of a configuration file, its domain ready to score."""
+    loaded = load_config(config)
+    settings = loaded.settings if workers is None else loaded.settings.model_copy(update={"workers": workers})
+    from boltbo.campaign import Campaign
+    from boltbo.progress import Bars
+
+    where = storage or str(config.with_suffix(".db"))
+    caches = config.with_suffix(".artifacts") if "://" in where else Path(where).with_suffix(".artifacts")
+    bars = Bars()
+    with loaded.build(loaded.options, settings.seed, caches, bars) as problem:
+        try:
+            campaign = Campaign(problem.domain, problem.tasks, problem.validation, settings=settings, storage=where)
+        except ValueError as error:
+            raise ConfigError(f"{config}: {error}") from error
+        yield campaign, problem
+
+
+@contextmanager
+def _existing(storage: str | None, name: str | None) -> Iterator[Any]:
+    from boltbo.storage import StorageError, Store
+
+    where = storage or "boltbo.db"
+    if "://" not in where and not Path(where).exists():
+        raise StorageError(
+            f"there is no storage {where!r}; name one with --storage, or begin a campaign with boltbo run"
+        )
+    with Store(where) as store:
+        store.find(name)
+        yield store
+
+
+def _task(problem: Problem, task_id: str | None, new: Path | None) -> Task:
+    if (task_id is None) == (new is None):
+        raise ConfigError("say which task: --task ID of the configuration, or --new FILE")
+    if new is not None:
+        if problem.task_from is None:
+            raise ConfigError("this domain cannot make a task of a file: use --task")
+        return problem.task_from(new)
+    known = {t.id: t for t in [*problem.tasks, *problem.validation]}
+    if task_id not in known:
+        raise ConfigError(f"no task {task_id!r}; there are {len(known)}, such as {', '.join(list(known)[:5])}")
+    return known[task_id]
+
+
+def _print_results(results: Any, format: Format, picture: Path | None) -> None:
+    from boltbo.report.figure import draw
+    from boltbo.report.table import results_table
+
+    drawn = draw(results, picture) if picture is not None and results.rows else None
+    if format is Format.JSON:
+        _print_json(results.as_dict())
+        return
+    if results.rows:
+        console.print(results_table(results))
+    else:
+        console.print(f"{results.name}: {results.tasks_done} tasks solved; no validation task is finished yet")
+    if drawn is not None:
+        console.print(f"picture: {drawn}")
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(_finite(value), indent=1, default=str))
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return "\n".join(f"{k}: {_plain(v)}" for k, v in value.items())
+    return "-" if value is None else str(value)

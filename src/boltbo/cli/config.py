@@ -1,0 +1,73 @@
+"""A campaign from a TOML file.
+
+name = "my queries"
+rounds = [20, 20, 20]
+
+[domain]
+use = "plans"                       # or "my_package.my_module", which has a `build` like boltbo.domains.plans
+workload = "folder/with/sql"
+
+[run]
+budget = 100
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from boltbo.settings import ConfigError, Settings, explain
+from boltbo.setup import Build
+
+
+BUILT_IN = {"plans": "boltbo.domains.plans.workload"}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A TOML file, checked as far as it can be without its domain."""
+
+    settings: Settings
+    build: Build
+    options: Mapping[str, Any]
+    path: Path
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a TOML file.
+
+    Raises:
+        ConfigError: The file is missing, is no TOML, has an unknown key or a wrong type, or names no domain.
+    """
+    try:
+        table = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from error
+    options = table.pop("domain", None)
+    if not isinstance(options, dict) or not isinstance(options.get("use"), str):
+        raise ConfigError(
+            f'{path} cannot be used:\n  domain.use: missing; say [domain] use = "plans" or a module of your own'
+        )
+    try:
+        settings = Settings(**{"name": path.stem, **table})
+    except ValidationError as error:
+        raise explain(error, path) from error
+    use = options.pop("use")
+    return Config(settings, _builder(use, path), options, path)
+
+
+def _builder(use: str, path: Path) -> Build:
+    try:
+        build: Build = import_module(BUILT_IN.get(use, use)).build
+    except (ModuleNotFoundError, AttributeError) as error:
+        known = ", ".join(BUILT_IN)
+        raise ConfigError(f"{path}: domain.use = {use!r} has no build function ({error}); built in: {known}") from error
+    return build

