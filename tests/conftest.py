@@ -1,0 +1,17 @@
+"""Shared by all tests: where real data is, and a small domain with a known optimum."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real data that BOLTBO_TEST_DATA names."""
+    named = os.environ.get("BOLTBO_TEST_DATA")
+    if not named or not Path(named).is_dir():
+        pytest.skip("BOLTBO_TEST_DATA does not name a folder of real data")
+    return Path(named)

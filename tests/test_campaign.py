@@ -1,0 +1,159 @@
+"""The outer loop on a family with a known rule, with the real compact model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from quadratic import Quadratic, make_tasks
+
+from boltbo import Campaign, OracleUnavailable, Settings, Status
+from boltbo.llm.backend import CorruptModel
+from boltbo.storage import Stage, Store
+
+SMALL = {
+    "rounds": (3, 3),
+    "run": {"budget": 14, "initial": 6, "optimizer": "local"},
+    "distil": {"top_k": 4},
+    "model": {"warm_up_pairs": 60, "warm_up_epochs": 1, "epochs": 2},
+    "validation": {"samples": 5, "reference_budget": 10},
+}
+
+
+def campaign(path: Path, domain: Quadratic | None = None, **changes: object) -> Campaign:
+    settings = Settings(**{**SMALL, **changes})
+    return Campaign(
+        domain or Quadratic(), make_tasks(6), make_tasks(2, 1, "v"), settings=settings, storage=path / "s.db"
+    )
+
+
+def content(store: Store) -> list[tuple[object, ...]]:
+    """Everything that a deterministic oracle determines, in an order that workers do not change."""
+    return sorted(
+        (r.stage, r.round, r.task.id, i, o.candidate, o.value, o.source)
+        for r in store.runs()
+        for i, o in enumerate(store.observations(r.id))
+    )
+
+
+def test_the_loop_runs_its_rounds_and_tells_what_it_found(tmp_path: Path) -> None:
+    c = campaign(tmp_path)
+    results = c.run()
+    assert results.tasks_done == 6
+    assert [m["tasks"] for m in results.models] == [3, 6]
+    assert [r.method for r in results.rows] == [
+        "default", "initial design", "STBO", "BOLT-3 Best@1", "BOLT-3 Best@5", "BOLT-6 Best@1", "BOLT-6 Best@5",
+    ]  # fmt: skip
+    assert results.row("STBO").total <= results.row("initial design").total <= results.row("default").total
+    assert results.row("BOLT-6 Best@5").total <= results.row("BOLT-6 Best@1").total
+    second = [r for r in c.store.runs(Stage.TRAIN, 1)]
+    for run in second:
+        assert run.initial[0] == ("0 0 0", "default")
+        assert {"llm", "design"} & {source for _, source in run.initial[1:]}
+    assert not {r.task.id for r in c.store.runs(Stage.TRAIN)} & {"v0", "v1"}
+
+
+def test_a_finished_campaign_pays_for_nothing_again(tmp_path: Path) -> None:
+    first = campaign(tmp_path).run()
+    log = tmp_path / "log"
+    assert campaign(tmp_path, Quadratic(log)).run().rows == first.rows
+    assert not log.exists()
+
+
+def test_proposals_are_valid_and_distinct_before_and_after_training(tmp_path: Path) -> None:
+    c = campaign(tmp_path)
+    task = make_tasks(1, 9, "new")[0]
+    before = c.propose(task, 4)
+    assert before[0] == "0 0 0"
+    c.run()
+    after = c.propose(task, 4)
+    for text in after:
+        assert Quadratic().space(task).canonical(text) == text
+    assert len(set(after)) == 4
+    assert c.propose(task, 4) == after
+    assert len(c.optimize(task, 10).observations) == 10
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_campaign import campaign
+from quadratic import Quadratic
+if __name__ == "__main__":
+    campaign(Path({path!r}), Quadratic(Path({log!r}), delay=0.02), workers=2).run()
+"""
+
+
+def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "killed").mkdir()
+    log = tmp_path / "log"
+    script = tmp_path / "script.py"
+    here = str(Path(__file__).parent)
+    script.write_text(SCRIPT.format(tests=here, path=str(tmp_path / "killed"), log=str(log)))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    kills = 0
+    for attempt in range(40):
+        process = subprocess.Popen([sys.executable, str(script)], env=environment, stderr=subprocess.PIPE)
+        try:
+            # always later, so that it ends; at moments that fall into every stage
+            _, errors = process.communicate(timeout=1.5 + 0.9 * attempt)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            kills += 1
+            time.sleep(0.3)  # its workers notice and end
+            continue
+        assert process.returncode == 0, errors.decode()
+        break
+    assert kills >= 2
+    calm = campaign(tmp_path / "calm")
+    calm.run()
+    killed = campaign(tmp_path / "killed")
+    assert content(killed.store) == content(calm.store)
+    # what was in flight when a kill came was lost: at most one call for each worker and kill
+    assert len(log.read_text().splitlines()) <= len(content(calm.store)) + 2 * kills
+
+
+def test_a_dead_oracle_stops_the_campaign_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(OracleUnavailable, match="start it again"):
+        campaign(tmp_path, Quadratic(fail="gone")).run()
+    with pytest.raises(OracleUnavailable, match="start it again"):
+        campaign(tmp_path, Quadratic(fail="gone"), workers=2).run()
+    assert campaign(tmp_path).run().tasks_done == 6
+
+
+def test_an_oracle_that_only_fails_leaves_nothing_to_learn_from(tmp_path: Path) -> None:
+    c = campaign(tmp_path, Quadratic(fail="nan"))
+    with pytest.raises(ValueError, match="nothing to learn from"):
+        c.run()
+    assert {o.status for t in c.trajectories() for o in t.observations} == {Status.FAILED}
+
+
+@pytest.mark.parametrize("damage", ["truncate", "remove", "json"])
+def test_a_corrupt_model_is_one_clear_error(tmp_path: Path, damage: str) -> None:
+    c = campaign(tmp_path)
+    c.run()
+    folder = c.store.artifacts / "models" / "round-2"
+    if damage == "truncate":
+        weights = next(folder.glob("*.safetensors"))
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif damage == "remove":
+        next(folder.glob("*.safetensors")).unlink()
+    else:
+        (folder / "boltbo.json").write_text("{")
+    with pytest.raises(CorruptModel, match="round-2"):
+        campaign(tmp_path).propose(make_tasks(1)[0], 2)
+
+
+def test_ids_must_differ_and_rounds_must_fit(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'t0'"):
+        Campaign(Quadratic(), make_tasks(2), make_tasks(1), storage=tmp_path / "a.db")
+    with pytest.raises(ValueError, match="ask for 9 training tasks"):
+        Campaign(Quadratic(), make_tasks(2), settings=Settings(rounds=(9,)), storage=tmp_path / "b.db")

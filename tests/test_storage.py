@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from boltbo.problem import Observation, Status, Task
+from boltbo.storage import CampaignBusy, CampaignMismatch, ModelVersion, Run, Stage, StorageError, Store
+
+
+def opened(path: Path, **config: object) -> Store:
+    store = Store(str(path / "s.db"))
+    store.attach("c", "d", config, "0")
+    return store
+
+
+def a_run(task_id: str = "t") -> Run:
+    return Run(Stage.TRAIN, 0, Task(task_id, "context", {"x": [1, 2]}), (("a", "default"),), budget=3, seed=7)
+
+
+def test_what_was_written_is_read_by_another_process(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.add_runs([a_run()])
+        [run] = store.runs()
+        store.record(run.id, 0, Observation("a", 1.5, Status.COMPLETE, 0.1, "default", "fine"))
+        store.record(run.id, 1, Observation("b", math.nan, Status.FAILED, 0.1, "bo"))
+        store.checkpoint(run.id, {"asked": ["b"]})
+        store.add_model(ModelVersion(0, "models/round-1", ("t",), {"loss": 0.5}))
+    with opened(tmp_path) as again:
+        [run] = again.runs(Stage.TRAIN, 0)
+        assert (run.task, run.initial, run.seed, run.state) == (a_run().task, a_run().initial, 7, {"asked": ["b"]})
+        first, second = again.observations(run.id)
+        assert first == Observation("a", 1.5, Status.COMPLETE, 0.1, "default", "fine")
+        assert second.status is Status.FAILED
+        assert math.isnan(second.value)
+        assert again.models() == [ModelVersion(0, "models/round-1", ("t",), {"loss": 0.5})]
+
+
+def test_an_observation_is_never_written_twice(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.add_runs([a_run()])
+        [run] = store.runs()
+        store.record(run.id, 0, Observation("a", 1.5, Status.COMPLETE, 0.1, "default"))
+        with pytest.raises(StorageError, match="UNIQUE"):
+            store.record(run.id, 0, Observation("b", 2.5, Status.COMPLETE, 0.1, "default"))
+        assert [o.candidate for o in store.observations(run.id)] == ["a"]
+
+
+def test_runs_are_added_all_or_none(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        with pytest.raises(Exception, match="UNIQUE"):
+            store.add_runs([a_run("x"), a_run("x")])
+        assert store.runs() == []
+
+
+def test_a_campaign_keeps_its_settings(tmp_path: Path) -> None:
+    opened(tmp_path, run={"budget": 5}).close()
+    opened(tmp_path, run={"budget": 5}).close()
+    with pytest.raises(CampaignMismatch, match=r"run\.budget: 5 -> 6"):
+        opened(tmp_path, run={"budget": 6})
+
+
+def test_one_process_at_a_time_runs_a_campaign(tmp_path: Path) -> None:
+    with opened(tmp_path) as one, opened(tmp_path) as two:
+        with one.hold(), pytest.raises(CampaignBusy), two.hold():
+            pass
+        with two.hold():
+            pass
+
+
+def test_a_file_that_is_no_storage_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "s.db").write_bytes(b"this is no database, it is a letter" * 100)
+    with pytest.raises(StorageError, match="not a database"):
+        Store(str(tmp_path / "s.db"))
+
+
+def test_naming_an_unknown_campaign_lists_the_known(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, pytest.raises(StorageError, match="it holds: c"):
+        store.find("other")
