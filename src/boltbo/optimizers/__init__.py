@@ -1,0 +1,38 @@
+"""Single-task optimizers: ask for candidates, tell what became of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from boltbo.optimizers.base import BoxOptimizer, Optimizer
+from boltbo.problem import SearchSpace
+
+CLASSES = {"turbo": "turbo:Turbo", "local": "local_search:LocalSearch", "random": "random_search:RandomSearch"}
+NAMES = tuple(CLASSES)
+
+__all__ = ["NAMES", "BoxOptimizer", "Optimizer", "make_optimizer"]
+
+
+def make_optimizer(name: str, space: SearchSpace, *, seed: int, **options: Any) -> Optimizer:
+    """A built-in optimizer by name.
+
+    Args:
+        name: `turbo` (trust-region Bayesian optimization), `local` (evolutionary local search) or `random`.
+        space: Candidates as points of the box.
+        seed: Of every random choice.
+        options: The class's own arguments.
+
+    Raises:
+        ValueError: There is no optimizer of this name, or it has no such option.
+    """
+    # Imported when needed: SciPy takes a third of a second, which `boltbo --help` should not.
+    if name not in CLASSES:
+        raise ValueError(f"no optimizer is called {name!r}; choose one of {', '.join(NAMES)}")
+    module, _, cls = CLASSES[name].partition(":")
+    chosen = getattr(import_module(f"boltbo.optimizers.{module}"), cls)
+    try:
+        optimizer: Optimizer = chosen(space, seed=seed, **options)
+    except TypeError as error:
+        raise ValueError(f"optimizer {name!r} cannot take the options {sorted(options)}: {error}") from error
+    return optimizer

@@ -1,0 +1,138 @@
+"""The contract of an optimizer as a test; a class that passes can be used in every campaign."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from boltbo.optimizers.base import Optimizer
+from boltbo.problem import InvalidCandidate, Observation, SearchSpace, Status
+from boltbo.spaces import Slots
+
+SLOTS = [[str(j) for j in range(4 + i % 3)] for i in range(8)]
+
+
+def check_optimizer(factory: Callable[[SearchSpace, int], Optimizer]) -> None:
+    """Try an optimizer against all that boltbo expects of one. Takes seconds.
+
+    Args:
+        factory: Makes the optimizer from a space and a seed.
+
+    Raises:
+        AssertionError: It fails; the message says in what.
+    """
+    space = Slots(SLOTS)
+    _asks_valid_new_candidates(factory(space, 0), space)
+    _is_deterministic(factory, space)
+    _tolerates_anything_told(factory(space, 2), space)
+    for statuses in (False, True):
+        for told in (0, 1, 4, 9):
+            _goes_on_as_if_never_interrupted(factory, space, told, statuses)
+    _stops_when_exhausted(factory(Slots([["a", "b"], ["c", "d", "e"]]), 4))
+
+
+def _asks_valid_new_candidates(optimizer: Optimizer, space: Slots) -> None:
+    told = _design(space, 10)
+    optimizer.tell(told)
+    seen = {o.candidate for o in told}
+    for n in (1, 3, 1, 8, 2, 5):
+        asked = optimizer.ask(n)
+        assert isinstance(asked, list), f"ask returns a list of texts, got {type(asked).__name__}"
+        assert len(asked) == n, f"ask({n}) returned {len(asked)} candidates although thousands are new"
+        for candidate in asked:
+            _assert_canonical(space, candidate)
+            assert candidate not in seen, f"ask proposed {candidate!r}, which was told or asked before"
+            seen.add(candidate)
+        if n != 8:  # leave some pending: those must not come again either
+            optimizer.tell([_observe(c) for c in asked])
+
+
+def _is_deterministic(factory: Callable[[SearchSpace, int], Optimizer], space: Slots) -> None:
+    def play(seed: int) -> list[list[str]]:
+        return _continue(factory(space, seed), [], 6, statuses=False)[0]
+
+    assert play(1) == play(1), "two optimizers of one seed, told the same, asked for different candidates"
+    assert play(1) != play(2), "the seed makes no difference"
+
+
+def _tolerates_anything_told(optimizer: Optimizer, space: Slots) -> None:
+    optimizer.tell([])
+    first = optimizer.ask(2)
+    assert len(first) == 2, "an optimizer that was told nothing must still ask"
+    optimizer.tell([Observation("no such candidate", 1.0, Status.COMPLETE, 0.0, "import")])
+    optimizer.tell([Observation(c, math.nan, Status.FAILED, 0.0, "bo") for c in first])
+    told = [_observe(o.candidate, s) for o, s in zip(_design(space, 12), list(Status) * 3, strict=True)]
+    optimizer.tell(told)
+    optimizer.tell(told[:2])  # twice the same is odd, but imports have it
+    asked = optimizer.ask(4)
+    assert len(asked) == 4, f"after observations of every status, ask(4) returned {len(asked)} candidates"
+    again = set(asked) & {*first, *(o.candidate for o in told)}
+    assert not again, f"ask proposed {sorted(again)} again; failed and infeasible candidates count as seen"
+
+
+def _goes_on_as_if_never_interrupted(
+    factory: Callable[[SearchSpace, int], Optimizer], space: Slots, steps: int, statuses: bool
+) -> None:
+    whole = factory(space, 3)
+    _, observations = _continue(whole, _design(space, 6), steps, statuses)
+    whole.ask(2)  # a checkpoint is taken between ask and tell: these are pending
+    state = json.loads(json.dumps(whole.state()))
+    resumed = factory(space, 99)  # everything must come from the state, the generator too
+    resumed.restore(state, observations)
+    expected = _continue(whole, [], 4, statuses)[0]
+    got = _continue(resumed, [], 4, statuses)[0]
+    assert got == expected, f"restored after {len(observations)} observations, it asked {got}, uninterrupted {expected}"
+
+
+def _stops_when_exhausted(optimizer: Optimizer) -> None:
+    asked: list[str] = []
+    for _ in range(6):
+        new = optimizer.ask(3)
+        optimizer.tell([Observation(c, float(len(asked)), Status.COMPLETE, 0.0, "bo") for c in new])
+        asked += new
+    assert len(set(asked)) == len(asked), f"a space of 6 candidates: some came twice in {asked}"
+    assert len(asked) >= 5, f"a space of 6 candidates: only {asked} were asked"
+
+
+# --- a problem to try on ----------------------------------------------------------------------------------------------
+
+
+def _continue(
+    optimizer: Optimizer, design: Sequence[Observation], steps: int, statuses: bool
+) -> tuple[list[list[str]], list[Observation]]:
+    """Tell the design, then ask, score and tell; what was asked in each step, and everything told."""
+    told = list(design)
+    optimizer.tell(told)
+    batches = []
+    for _ in range(steps):
+        batches.append(optimizer.ask(2))
+        observations = [_observe(c, _status(c) if statuses else Status.COMPLETE) for c in batches[-1]]
+        optimizer.tell(observations)
+        told += observations
+    return batches, told
+
+
+def _design(space: Slots, n: int) -> list[Observation]:
+    points = np.random.default_rng(7).random((n, space.dim))
+    return [_observe(c) for c in dict.fromkeys(space.decode(points))]
+
+
+def _status(candidate: str) -> Status:
+    return list(Status)[sum(map(int, candidate.split())) % 4]
+
+
+def _observe(candidate: str, status: Status = Status.COMPLETE) -> Observation:
+    value = float(sum((int(s) - i % 4) ** 2 for i, s in enumerate(candidate.split())))
+    value = value if status in (Status.COMPLETE, Status.CENSORED) else math.nan
+    return Observation(candidate, value, status, 0.0, "bo")
+
+
+def _assert_canonical(space: Slots, candidate: str) -> None:
+    try:
+        canonical = space.canonical(candidate)
+    except InvalidCandidate as error:
+        raise AssertionError(f"ask returned {candidate!r}, which is no candidate: {error}") from error
+    assert canonical == candidate, f"ask returned {candidate!r}, whose canonical spelling is {canonical!r}"

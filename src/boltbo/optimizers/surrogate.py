@@ -1,0 +1,55 @@
+"""The model that the trust region searches on: a warp of the objective, sites for the bounds, a Gaussian process."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltbo.optimizers import gp
+from boltbo.optimizers.censored import sites
+from boltbo.optimizers.warp import Warp
+from boltbo.problem import FloatArray
+
+
+class Surrogate:
+    """A posterior over the warped objective; a pure function of its arguments.
+
+    Args:
+        theta: Log-hyperparameters of `gp`, shape (d + 2,).
+        X: Points, shape (n, d).
+        values: Objectives, or lower bounds where censored; shape (n,).
+        censored: Where `values` are bounds, shape (n,). At least one is not.
+    """
+
+    def __init__(self, theta: FloatArray, X: FloatArray, values: FloatArray, censored: NDArray[np.bool_]) -> None:
+        # Bounds count as values for the warp alone: they say how far the bad end reaches.
+        self.warp = Warp.fit(values)
+        targets = self.warp(values)
+        order = np.argsort(censored, kind="stable")  # complete observations first
+        self._X = X[order]
+        self._complete = int((~censored).sum())
+        self._y, self._bounds = targets[order][: self._complete], targets[order][self._complete :]
+        self.condition(theta)
+
+    def fit(self, iterations: int) -> FloatArray:
+        """Move the hyperparameters towards their most probable values, with the sites held; returns them.
+
+        At a fixed point of expectation propagation the evidence does not change with the sites to first order
+        (Rasmussen & Williams, 2006, section 5.5.2), so alternating sites and hyperparameters climbs it.
+        """
+        theta = gp.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations)
+        self.condition(theta)
+        return theta
+
+    def condition(self, theta: FloatArray) -> None:
+        """Compute the posterior for these hyperparameters."""
+        self.theta = theta
+        known, open_ = self._X[: self._complete], self._X[self._complete :]
+        posterior = gp.Posterior(theta, known, self._y)
+        self._targets, self._variances = self._y, None
+        if len(open_):
+            means, variances = sites(*posterior.joint(open_), self._bounds, float(np.exp(theta[-1])))
+            self._targets = np.concatenate([self._y, means])
+            self._variances = np.concatenate([np.full(self._complete, np.nan), variances])
+            posterior = gp.Posterior(theta, self._X, self._targets, self._variances)
+        self.posterior = posterior

@@ -1,0 +1,70 @@
+"""The built-in optimizers through the same door as a user's own."""
+
+import pytest
+
+from boltbo.optimizers import NAMES, Optimizer, make_optimizer
+from boltbo.optimizers.contract import check_optimizer
+from boltbo.optimizers.random_search import RandomSearch
+from boltbo.spaces import Slots
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_contract(name):
+    options = {"initial": 8} if name == "turbo" else {}
+    check_optimizer(lambda space, seed: make_optimizer(name, space, seed=seed, **options))
+
+
+def test_turbo_contract_across_restarts():
+    options = {"initial": 4, "failure_tolerance": 1, "length": (0.8, 0.3, 1.6)}
+    check_optimizer(lambda space, seed: make_optimizer("turbo", space, seed=seed, **options))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_satisfies_the_protocol(name):
+    assert isinstance(make_optimizer(name, Slots([["a", "b"]]), seed=0), Optimizer)
+
+
+def test_unknown_name_lists_the_known():
+    with pytest.raises(ValueError, match="turbo, local, random"):
+        make_optimizer("bayes", Slots([["a", "b"]]), seed=0)
+
+
+def test_unknown_option_is_named():
+    with pytest.raises(ValueError, match="parents"):
+        make_optimizer("random", Slots([["a", "b"]]), seed=0, parents=3)
+
+
+@pytest.mark.parametrize(
+    "options", [{"initial": 0}, {"max_points": 0}, {"length": (0.1, 0.5, 1.6)}, {"failure_tolerance": 0}]
+)
+def test_turbo_rejects_options_out_of_range(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        make_optimizer("turbo", Slots([["a", "b"]]), seed=0, **options)
+
+
+class Forgetful(RandomSearch):
+    def _is_new(self, candidate):
+        return True
+
+
+class Unseeded(RandomSearch):
+    def __init__(self, space, *, seed):
+        super().__init__(space, seed=5)
+
+
+class Amnesiac(RandomSearch):
+    def restore(self, state, observations):
+        self.tell(observations)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (Forgetful, "told or asked before|came twice"),
+        (Unseeded, "seed makes no difference"),
+        (Amnesiac, "uninterrupted"),
+    ],
+)
+def test_contract_catches(broken, message):
+    with pytest.raises(AssertionError, match=message):
+        check_optimizer(lambda space, seed: broken(space, seed=seed))
