@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from quadratic import Quadratic, make_tasks
 
 from boltbo import Campaign, OracleUnavailable, Settings, Status
 from boltbo.llm.backend import CorruptModel
 from boltbo.storage import Stage, Store
+from quadratic import Quadratic, make_tasks
 
 SMALL = {
     "rounds": (3, 3),
@@ -51,7 +51,7 @@ def test_the_loop_runs_its_rounds_and_tells_what_it_found(tmp_path: Path) -> Non
     ]  # fmt: skip
     assert results.row("STBO").total <= results.row("initial design").total <= results.row("default").total
     assert results.row("BOLT-6 Best@5").total <= results.row("BOLT-6 Best@1").total
-    second = [r for r in c.store.runs(Stage.TRAIN, 1)]
+    second = list(c.store.runs(Stage.TRAIN, 1))
     for run in second:
         assert run.initial[0] == ("0 0 0", "default")
         assert {"llm", "design"} & {source for _, source in run.initial[1:]}

@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 
 import pytest
-from quadratic import Quadratic, make_tasks
 
 from boltbo.problem import Evaluation, InvalidCandidate, OracleUnavailable, Status, Task
 from boltbo.solve import call_oracle, solve
 from boltbo.storage import Run, Stage, Store
+from quadratic import Quadratic, make_tasks
 
 [TASK] = make_tasks(1)
 

@@ -136,7 +136,7 @@ class Store:
             CampaignMismatch: It was begun with another domain or other settings.
         """
         if name not in self.names():
-            values = dict(name=name, domain=domain, config=dict(config), version=version, created=_now())
+            values = {"name": name, "domain": domain, "config": dict(config), "version": version, "created": _now()}
             with self._engine.begin() as c:
                 c.execute(sa.insert(schema.campaigns).values(**values))
         row = self.find(name)
@@ -181,12 +181,12 @@ class Store:
     def add_runs(self, runs: Iterable[Run]) -> None:
         """Add all of them or, if this process dies now, none."""
         rows = [
-            dict(
-                campaign_id=self.campaign_id, stage=r.stage.value, round=r.round, task_id=r.task.id,
-                task={"context": r.task.context, "data": dict(r.task.data)}, initial=[list(p) for p in r.initial],
-                budget=r.budget, batch=r.batch, optimizer=r.optimizer, options=dict(r.options), seed=r.seed,
-                state=None, timings={}, done=False,
-            )
+            {
+                "campaign_id": self.campaign_id, "stage": r.stage.value, "round": r.round, "task_id": r.task.id,
+                "task": {"context": r.task.context, "data": dict(r.task.data)}, "initial": [list(p) for p in r.initial],
+                "budget": r.budget, "batch": r.batch, "optimizer": r.optimizer, "options": dict(r.options), "seed": r.seed,
+                "state": None, "timings": {}, "done": False,
+            }
             for r in runs
         ]  # fmt: skip
         with self._engine.begin() as c:
@@ -225,10 +225,10 @@ class Store:
         Raises:
             StorageError: The disk is full, the file is gone, or the position is taken.
         """
-        row = dict(
-            run_id=run_id, position=position, candidate=o.candidate, status=o.status.value, seconds=o.seconds,
-            value=o.value if math.isfinite(o.value) else None, source=o.source, note=o.note,
-        )  # fmt: skip
+        row = {
+            "run_id": run_id, "position": position, "candidate": o.candidate, "status": o.status.value, "seconds": o.seconds,
+            "value": o.value if math.isfinite(o.value) else None, "source": o.source, "note": o.note,
+        }  # fmt: skip
         try:
             with self._engine.begin() as c:
                 c.execute(sa.insert(schema.observations).values(**row))
@@ -270,10 +270,10 @@ class Store:
     # --- model versions --------------------------------------------------------------------------------------------
 
     def add_model(self, version: ModelVersion) -> None:
-        values = dict(
-            campaign_id=self.campaign_id, round=version.round, path=version.path, tasks=list(version.tasks),
-            metrics=dict(version.metrics), created=_now(),
-        )  # fmt: skip
+        values = {
+            "campaign_id": self.campaign_id, "round": version.round, "path": version.path, "tasks": list(version.tasks),
+            "metrics": dict(version.metrics), "created": _now(),
+        }  # fmt: skip
         with self._engine.begin() as c:
             c.execute(sa.insert(schema.models).values(**values))
 

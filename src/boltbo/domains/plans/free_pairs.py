@@ -44,12 +44,12 @@ def free_pairs(server: Server, queries: Sequence[Query], n: int, seed: int) -> I
     switches = [parse_plan(text, queries[0]).off for text in bao_sets()]
     made = 0
     while made < n:
-        siblings = groups[rng.integers(len(groups))]
+        siblings = groups[int(rng.integers(len(groups)))]
         query = mixed(siblings, rng)
         try:
             context = writer.write(query)
             solutions = {
-                _solution(server, query, switches[rng.integers(len(switches))], rng) for _ in range(PLANS_PER_QUERY)
+                _solution(server, query, switches[int(rng.integers(len(switches)))], rng) for _ in range(PLANS_PER_QUERY)
             }
         except psycopg.errors.DatabaseError as error:
             if isinstance(error, psycopg.OperationalError):
@@ -62,8 +62,8 @@ def free_pairs(server: Server, queries: Sequence[Query], n: int, seed: int) -> I
 
 def mixed(siblings: Sequence[Query], rng: np.random.Generator) -> Query:
     """A query of the siblings' template, each relation's filters from one of them."""
-    base = siblings[rng.integers(len(siblings))]
-    donors = rng.integers(len(siblings), size=len(base.relations))
+    base = siblings[int(rng.integers(len(siblings)))]
+    donors = rng.integers(len(siblings), size=len(base.relations)).tolist()
     relations = tuple(
         replace(r, filters=_same_relation(siblings[d], r).filters) for r, d in zip(base.relations, donors, strict=True)
     )

@@ -19,8 +19,8 @@ from boltbo.domains.plans.measure import Objective, measure
 from boltbo.domains.plans.parse import parse_query
 from boltbo.problem import Task
 from boltbo.progress import Bars
-from boltbo.setup import Problem
 from boltbo.settings import ConfigError, Frozen, explain
+from boltbo.setup import Problem
 
 Named = tuple[str, str]
 """(id, SQL)"""
