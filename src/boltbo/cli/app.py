@@ -31,7 +31,7 @@ class Format(StrEnum):
 Configuration = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The campaign: settings and domain.")]
 StorageOption = Annotated[
     str | None,
-    typer.Option("--storage", metavar="URL", help="A file or database URL. Default: CONFIG.db beside the configuration, or boltbo.db."),
+    typer.Option("--storage", metavar="URL", help="A file or database URL; default: CONFIG.db, or boltbo.db."),
 ]  # fmt: skip
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 NameOption = Annotated[str | None, typer.Option("--name", help="The campaign, where the storage holds several.")]
@@ -59,6 +59,8 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
       boltbo report --storage examples/plans.db    the table, and a picture
 
       boltbo propose examples/plans.toml --new query.sql      good plans for a query it has never seen
+
+      boltbo optimize examples/plans.toml --new query.sql     and a search that goes on from them
     """
     if version:
         console.print(__version__)

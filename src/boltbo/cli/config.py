@@ -25,7 +25,6 @@ from pydantic import ValidationError
 from boltbo.settings import ConfigError, Settings, explain
 from boltbo.setup import Build
 
-
 BUILT_IN = {"plans": "boltbo.domains.plans.workload"}
 
 

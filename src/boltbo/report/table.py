@@ -14,7 +14,7 @@ def results_table(results: Results) -> Table:
     n = len(results.rows[0].values) if results.rows else 0
     table = Table(
         title=f"{results.name}: best value on {n} validation tasks (lower is better)",
-        caption="ratio: sum over the default's sum, 95% bootstrap interval over tasks; better: share of tasks below the default",
+        caption="ratio: sum over the default's, 95% bootstrap interval over tasks; better: share of tasks below the default",
         caption_justify="left",
     )
     for column in ("method", "calls", "sum", "ratio", "95% interval", "better", "bounds"):

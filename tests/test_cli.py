@@ -1,0 +1,100 @@
+"""The command as a user runs it: another process, the example domain, the real model."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def boltbo(*words: str | Path, ok: bool = True) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES), "OMP_NUM_THREADS": "1", "COLUMNS": "150"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from boltbo.cli import main; main()", *map(str, words)],
+        capture_output=True, text=True, env=environment, timeout=300, check=False,
+    )  # fmt: skip
+    assert (done.returncode == 0) is ok, done.stdout + done.stderr
+    return done.stdout if ok else done.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage with a finished campaign of the example."""
+    path = tmp_path_factory.mktemp("cli") / "dials.db"
+    out = boltbo("run", EXAMPLES / "dials.toml", "--storage", path, "--picture", path.with_suffix(".svg"))
+    assert "BOLT-12 Best@10" in out
+    assert path.with_suffix(".svg").read_text().startswith("<?xml")
+    return path
+
+
+def test_status_and_report_read_what_run_wrote(finished: Path) -> None:
+    status = json.loads(boltbo("status", "--storage", finished, "--format", "json"))
+    assert status["stages"]["train"].startswith("12 of 12 runs done, 240 oracle calls")
+    assert status["models"] == ["BOLT-4 (round 1)", "BOLT-8 (round 2)", "BOLT-12 (round 3)"]
+    report = json.loads(boltbo("report", "--storage", finished, "--format", "json"))
+    assert {r["method"] for r in report["rows"]} >= {"default", "initial design", "STBO", "BOLT-12 Best@1"}
+    assert "BOLT-12 Best@1" in boltbo("report", "--storage", finished)
+    assert "BOLT-12" in boltbo("status", "--storage", finished)
+
+
+def test_propose_and_optimize_one_task(finished: Path) -> None:
+    config = EXAMPLES / "dials.toml"
+    out = boltbo("propose", config, "--task", "t1", "-n", "3", "--storage", finished, "--format", "json")
+    assert len(json.loads(out)["candidates"]) == 3
+    out = boltbo("optimize", config, "--task", "t1", "--budget", "8", "--storage", finished, "--format", "json")
+    found = json.loads(out)
+    assert found["calls"] == 8
+    assert found["best"] <= found["default"]
+
+
+def test_help_teaches_by_example() -> None:
+    for verb in ("run", "status", "report", "propose", "optimize", "doctor"):
+        assert f"boltbo {verb}" in boltbo(verb, "--help")
+        assert f"boltbo {verb}" in boltbo("--help")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rounds = [1", "is no TOML"),
+        ("x = 1\n[domain]\nuse='dials'", "x: no such key"),
+        ("[run]\nbudget = 'many'\n[domain]\nuse='dials'", "run.budget"),
+        ("[run]\nbudget = 0\n[domain]\nuse='dials'", "run.budget"),
+        ("[run]\noptimizer = 'best'\n[domain]\nuse='dials'", "run.optimizer"),
+        ("rounds = [100]\n[domain]\nuse='dials'", "ask for 100 training tasks"),
+        ("seed = 1", "domain.use: missing"),
+        ("[domain]\nuse = 'no_such_module'", "no_such_module"),
+        ("[domain]\nuse = 'dials'\ncolour = 'red'", "colour"),
+        ("[domain]\nuse = 'plans'\ncolour = 'red'", "colour: no such key"),
+        ("[domain]\nuse = 'plans'\nworkload = '/no/such/folder'", "/no/such/folder does not exist"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_one_clear_error(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    error = boltbo("run", tmp_path / "c.toml", ok=False)
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_a_missing_file_storage_or_task_is_one_clear_error(tmp_path: Path, finished: Path) -> None:
+    for words, message in [
+        (("run", tmp_path / "none.toml"), "cannot be read"),
+        (("status", "--storage", tmp_path / "none.db"), "there is no storage"),
+        (("propose", EXAMPLES / "dials.toml", "--task", "x", "--storage", finished), "no task 'x'"),
+        (("propose", EXAMPLES / "dials.toml", "--storage", finished), "say which task"),
+    ]:
+        error = boltbo(*words, ok=False)
+        assert message in error
+        assert "Traceback" not in error
+
+
+def test_importing_boltbo_loads_nothing_heavy() -> None:
+    code = "import sys, boltbo; print([m for m in ('torch', 'scipy', 'sqlalchemy', 'psycopg') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
