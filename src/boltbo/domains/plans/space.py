@@ -1,0 +1,214 @@
+"""Join trees as points of a box, and back.
+
+Notation: an *edge* is a pair of relations that share a class of joined columns; a *merge* is one join of the tree.
+
+Decoding is Kruskal's algorithm: edges are taken in the order of their priorities, each merges the two subtrees that it
+connects, so that every point is a plan without cross products, and points nearby are plans nearby. What an edge's
+coordinates say is the same for every plan: "join these two early", "with this operator".
+
+A class of `m` columns has m (m - 1) / 2 edges. For a large one they are not coordinates of their own: its relations are
+put on a line (a position each), and neighbours on the line have a gap (priority and operator). The priority of an edge is
+the largest gap between its ends. Any tree can still be said, because the relations of each of its subtrees stand together
+in the order of its leaves.
+
+Encoding gives each merge a priority that grows with its size, so that subtrees are complete before they are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from boltbo.domains.plans.language import PlanGrammar, canonical_tree, format_plan
+from boltbo.domains.plans.plan import Join, Operator, Plan, Scan, Tree
+from boltbo.domains.plans.query import Query
+from boltbo.problem import FloatArray, InvalidCandidate
+
+ServerTrees = Mapping[str, Tree] | Callable[[str], Tree | None]
+"""The tree that the server uses, by the text of the `default …` plan"""
+
+PAIRS_UP_TO = 4
+"""Classes of more relations are put on a line."""
+
+FORCED = (Operator.HASH, Operator.JOIN)
+"""What the mode coordinate chooses between"""
+
+_PARTS = 3
+"""Operator key: the first relation's side nests over the other; the mode's operator; the other nests over the first"""
+
+
+class _Edge(NamedTuple):
+    """An edge with its coordinates already read: `first` and `second` are positions in the query's relations."""
+
+    priority: float
+    key: float
+    first: int
+    second: int
+
+
+class _Merge(NamedTuple):
+    """One join of a tree to encode; the sides are bit masks."""
+
+    operator: Operator
+    left: int
+    right: int
+
+    @property
+    def size(self) -> int:
+        return (self.left | self.right).bit_count()
+
+
+class PlanSpace:
+    """The join trees of one query as a box (see `problem.SearchSpace`).
+
+    Args:
+        query: The query.
+        server_trees: What the server makes of `default …` candidates: they are encoded as their trees.
+    """
+
+    def __init__(self, query: Query, server_trees: ServerTrees | None = None) -> None:
+        self.query = query
+        self._grammar = PlanGrammar(query)
+        self._server_trees = server_trees if server_trees is not None else {}
+        self._blocks = list(_blocks(query))
+        self._dim = 1 + sum(block.dim for block in self._blocks)
+
+    @property
+    def dim(self) -> int:
+        return self._dim
+
+    def decode(self, points: FloatArray) -> list[str]:
+        return [format_plan(Plan(self._tree(row)), self.query) for row in np.atleast_2d(points).tolist()]
+
+    def encode(self, candidate: str) -> FloatArray:
+        plan = self._grammar.parse(candidate)
+        tree = plan.tree if plan.tree is not None else self._server_tree(plan)
+        merges: list[_Merge] = []
+        leaves: list[int] = []
+        _visit(tree, self.query.index, merges, leaves)
+        mode = next((FORCED.index(m.operator) for m in merges if m.operator in FORCED), 0)
+        point = [_middle(mode, len(FORCED))]
+        for block in self._blocks:
+            point += block.encode(merges, leaves)
+        return np.array(point)
+
+    def _server_tree(self, plan: Plan) -> Tree:
+        text = format_plan(plan, self.query)
+        known = self._server_trees
+        tree = known(text) if callable(known) else known.get(text)
+        if tree is None:
+            raise InvalidCandidate(f"{text!r} leaves the tree to the server, and which one it uses is not known here")
+        return canonical_tree(tree, self.query)
+
+    def _tree(self, point: list[float]) -> Tree:
+        forced = FORCED[_part(point[0], len(FORCED))]
+        edges: list[_Edge] = []
+        at = 1
+        for block in self._blocks:
+            edges += block.edges(point[at : at + block.dim])
+            at += block.dim
+        edges.sort()
+        trees: list[Tree] = [Scan(alias) for alias in self.query.aliases]
+        root = list(range(len(trees)))
+        for edge in edges:
+            a, b = root[edge.first], root[edge.second]
+            if a == b:
+                continue
+            part = _part(edge.key, _PARTS)
+            left, right = (a, b) if part < _PARTS - 1 else (b, a)
+            trees[a] = Join(forced if part == 1 else Operator.NEST, trees[left], trees[right])
+            root = [a if r == b else r for r in root]
+        return trees[root[0]]
+
+
+class _Pair:
+    """One edge with coordinates of its own: priority, operator key."""
+
+    dim = 2
+
+    def __init__(self, first: int, second: int, n: int) -> None:
+        self.first, self.second, self.n = first, second, n
+
+    def edges(self, x: list[float]) -> list[_Edge]:
+        return [_Edge(x[0], x[1], self.first, self.second)]
+
+    def encode(self, merges: list[_Merge], leaves: list[int]) -> list[float]:
+        merge = _merge_of(self.first, self.second, merges)
+        return [(merge.size - 1) / self.n, _key(merge, self.first)]
+
+
+class _Line:
+    """A large class: the positions of its `m` relations, then the priorities, then the operator keys of its m - 1 gaps."""
+
+    def __init__(self, members: list[int], n: int) -> None:
+        self.members, self.n = members, n
+        self.dim = 3 * len(members) - 2
+
+    def edges(self, x: list[float]) -> list[_Edge]:
+        m = len(self.members)
+        order = sorted(range(m), key=x.__getitem__)
+        line = [self.members[i] for i in order]
+        gaps, keys = x[m : 2 * m - 1], x[2 * m - 1 :]
+        edges = []
+        for i in range(m - 1):
+            widest = i
+            for j in range(i + 1, m):
+                if gaps[j - 1] > gaps[widest]:
+                    widest = j - 1
+                edges.append(_Edge(gaps[widest], keys[widest], line[i], line[j]))
+        return edges
+
+    def encode(self, merges: list[_Merge], leaves: list[int]) -> list[float]:
+        m = len(self.members)
+        line = [i for i in leaves if i in self.members]
+        between = [_merge_of(a, b, merges) for a, b in pairwise(line)]
+        positions = [(line.index(i) + 0.5) / m for i in self.members]
+        keys = [_key(merge, a) for merge, a in zip(between, line, strict=False)]
+        return [*positions, *((merge.size - 1) / self.n for merge in between), *keys]
+
+
+def _blocks(query: Query) -> Iterator[_Pair | _Line]:
+    """The query's edges, each at least once; a pair in two small classes has its coordinates once."""
+    n = len(query.relations)
+    classes = [sorted({query.index[alias] for alias, _ in members}) for members in query.classes]
+    for members in dict.fromkeys(tuple(c) for c in classes if len(c) > PAIRS_UP_TO):
+        yield _Line(list(members), n)
+    small = [c for c in classes if len(c) <= PAIRS_UP_TO]
+    for first, second in dict.fromkeys((a, b) for c in small for i, a in enumerate(c) for b in c[i + 1 :]):
+        yield _Pair(first, second, n)
+
+
+def _visit(tree: Tree, index: Mapping[str, int], merges: list[_Merge], leaves: list[int]) -> int:
+    """Collect the merges, inner ones first, and the leaves, left to right; returns the mask of the tree."""
+    if isinstance(tree, Scan):
+        leaves.append(index[tree.alias])
+        return 1 << index[tree.alias]
+    left = _visit(tree.left, index, merges, leaves)
+    right = _visit(tree.right, index, merges, leaves)
+    merges.append(_Merge(tree.operator, left, right))
+    return left | right
+
+
+def _merge_of(a: int, b: int, merges: list[_Merge]) -> _Merge:
+    """The merge that brings two relations together: the innermost one that has both."""
+    both = 1 << a | 1 << b
+    return next(m for m in merges if both & (m.left | m.right) == both)
+
+
+def _key(merge: _Merge, first: int) -> float:
+    """The operator key of an edge of this merge, seen from the edge's first relation."""
+    if merge.operator != Operator.NEST:
+        return _middle(1, _PARTS)
+    return _middle(0 if merge.left >> first & 1 else _PARTS - 1, _PARTS)
+
+
+def _part(x: float, parts: int) -> int:
+    """Which of so many equal parts of [0, 1] `x` lies in."""
+    return min(max(int(x * parts), 0), parts - 1)
+
+
+def _middle(part: int, parts: int) -> float:
+    return (part + 0.5) / parts
