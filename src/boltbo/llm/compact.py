@@ -1,0 +1,253 @@
+"""The embedded default: a small decoder on the domain's own symbols, trained in full on a CPU in minutes.
+
+It knows nothing at first. `warm_up` teaches it the language, the tasks' vocabulary and what sensible solutions look like, on
+pairs that no oracle was paid for; `fit` then teaches it what is good. Solutions of one context are read in one row behind one
+copy of it, each blind to the others: with ten solutions a task, that is several times less work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Prompt, Sample
+from boltbo.llm.decoder import Cache, Decoder, Shape
+from boltbo.llm.masking import Ids
+from boltbo.llm.sampling import sample
+from boltbo.llm.tokenizer import ANSWER, PAD, STOP, Tokenizer
+from boltbo.llm.training import Schedule, train
+
+FORMAT = 1
+SOLUTIONS = 12
+"""Of one context in one row at most."""
+
+WARM_UP_RATE, FIT_RATE = 1e-3, 3e-4
+
+
+class CompactModel:
+    """A `LanguageModel` of about three million parameters."""
+
+    def __init__(self, tokenizer: Tokenizer, decoder: Decoder) -> None:
+        self.tokenizer = tokenizer
+        self.decoder = decoder.eval()
+
+    @classmethod
+    def create(
+        cls,
+        corpus: Iterable[Example],
+        *,
+        separator: str = " ",
+        width: int = 256,
+        layers: int = 4,
+        heads: int = 4,
+        words: int = 4000,
+        seed: int = 0,
+    ) -> Self:
+        """A model that has learnt nothing but the words of `corpus`.
+
+        Args:
+            corpus: Contexts and solutions; empty solutions are passed over.
+            separator: What parts a solution's symbols.
+            width: Of the decoder.
+            layers: Of the decoder.
+            heads: Of its attention; divide `width` into even parts.
+            words: The largest vocabulary, bytes not counted.
+            seed: Of the first weights.
+        """
+        corpus = list(corpus)
+        tokenizer = Tokenizer.learn([e.context for e in corpus], [e.solution for e in corpus], separator, words)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return cls(tokenizer, Decoder(Shape(tokenizer.size, width, layers, heads)))
+
+    def fit(
+        self,
+        examples: Sequence[Example],
+        *,
+        epochs: float,
+        seed: int,
+        progress: Progress | None = None,
+        rate: float = FIT_RATE,
+    ) -> FitReport:
+        """Train all parameters on the completion tokens; see `LanguageModel.fit`.
+
+        Raises:
+            ValueError: There is no example.
+            FloatingPointError: The loss is not finite.
+        """
+        if not examples:
+            raise ValueError("there is no example to learn from")
+        rows = self._rows(examples)
+        schedule: Schedule[_Row] = Schedule(epochs, rate)
+        with torch.random.fork_rng():
+            return train(self.decoder, rows, self._loss, schedule, seed=seed, progress=progress)
+
+    def warm_up(
+        self, examples: Sequence[Example], *, epochs: float, seed: int, progress: Progress | None = None
+    ) -> FitReport:
+        """`fit` at the learning rate of a model that knows nothing."""
+        return self.fit(examples, epochs=epochs, seed=seed, progress=progress, rate=WARM_UP_RATE)
+
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        n: int,
+        *,
+        temperature: float = 0.7,
+        top_p: float = 1.0,
+        unique: bool = True,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> list[list[Sample]]:
+        """See `LanguageModel.sample`."""
+        return sample(
+            _Reader(self), prompts, n,
+            temperature=temperature, top_p=top_p, unique=unique, seed=seed, progress=progress,
+        )  # fmt: skip
+
+    # --- training rows ----------------------------------------------------------------------------------------------
+
+    def _rows(self, examples: Sequence[Example]) -> list[_Row]:
+        by_context: dict[str, list[tuple[list[int], float]]] = {}
+        for e in examples:
+            by_context.setdefault(e.context, []).append((self.tokenizer.solution(e.solution), e.weight))
+        return [
+            _Row(self.tokenizer.context(context)[:-1], solutions[i : i + SOLUTIONS])
+            for context, solutions in by_context.items()
+            for i in range(0, len(solutions), SOLUTIONS)
+        ]
+
+    def _loss(self, rows: list[_Row]) -> tuple[Tensor, float]:
+        ids, targets, weights, positions, part = (_stack(columns) for columns in zip(*(r.columns() for r in rows), strict=True))
+        length = ids.shape[1]
+        # a token sees what stands before it in the context and in its own solution
+        own = (part[:, :, None] == part[:, None, :]) | (part[:, None, :] == 0)
+        mask = own & torch.ones(length, length, dtype=torch.bool).tril()
+        hidden = self.decoder(ids.long(), positions, mask[:, None])
+        at = weights > 0
+        losses = F.cross_entropy(self.decoder.logits(hidden[at]), targets[at].long(), reduction="none")
+        return (losses * weights[at]).sum(), float(weights.sum())
+
+    # --- on disk ----------------------------------------------------------------------------------------------------
+
+    def save(self, directory: Path) -> None:
+        """See `LanguageModel.save`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        config = {"format": FORMAT, "shape": asdict(self.decoder.shape)}
+        (directory / "config.json").write_text(json.dumps(config, indent=1))
+        self.tokenizer.save(directory / "tokenizer.json")
+        safetensors.torch.save_file(self.decoder.state_dict(), directory / "model.safetensors")
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """See `LanguageModel.load`."""
+        name = "config.json"
+        try:
+            config = json.loads((directory / name).read_text())
+            if config["format"] != FORMAT:
+                raise ValueError(f"format {config['format']}, this version reads {FORMAT}")
+            shape = Shape(**config["shape"])
+            name = "tokenizer.json"
+            tokenizer = Tokenizer.load(directory / name)
+            if tokenizer.size != shape.vocabulary:
+                raise ValueError(f"{tokenizer.size} ids, the model has {shape.vocabulary}")
+            name = "model.safetensors"
+            decoder = Decoder(shape)
+            decoder.load_state_dict(safetensors.torch.load_file(directory / name))
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+            raise CorruptModel(
+                f"{directory / name} is missing or damaged ({str(error).splitlines()[0]}). "
+                f"Restore it from a copy, or delete {directory} and run the command again to make it anew."
+            ) from error
+        return cls(tokenizer, decoder)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One context (ids without ANSWER) and some of its solutions (ids with STOP, weight)."""
+
+    context: list[int]
+    solutions: list[tuple[list[int], float]]
+
+    @property
+    def length(self) -> int:
+        return len(self.context) + sum(len(s) for s, _ in self.solutions)
+
+    def columns(self) -> tuple[list[float], ...]:
+        """Ids, targets, weights, positions and parts (0 the context, then the solutions), each of `length`."""
+        start = len(self.context)
+        ids, targets, weights = [*self.context], [0] * start, [0.0] * start
+        positions, part = list(range(start)), [0] * start
+        for i, (solution, weight) in enumerate(self.solutions):
+            ids += [ANSWER, *solution[:-1]]
+            targets += solution
+            weights += [weight] * len(solution)
+            positions += range(start, start + len(solution))
+            part += [i + 1] * len(solution)
+        return ids, targets, weights, positions, part
+
+
+def _stack(columns: Sequence[Sequence[float]]) -> Tensor:
+    """(rows, longest), padded with zeros at the right."""
+    longest = max(map(len, columns))
+    return torch.tensor([[*c, *[PAD] * (longest - len(c))] for c in columns])
+
+
+@dataclass
+class _Memory:
+    cache: Cache
+    seen: Tensor
+    """(rows, slots of the cache): 0 where a slot holds padding"""
+    position: Tensor
+    """(rows,) of the next token"""
+
+
+class _Reader:
+    """The compact model at work; see `sampling.Reader`."""
+
+    stop = STOP
+
+    def __init__(self, model: CompactModel) -> None:
+        self.tokenizer = model.tokenizer
+        self.decoder = model.decoder
+
+    def spell(self, symbol: str, first: bool) -> Ids:
+        return self.tokenizer.symbol(symbol)
+
+    def text(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.separator.join(self.tokenizer.decode(ids))
+
+    def read(self, contexts: Sequence[str], repeats: Sequence[int]) -> tuple[Tensor, Any]:
+        prompts = [self.tokenizer.context(c) for c in contexts]
+        longest = max(map(len, prompts))
+        # padded at the left, so that all rows continue in the same slot
+        ids = torch.tensor([[PAD] * (longest - len(p)) + p for p in prompts])
+        seen = torch.tensor([[False] * (longest - len(p)) + [True] * len(p) for p in prompts])
+        positions = (seen.cumsum(1) - 1).clamp(min=0)
+        causal = torch.ones(longest, longest, dtype=torch.bool).tril()
+        mask = (seen[:, None, :] & causal) | torch.eye(longest, dtype=torch.bool)  # padding sees itself: no empty softmax
+        cache = Cache(self.decoder.shape, len(prompts), longest)
+        hidden = self.decoder(ids, positions, mask[:, None], cache)
+        rows = torch.repeat_interleave(torch.arange(len(prompts)), torch.tensor(repeats))
+        memory = _Memory(cache.select(rows, longest + 64), seen[rows], positions[rows, -1] + 1)
+        return self.decoder.logits(hidden[:, -1])[rows], memory
+
+    def step(self, tokens: Tensor, memory: Any) -> Tensor:
+        if memory.cache.length == memory.cache.data.shape[4]:
+            memory.cache = memory.cache.select(torch.arange(len(tokens)), memory.cache.length + 64)
+        memory.seen = F.pad(memory.seen, (0, 1), value=True)
+        hidden = self.decoder(tokens[:, None], memory.position[:, None], memory.seen[:, None, None], memory.cache)
+        memory.position = memory.position + 1
+        return self.decoder.logits(hidden[:, 0])
+
+    def keep(self, rows: Tensor, memory: Any) -> Any:
+        return _Memory(memory.cache.select(rows), memory.seen[rows], memory.position[rows])
