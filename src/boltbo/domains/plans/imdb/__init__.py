@@ -1,0 +1,5 @@
+"""Data of the IMDB schema, generated: the public dump needs a download of gigabytes, this needs a minute.
+
+`generate` makes the tables, `load` puts them into a PostgreSQL, `workload` writes queries for them, `screen` keeps the
+queries that are worth optimizing.
+"""
