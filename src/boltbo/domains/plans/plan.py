@@ -7,8 +7,9 @@ As text (see `language.py` for the grammar):
 - ``t nest ci hash ( mi1 join it1 ) nest n``   a join tree: a left-associative chain; a bushy right side in parentheses
 
 Operators: ``hash`` a hash join (sides are the server's choice), ``nest`` a nested loop with the left side outer and the
-right side inner, ``join`` whatever join method the server likes for these two sides. ``hash`` and ``join`` do not mix in
-one plan: forcing a hash join switches the other methods off for the whole statement, so that ``join`` would mean ``hash``.
+right side inner (onto a subtree the server may turn them), ``join`` whatever join method the server likes for these two
+sides. ``hash`` and ``join`` do not mix in one plan: forcing a hash join switches the other methods off for the whole
+statement, so that ``join`` would mean ``hash``.
 """
 
 from __future__ import annotations
@@ -64,3 +65,10 @@ def aliases_of(tree: Tree) -> list[str]:
     if isinstance(tree, Scan):
         return [tree.alias]
     return aliases_of(tree.left) + aliases_of(tree.right)
+
+
+def operators_of(tree: Tree) -> set[Operator]:
+    """The operators of a tree's joins."""
+    if isinstance(tree, Scan):
+        return set()
+    return {tree.operator} | operators_of(tree.left) | operators_of(tree.right)
