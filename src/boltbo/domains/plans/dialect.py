@@ -14,12 +14,13 @@ two groups of its members together; both groups are equal within, so all are in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from boltbo.domains.plans.language import canonical_tree
-from boltbo.domains.plans.parse import quote
+from boltbo.domains.plans.parse import UnsupportedQuery, quote
 from boltbo.domains.plans.plan import SWITCHES, Join, Operator, Plan, Scan, Tree, operators_of
 from boltbo.domains.plans.query import ColumnRef, Query, Relation
 
@@ -52,6 +53,7 @@ class _Renderer:
     def __init__(self, query: Query) -> None:
         self.query = query
         self.nested: set[str] = set()
+        self.pinned = _pinned(query)
 
     def statement(self, tree: Tree) -> str:
         source, _ = self._source(tree)
@@ -98,13 +100,16 @@ class _Renderer:
                 yield ours, theirs
 
     def _own_conditions(self, relation: Relation) -> Iterator[str]:
-        """A relation's filters, and the equalities that a class demands among its own columns."""
+        """A relation's filters, and what its classes demand of its own columns alone."""
         for filter_sql in relation.filters:
             yield f"({filter_sql})"
         for members in self.query.classes:
             own = [m for m in members if m[0] == relation.alias]
             for a, b in pairwise(own):
                 yield f"{_ref(a)} = {_ref(b)}"
+            constants = [self.pinned[m] for m in members if m in self.pinned]
+            if own and constants and own[0] not in self.pinned:
+                yield f"{_ref(own[0])} = '{constants[0]}'"
 
     def _table(self, relation: Relation) -> str:
         return f"{relation.table} AS {quote(relation.alias)}"
@@ -113,5 +118,59 @@ class _Renderer:
         return self.query.relations[self.query.index[alias]]
 
 
+_PIN = re.compile(
+    r"\(*([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*)\s*(?:=|(?i:IN)\s*\()\s*('?)(-?[1-9]\d{0,3}|0)\3[\s)]*", re.ASCII
+)
+
+
+def _pinned(query: Query) -> dict[ColumnRef, str]:
+    """The columns that a filter equals to a constant.
+
+    The server hands such a constant on to all columns of the class, but not into or out of a lateral subquery: there it
+    must be written. Only small whole numbers are handed on, which mean the same to every type that has them.
+    """
+    pinned = {}
+    for relation in query.relations:
+        for filter_sql in relation.filters:
+            found = _PIN.fullmatch(filter_sql)
+            if found and found[1] == relation.alias:
+                pinned[found[1], found[2]] = found[4]
+    return pinned
+
+
 def _ref(column: ColumnRef) -> str:
     return f"{quote(column[0])}.{quote(column[1])}"
+
+
+_FAMILIES = (
+    frozenset({"smallint", "integer", "bigint"}),
+    frozenset({"text", "character varying", "character", "name"}),
+)
+"""Types whose mixed equalities are transitive; any other type is so only with itself"""
+
+
+def types_sql(query: Query) -> str:
+    """A statement that answers one row: the types of all columns of the query's classes, in order."""
+    columns = ", ".join(f"pg_typeof({_ref(m)})::text" for members in query.classes for m in members)
+    tables = " ".join(f"LEFT JOIN {r.table} AS {quote(r.alias)} ON false" for r in query.relations)
+    return f"SELECT {columns} FROM (SELECT 1) AS {quote('boltbo one row')} {tables}"
+
+
+def check_types(query: Query, types: Sequence[str]) -> None:
+    """Make sure that columns that are equal through a third one are equal: `bigint` and `numeric` may both equal a
+    `double precision` and not each other, and then the rows would depend on the order of the joins.
+
+    Args:
+        query: The query.
+        types: What the server answers to `types_sql(query)`.
+
+    Raises:
+        UnsupportedQuery: A class of three or more columns mixes such types.
+    """
+    rest = iter(types)
+    for members in query.classes:
+        found = {name: member for member, name in zip(members, rest, strict=False)}
+        alike = len(found) == 1 or any(family.issuperset(found) for family in _FAMILIES)
+        if len(members) > 2 and not alike:
+            named = ", ".join(f"{alias}.{column} {name}" for name, (alias, column) in found.items())
+            raise UnsupportedQuery(f"the query makes columns of different types equal: {named}; cast them to one type")

@@ -123,6 +123,7 @@ class _Parser:
             for text, conjunct in self._conjuncts(piece, node):
                 self._place(text, conjunct)
         self._outputs()
+        self._grouped()
         classes = self.classes.kept()
         for members in classes:
             for alias, column in members:
@@ -316,6 +317,24 @@ class _Parser:
                     # a whole row, or a name whose owner only the server knows: with every column kept, the steered
                     # statement resolves it as the original does
                     self._everything()
+
+    def _grouped(self) -> None:
+        """Refuse a SELECT of a column that only depends on a grouped key: the server sees that in base tables alone."""
+        group = self.tree.args.get("group")
+        if group is None or len(self.tables) == 1 or any(v for k, v in group.args.items() if k != "expressions"):
+            return
+        ordinals = {int(e.name) for e in group.expressions if isinstance(e, exp.Literal) and not e.is_string}
+        columns = {(c.table.lower(), c.name.lower()) for c in group.expressions if isinstance(c, exp.Column)}
+        for position, item in enumerate(self.tree.expressions, 1):
+            column = item.unalias()
+            if not isinstance(column, exp.Column) or position in ordinals:
+                continue
+            table, output = column.table.lower(), item.alias_or_name.lower()
+            fitting = {c for t, c in columns if t == table or not t or not table}
+            if column.name.lower() not in fitting and ("", output) not in columns:
+                raise UnsupportedQuery(
+                    f"SELECT reads {column.sql('postgres')}, which GROUP BY does not name; add it there"
+                )
 
     def _everything(self) -> None:
         for alias in self.tables:
