@@ -50,8 +50,8 @@ class Optimizer(Protocol):
 class BoxOptimizer:
     """The common part of optimizers over a box: history, duplicates, generator, state, timings.
 
-    A subclass says which points it would like (`_rankings`), what it learns from a batch (`_learn`), and what of its own
-    must survive a restart (`_own_state`, `_restore_own`).
+    A subclass says which points it would like (`_rankings`), what it learns from a batch (`_learn`), and what of its
+    own must survive a restart (`_own_state`, `_restore_own`).
 
     Args:
         space: Candidates as points of [0, 1]^d and back.

@@ -1,11 +1,11 @@
 """Observations of which only a lower bound is known, in a Gaussian process.
 
-A censored observation says y > b with y = f + noise: the likelihood p(y > b | f) = Phi((f - b) / sigma), that of the
-Tobit model (Tobin, 1958; in Bayesian optimization Hutter et al., 2013; Eggensperger et al., 2020). Expectation propagation
-(Minka, 2001; Rasmussen & Williams, 2006, sections 3.6 and 5.5) replaces each such factor by a Gaussian in f, a *site*, with
-the moments that the factor would give. A site is no more than a target with a noise variance of its own, so the rest of
-the model stays an exact Gaussian process. A bound far below what the data say anyway gets a huge variance and says
-nothing; a bound above it pulls the function up.
+A censored observation says y > b with y = f + noise: the likelihood is p(y > b | f) = Phi((f - b) / sigma), that of the
+Tobit model (Tobin, 1958; in Bayesian optimization Hutter et al., 2013; Eggensperger et al., 2020). Expectation
+propagation (Minka, 2001; Rasmussen & Williams, 2006, sections 3.6 and 5.5) replaces each such factor by a Gaussian in
+f, a *site*, with the moments that the factor would give. A site is no more than a target with a noise variance of its
+own, so the rest of the model stays an exact Gaussian process. A bound far below what the data say anyway gets a huge
+variance and says nothing; a bound above it pulls the function up.
 
 Notation:
     c           number of censored points
@@ -30,7 +30,7 @@ from boltbo.problem import FloatArray
 MAX_SWEEPS = 30
 DAMPING = 0.7
 TOLERANCE = 1e-4
-MAX_VARIANCE = 1e6
+MAX_VARIANCE = 1e4
 
 
 def sites(m: FloatArray, S: FloatArray, bounds: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:

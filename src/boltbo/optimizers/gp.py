@@ -24,6 +24,7 @@ sum_ij M_ij (x_id - x_jd)² = 2 (rowsum(M) · x_d² - x_dᵀ M x_d): one matrix 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy.linalg import blas, lapack
@@ -33,10 +34,11 @@ from boltbo.problem import FloatArray
 
 ROOT5 = math.sqrt(5.0)
 MEAN_VARIANCE = 1.0
-JITTER = 1e-8
+JITTER = 1e-9
+BLOCK = 128
 
-# Lengthscales: Hvarfner, Hellsten, Nardi, "Vanilla Bayesian optimization performs great in high dimensions" (ICML 2024):
-# log-normal, growing with √d, so that the model's complexity does not grow with the dimension. Noise: theirs too.
+# Lengthscales and noise: Hvarfner, Hellsten, Nardi, "Vanilla Bayesian optimization performs great in high dimensions"
+# (ICML 2024): log-normal, lengthscales growing with √d, so that the model's complexity does not grow with d.
 # Signal variance: around that of standardised targets, free to grow where the data are many, similar points.
 LENGTHSCALE_SD = math.sqrt(3.0)
 SIGNAL_SD = 1.0
@@ -58,16 +60,28 @@ def initial_theta(d: int) -> FloatArray:
     return theta
 
 
-def kernel(Xs: FloatArray, X: FloatArray, theta: FloatArray) -> FloatArray:
-    """Prior covariances of the function, the constant mean's included; shape (m, n)."""
+def kernel(Xs: FloatArray, X: FloatArray, theta: FloatArray, *, half: bool = False) -> FloatArray:
+    """Prior covariances of the function, the constant mean's included; shape (m, n).
+
+    With `half`, only the upper triangle can be relied on: all that LAPACK reads of a symmetric matrix.
+    """
     scales = np.exp(-theta[:-2])
-    r = _distances(Xs * scales, X * scales)
-    r *= ROOT5
-    K = np.exp(-r)
-    K *= math.exp(theta[-2])
-    r += 1.0 + r * r / 3.0
-    K *= r
-    K += MEAN_VARIANCE
+    A, B = Xs * scales, X * scales
+    K = np.empty((len(A), len(B)))
+    for start in range(0, len(A), BLOCK):  # block by block: a block fits the cache, and every pass over it is cheap
+        left = start if half else 0
+        rows = K[start : start + BLOCK, left:]
+        r = _distances(A[start : start + BLOCK], B[left:])
+        r *= ROOT5
+        np.negative(r, out=rows)
+        np.exp(rows, out=rows)
+        rows *= math.exp(theta[-2])
+        polynomial = r * (1.0 / 3.0)
+        polynomial += 1.0
+        polynomial *= r
+        polynomial += 1.0
+        rows *= polynomial
+        rows += MEAN_VARIANCE
     return K
 
 
@@ -159,9 +173,10 @@ class Posterior:
 
     def __init__(self, theta: FloatArray, X: FloatArray, y: FloatArray, variances: FloatArray | None = None) -> None:
         self.theta, self.X = theta, X
-        K = kernel(X, X, theta)
-        K.flat[:: len(X) + 1] += _noise(len(X), theta, variances)[0]
-        self._L = cholesky(K)
+        noise = _noise(len(X), theta, variances)[0]
+        self._L = cholesky(
+            lambda: _plus_diagonal(kernel(X, X, theta, half=True), noise), math.exp(theta[-2]) + MEAN_VARIANCE
+        )
         self._alpha, _ = lapack.dpotrs(self._L, y, lower=1)
 
     def mean(self, Xs: FloatArray) -> FloatArray:
@@ -170,60 +185,69 @@ class Posterior:
 
     def joint(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean, shape (m,), and covariance, shape (m, m), of the function (without noise)."""
-        C = kernel(Xs, self.X, self.theta)
-        mean = C @ self._alpha
-        V, _ = lapack.dtrtrs(self._L, C.T, lower=1, overwrite_b=1)
-        covariance = kernel(Xs, Xs, self.theta)
-        covariance -= V.T @ V
-        return mean, covariance
+        mean, V = self._project(Xs)
+        return mean, kernel(Xs, Xs, self.theta) - V.T @ V
 
     def marginals(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of the function at each point, shapes (m,)."""
-        C = kernel(Xs, self.X, self.theta)
-        V, _ = lapack.dtrtrs(self._L, C.T, lower=1)
+        mean, V = self._project(Xs)
         variance = math.exp(self.theta[-2]) + MEAN_VARIANCE - np.einsum("nm,nm->m", V, V)
-        return C @ self._alpha, np.maximum(variance, 0.0)
+        return mean, np.maximum(variance, 0.0)
 
     def sample(self, Xs: FloatArray, q: int, rng: np.random.Generator) -> FloatArray:
         """`q` functions drawn from the posterior, at all of `Xs` jointly; shape (q, m)."""
-        mean, covariance = self.joint(Xs)
-        L = cholesky(covariance)
+        mean, V = self._project(Xs)
+
+        def covariance() -> FloatArray:
+            K = kernel(Xs, Xs, self.theta, half=True)
+            return np.asarray(blas.dsyrk(-1.0, V, beta=1.0, c=K.T, trans=1, lower=1, overwrite_c=1).T)
+
+        L = cholesky(covariance, math.exp(self.theta[-2]))
         normal = np.asfortranarray(rng.standard_normal((q, len(Xs))).T)
         return np.asarray(mean + blas.dtrmm(1.0, L, normal, lower=1).T)
 
+    def _project(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The mean at `Xs`, shape (m,), and V = L⁻¹ k(X, Xs), shape (n, m): VᵀV is what the data take from k(Xs, Xs)."""
+        C = kernel(Xs, self.X, self.theta)
+        mean = C @ self._alpha
+        V, _ = lapack.dtrtrs(self._L, C.T, lower=1, overwrite_b=1)
+        return mean, V
 
-def cholesky(K: FloatArray) -> FloatArray:
-    """The lower factor of a symmetric matrix, with as little jitter as it takes. The upper triangle is not cleaned.
+
+def cholesky(make: Callable[[], FloatArray], scale: float) -> FloatArray:
+    """The factor L of a symmetric matrix, in the lower triangle of what is returned, with as little jitter as it takes.
+
+    Args:
+        make: Makes the matrix in C order; its upper triangle is read. Called anew for each try, which overwrites it.
+        scale: The size of the variances that matter; jitter starts at `JITTER` of it.
 
     Raises:
         Unstable: No reasonable jitter helps.
     """
-    n = len(K)
-    scale = float(np.diagonal(K).mean()) if n else 1.0
-    jitter = JITTER * max(scale, 1e-6)
+    jitter = JITTER * scale
     for _ in range(6):
-        A = K.copy()
-        A.flat[:: n + 1] += jitter
+        A = _plus_diagonal(make(), jitter)
         L, failed = lapack.dpotrf(A.T, lower=1, overwrite_a=1, clean=0)
         if not failed:
             return np.asarray(L)
         jitter *= 10.0
-    raise Unstable(f"a covariance of shape {K.shape} is not positive definite with jitter {jitter:.1e}")
+    raise Unstable(f"a covariance of shape {A.shape} is not positive definite with jitter {jitter / 10.0:.1e}")
+
+
+def _plus_diagonal(K: FloatArray, diagonal: FloatArray | float) -> FloatArray:
+    """K with something added to its diagonal, in place."""
+    K.flat[:: len(K) + 1] += diagonal
+    return K
 
 
 def _distances(A: FloatArray, B: FloatArray) -> FloatArray:
     """Euclidean distances of rows, shape (len(A), len(B))."""
     centre = B.mean(axis=0)  # nearer to zero, the squares cancel with less error
-    same = A is B
-    A = A - centre
-    B = A if same else B - centre
-    r2 = A @ B.T
-    r2 *= -2.0
+    A, B = A - centre, B - centre
+    r2 = (-2.0 * A) @ B.T
     r2 += np.einsum("nd,nd->n", A, A)[:, None]
     r2 += np.einsum("nd,nd->n", B, B)[None, :]
     np.maximum(r2, 0.0, out=r2)
-    if same:
-        np.fill_diagonal(r2, 0.0)
     return np.asarray(np.sqrt(r2, out=r2))
 
 

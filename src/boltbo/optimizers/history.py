@@ -46,7 +46,7 @@ class History:
             self._statuses.append(o.status)
 
     @property
-    def X(self) -> FloatArray:
+    def X(self) -> FloatArray:  # noqa: N802
         """Points, shape (n, d)."""
         return np.array(self._points).reshape(len(self._points), self._space.dim)
 

@@ -18,11 +18,11 @@ FEWEST, SUCCESS, FAILURE = 1.0, 1.5, 1.5**-0.25  # one success in five keeps the
 class LocalSearch(BoxOptimizer):
     """Candidates near the best few found so far.
 
-    A parent is drawn from the best `parents`, the best twice as often as the second, and so on. A child keeps the parent's
-    coordinates but for a few, whose number adapts by the one-fifth rule (Rechenberg, 1973): it grows with success and
-    shrinks with failure. What is changed takes a Gaussian step of mixed size or, half of the time, a uniform value: on
-    spaces where coordinates are cut into discrete choices small steps often change nothing. One child in five takes a
-    share of another parent's coordinates first.
+    A parent is drawn from the best `parents`, the best twice as often as the second, and so on. A child keeps the
+    parent's coordinates but for a few, whose number adapts by the one-fifth rule (Rechenberg, 1973): it grows with
+    success and shrinks with failure. What is changed takes a Gaussian step of mixed size or, half of the time, a
+    uniform value: on spaces where coordinates are cut into discrete choices small steps often change nothing. One
+    child in five takes a share of another parent's coordinates first.
 
     Args:
         space: Candidates as points of the box.

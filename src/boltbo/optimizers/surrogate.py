@@ -10,6 +10,9 @@ from boltbo.optimizers.censored import sites
 from boltbo.optimizers.warp import Warp
 from boltbo.problem import FloatArray
 
+BEYOND_WORST = 0.5
+"""How far above the worst complete observation a bound may count, in standard deviations."""
+
 
 class Surrogate:
     """A posterior over the warped objective; a pure function of its arguments.
@@ -22,9 +25,10 @@ class Surrogate:
     """
 
     def __init__(self, theta: FloatArray, X: FloatArray, values: FloatArray, censored: NDArray[np.bool_]) -> None:
-        # Bounds count as values for the warp alone: they say how far the bad end reaches.
-        self.warp = Warp.fit(values)
+        self.warp = Warp.fit(values[~censored])
         targets = self.warp(values)
+        # A lower bound stays one when it is lowered, and far beyond the worst value seen it would only bend the model.
+        targets[censored] = np.minimum(targets[censored], targets[~censored].max() + BEYOND_WORST)
         order = np.argsort(censored, kind="stable")  # complete observations first
         self._X = X[order]
         self._complete = int((~censored).sum())
@@ -32,14 +36,15 @@ class Surrogate:
         self.condition(theta)
 
     def fit(self, iterations: int) -> FloatArray:
-        """Move the hyperparameters towards their most probable values, with the sites held; returns them.
+        """Move the hyperparameters towards their most probable values; returns them.
 
-        At a fixed point of expectation propagation the evidence does not change with the sites to first order
-        (Rasmussen & Williams, 2006, section 5.5.2), so alternating sites and hyperparameters climbs it.
+        With bounds, hyperparameters and sites take turns, twice. At a fixed point of expectation propagation the
+        evidence does not change with the sites to first order (Rasmussen & Williams, 2006, section 5.5.2), so the turns
+        climb it.
         """
-        theta = gp.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations)
-        self.condition(theta)
-        return theta
+        for _ in range(2 if len(self._bounds) else 1):
+            self.condition(gp.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations))
+        return self.theta
 
     def condition(self, theta: FloatArray) -> None:
         """Compute the posterior for these hyperparameters."""

@@ -1,15 +1,18 @@
 """Trust-region Bayesian optimization: TuRBO-1.
 
-Eriksson, Pearce, Gardner, Turner, Poloczek, "Scalable global optimization via local Bayesian optimization" (NeurIPS 2019),
-written from the paper. A Gaussian process is searched only in a box around the best point; the box grows after
+Eriksson, Pearce, Gardner, Turner, Poloczek, "Scalable global optimization via local Bayesian optimization" (NeurIPS
+2019), written from the paper. A Gaussian process is searched only in a box around the best point; the box grows after
 successes and shrinks after failures; below a least length the search begins anew elsewhere. Differences, and why:
 
 - Whatever was told counts as the first region's initial points: a language model's proposals are worth more than
   space-filling ones, which are asked only for what is missing to `initial`, at the start and after each restart.
-- The model may use observations from outside the region, so a restart forgets where the search was but not what it learnt.
+- The model may use observations from outside the region: a restart forgets where the search was, not what it learnt.
 - Successes and failures are counted over the optimizer's own candidates, whatever the batch size.
-- Points stand for texts, and many points may stand for one: candidates are decoded from the best sampled value on until a
-  new text comes, and where a region has none left, twice its length is tried.
+- A sampled point differs from the centre in 1 to 20 coordinates (log-uniform in expectation; the paper: about 20). Where
+  one coordinate is a whole decision, as in a plan, 20 at once leave little of a good centre; it helped on smooth
+  functions of 20 variables too.
+- Points stand for texts, and many points may stand for one: candidates are decoded from the best sampled value on until
+  a new text comes, and where a region has none left, twice its length is tried.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ class Turbo(BoxOptimizer):
         space: Candidates as points of the box.
         seed: Of every random choice.
         initial: Points that a region starts from; default: the lesser of 2 d and 20.
-        candidates: Points at which the posterior is sampled; default: 16 d within 500 to 1,000.
+        candidates: Points at which the posterior is sampled; more help a little and cost with the cube.
         max_points: Observations that the model uses, those nearest to the centre.
         success_tolerance: Successful batches in a row before the region doubles.
         failure_tolerance: Failed candidates in a row before it halves; default: max(4, d), at most 32.
@@ -55,7 +58,7 @@ class Turbo(BoxOptimizer):
         *,
         seed: int,
         initial: int | None = None,
-        candidates: int | None = None,
+        candidates: int = 1000,
         max_points: int = 500,
         success_tolerance: int = 3,
         failure_tolerance: int | None = None,
@@ -64,7 +67,7 @@ class Turbo(BoxOptimizer):
         super().__init__(space, seed=seed)
         d = space.dim
         self.initial = min(2 * d, 20) if initial is None else initial
-        self.candidates = min(1000, max(500, 16 * d)) if candidates is None else candidates
+        self.candidates = candidates
         self.max_points = max_points
         self.success_tolerance = success_tolerance
         self.failure_tolerance = min(32, max(4, d)) if failure_tolerance is None else failure_tolerance
@@ -133,7 +136,7 @@ class Turbo(BoxOptimizer):
             yield np.vstack([row, self._rng.random((15, self.space.dim))])
 
     def _perturbed(self, centre: FloatArray, length: float) -> FloatArray:
-        """Candidate points, shape (candidates, d): the centre with about 20 coordinates drawn anew from the region.
+        """Candidate points, shape (candidates, d): the centre with a few coordinates drawn anew from the region.
 
         Side lengths follow the lengthscales, their product is length^d (the paper's section 2).
         """
@@ -142,7 +145,8 @@ class Turbo(BoxOptimizer):
         low = np.clip(centre - weights * length / 2.0, 0.0, 1.0)
         high = np.clip(centre + weights * length / 2.0, 0.0, 1.0)
         points = low + (high - low) * self._rng.random((self.candidates, d))
-        mask = self._rng.random(points.shape) < min(1.0, PERTURBED / d)
+        expected = min(d, PERTURBED) ** self._rng.random((len(points), 1))
+        mask = self._rng.random(points.shape) < expected / d
         mask[np.arange(len(mask)), self._rng.integers(d, size=len(mask))] = True
         return np.where(mask, points, centre)
 

@@ -19,8 +19,8 @@ class Warp:
         ((z + 1)^e - 1) / e               z >= 0, e != 0        (log(z + 1) for e = 0)
         -((1 - z)^(2 - e) - 1) / (2 - e)  z < 0,
     then mean 0 and variance 1. The exponent e maximises the profile likelihood of a normal sample (Yeo & Johnson, 2000;
-    for Bayesian optimization: Cowen-Rivers et al., HEBO, 2022), here only over [-1, 1]: an exponent above 1 would squash
-    differences among the best values and stretch those among the worst, and minimisation wants the opposite.
+    for Bayesian optimization: Cowen-Rivers et al., HEBO, 2022), here only over [-1, 1]: an exponent above 1 would
+    squash differences among the best values and stretch those among the worst, and minimisation wants the opposite.
     """
 
     centre: float
