@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from threadpoolctl import threadpool_limits
 
-from boltbo.optimizers import make_optimizer
+from boltbo.optimizers import Optimizer, make_optimizer
 from boltbo.problem import (
     Domain,
     Evaluation,
@@ -55,8 +55,7 @@ def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], No
         score(candidate, source)
     timings: dict[str, float] = {}
     if run.optimizer is not None and run.budget > len(run.initial):
-        with threadpool_limits(1):  # small matrices: threads cost more than they give, and oracles want the cores
-            timings = _optimize(domain, store, run, observations, score)
+        timings = _optimize(domain, store, run, observations, score)
     timings["oracle"] = sum(o.seconds for o in observations)
     store.finish(run_id, timings)
     return Trajectory(run.task, tuple(observations))
@@ -74,6 +73,22 @@ def _optimize(
     else:
         told, asked = int(run.state["told"]), list(run.state["asked"])
         optimizer.restore(run.state["optimizer"], observations[:told])
+    # small matrices: threads cost more than they give, and oracles want the cores. Only now: a limit does not reach
+    # libraries that are loaded after it
+    with threadpool_limits(1):
+        _loop(optimizer, store, run, observations, score, told, asked)
+    return dict(optimizer.timings)
+
+
+def _loop(
+    optimizer: Optimizer,
+    store: Store,
+    run: Run,
+    observations: list[Observation],
+    score: Callable[[str, str], None],
+    told: int,
+    asked: list[str],
+) -> None:
     while True:
         for candidate in asked[len(observations) - told :]:
             score(candidate, "bo")
@@ -82,7 +97,7 @@ def _optimize(
             told = len(observations)
         asked = optimizer.ask(min(run.batch, run.budget - told)) if told < run.budget else []
         if not asked:
-            return dict(optimizer.timings)
+            return
         store.checkpoint(run.id, {"asked": asked, "told": told, "optimizer": optimizer.state()})
 
 

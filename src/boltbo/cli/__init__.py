@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one message and exit status 1, Ctrl-C is 130."""
+    # before numpy and torch are loaded: threads that wait by spinning cost the database and the other runs their cores
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from boltbo.cli.app import app
     from boltbo.cli.errors import USER_ERRORS
 

@@ -128,7 +128,7 @@ def stratified(queries: Sequence[Named], n: int, seed: int) -> list[Named]:
 
 def _embedded(options: PlansOptions, queries: Sequence[Named], stack: ExitStack, bars: Bars) -> str:
     from boltbo.domains.plans.embedded import EmbeddedServer
-    from boltbo.domains.plans.imdb.generate import harvest
+    from boltbo.domains.plans.imdb.harvest import harvest
     from boltbo.domains.plans.imdb.load import ensure_database
 
     server = stack.enter_context(EmbeddedServer())

@@ -1,0 +1,20 @@
+"""How instruction, context and solution become one text, in one place; a model keeps the version that it was tuned with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+VERSION = 1
+
+
+def prompt_text(tokenizer: Any, instruction: str, context: str) -> str:
+    """What a pretrained model reads before the solution: its own chat template, a plain one where it has none."""
+    if getattr(tokenizer, "chat_template", None):
+        messages = [{"role": "system", "content": instruction}, {"role": "user", "content": context}]
+        return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+    return plain(instruction, context)
+
+
+def plain(instruction: str, context: str) -> str:
+    """A prompt for a model without a chat template."""
+    return f"{instruction}\n\n{context}\n\nSolution:\n"
