@@ -7,6 +7,7 @@ value is at least that), and the row counts it.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -116,7 +117,7 @@ def _columns(store: Store, learnt: Mapping[int, int]) -> list[Column]:
 def _rows(columns: Sequence[Column]) -> list[Row]:
     if not columns or columns[0][0] != "default":
         return []
-    default = {task: _best(obs)[0] for task, obs in columns[0][2].items()}
+    default = {task: value for task, obs in columns[0][2].items() if math.isfinite(value := _best(obs)[0])}
     rows = []
     for method, round_, by_task in columns:
         longest = max((len(obs) for obs in by_task.values()), default=0)
@@ -173,10 +174,12 @@ def progress_of(store: Store) -> dict[str, Any]:
     """Where the campaign that `store` is attached to stands, as plain values."""
     campaign, runs = store.row(), store.runs()
     by_stage: dict[str, str] = {}
+    statuses: Counter[str] = Counter()
     for stage in Stage:
         own = [r for r in runs if r.stage is stage]
         if own:
             calls = store.count([r.id for r in own])
+            statuses.update(o.status.value for t in store.trajectories(own) for o in t.observations)
             by_stage[stage.value] = f"{sum(r.done for r in own)} of {len(own)} runs done, {calls} oracle calls"
     results = Results.read(store)
     return {
@@ -185,6 +188,7 @@ def progress_of(store: Store) -> dict[str, Any]:
         "begun": campaign["created"],
         "storage": store.url,
         "stages": by_stage,
+        "observations": dict(statuses),
         "models": [f"BOLT-{len(m.tasks)} (round {m.round + 1})" for m in store.models()],
         "seconds": results.seconds,
     }

@@ -142,11 +142,26 @@ def test_equal_columns_of_types_that_do_not_go_together_are_refused():
         check_types(query, ["bigint", "double precision", "numeric"])
 
 
-def test_constants_are_handed_on_where_the_server_cannot():
-    query = parse_query("SELECT 1 FROM a, b WHERE a.x = b.x AND a.x IN ('3')")
-    assert '"b"."x" = \'3\'' in render(query, parse_plan("a nest b", query)).sql
-    padded = parse_query("SELECT 1 FROM a, b WHERE a.x = b.x AND a.x = '03'")
-    assert '"b"."x" = \'' not in render(padded, parse_plan("a nest b", padded)).sql
+@pytest.mark.parametrize(
+    ("condition", "constant", "handed_on"),
+    [
+        ("a.x = 3", "3", True),
+        ("(a.x IN ('3'))", "'3'", True),
+        ("a.x in ( -12 )", "-12", True),
+        ("a.x = '03'", "'03'", False),
+        ("a.x = 40000", "40000", False),
+        ("a.x = 'it''s'", "'it''s'", False),
+        ("a.x IN (3, 4)", None, False),
+        ("a.x = 3 OR a.x = 4", None, False),
+        ("a.x = 3.5", None, False),
+        ("a.x = '3'::text", None, False),
+    ],
+)
+def test_constants_are_handed_on_where_the_server_cannot(condition, constant, handed_on):
+    query = parse_query(f"SELECT 1 FROM a, b WHERE a.x = b.x AND ({condition})")
+    assert query.constants == ({("a", "x"): constant} if constant else {})
+    sql = render(query, parse_plan("a nest b", query)).sql
+    assert (f'"b"."x" = {constant}' in sql) == handed_on
 
 
 def test_real_queries(test_data):

@@ -27,6 +27,10 @@ from boltbo.domains.plans.query import ColumnRef, Query, Relation
 ORDER_KEPT = (("join_collapse_limit", "1"), ("from_collapse_limit", "1"), ("geqo", "off"))
 ONLY_HASH = (("enable_nestloop", "off"), ("enable_mergejoin", "off"))
 
+_SMALL_WHOLE = re.compile(r"('?)(-?[1-9]\d{0,3}|0)\1", re.ASCII)
+"""Constants that are handed on to the other columns of a class. The server does so itself, but not into or out of a lateral
+subquery: there it must be written. Small whole numbers mean the same to every type that has them; others may not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -53,7 +57,7 @@ class _Renderer:
     def __init__(self, query: Query) -> None:
         self.query = query
         self.nested: set[str] = set()
-        self.pinned = _pinned(query)
+        self.handed_on = {m: c for m, c in query.constants.items() if _SMALL_WHOLE.fullmatch(c)}
 
     def statement(self, tree: Tree) -> str:
         source, _ = self._source(tree)
@@ -107,35 +111,15 @@ class _Renderer:
             own = [m for m in members if m[0] == relation.alias]
             for a, b in pairwise(own):
                 yield f"{_ref(a)} = {_ref(b)}"
-            constants = [self.pinned[m] for m in members if m in self.pinned]
-            if own and constants and own[0] not in self.pinned:
-                yield f"{_ref(own[0])} = '{constants[0]}'"
+            constants = [self.handed_on[m] for m in members if m in self.handed_on]
+            if own and constants and own[0] not in self.handed_on:
+                yield f"{_ref(own[0])} = {constants[0]}"
 
     def _table(self, relation: Relation) -> str:
         return f"{relation.table} AS {quote(relation.alias)}"
 
     def _relation(self, alias: str) -> Relation:
         return self.query.relations[self.query.index[alias]]
-
-
-_PIN = re.compile(
-    r"\(*([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*)\s*(?:=|(?i:IN)\s*\()\s*('?)(-?[1-9]\d{0,3}|0)\3[\s)]*", re.ASCII
-)
-
-
-def _pinned(query: Query) -> dict[ColumnRef, str]:
-    """The columns that a filter equals to a constant.
-
-    The server hands such a constant on to all columns of the class, but not into or out of a lateral subquery: there it
-    must be written. Only small whole numbers are handed on, which mean the same to every type that has them.
-    """
-    pinned = {}
-    for relation in query.relations:
-        for filter_sql in relation.filters:
-            found = _PIN.fullmatch(filter_sql)
-            if found and found[1] == relation.alias:
-                pinned[found[1], found[2]] = found[4]
-    return pinned
 
 
 def _ref(column: ColumnRef) -> str:

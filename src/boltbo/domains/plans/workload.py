@@ -16,7 +16,8 @@ from pydantic import Field, ValidationError
 from boltbo.domains.plans.context import ContextWriter
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.measure import Objective, measure
-from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
+from boltbo.domains.plans.query import Query
 from boltbo.problem import Task
 from boltbo.progress import Bars
 from boltbo.settings import ConfigError, Frozen, explain
@@ -96,7 +97,7 @@ def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") 
     """
     try:
         sql = path.read_text()
-        query = parse_query(sql)
+        query = _searchable(sql)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -185,7 +186,7 @@ def make_tasks(
             if len(tasks) == wanted:
                 break
             try:
-                query = parse_query(sql)
+                query = _searchable(sql)
             except ValueError as error:
                 dropped[f"cannot be steered ({type(error).__name__})"] += 1
                 bars.note(f"{name}: {error}")
@@ -198,6 +199,13 @@ def make_tasks(
             tasks.append(domain.task_of(name, sql, default.value, writer))
             update(len(tasks), wanted)
     return tasks, dropped
+
+
+def _searchable(sql: str) -> Query:
+    query = parse_query(sql)
+    if len(query.relations) < 2:
+        raise UnsupportedQuery("one relation: there is no join to plan")
+    return query
 
 
 def _reasons(dropped: Counter[str]) -> str:

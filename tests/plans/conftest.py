@@ -1,0 +1,25 @@
+"""A real server with a small generated database, once for all tests of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from boltbo.domains.plans.domain import PlansDomain
+from boltbo.domains.plans.embedded import EmbeddedServer
+from boltbo.domains.plans.imdb.load import ensure_database
+
+
+@pytest.fixture(scope="session")
+def imdb_url() -> Iterator[str]:
+    """Generated data of scale 0.01 on the embedded server."""
+    with EmbeddedServer() as server:
+        yield ensure_database(server.url(), 0.01, 0)
+
+
+@pytest.fixture(scope="session")
+def domain(imdb_url: str) -> Iterator[PlansDomain]:
+    d = PlansDomain(imdb_url, objective="work", patience=3.0)
+    yield d
+    d.server.close()

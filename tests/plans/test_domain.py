@@ -1,0 +1,233 @@
+"""The plans domain against the real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from boltbo import Campaign, OracleUnavailable, Settings, Status, Task
+from boltbo.domains.plans.context import condition_words, power
+from boltbo.domains.plans.design import bao_sets, shape
+from boltbo.domains.plans.domain import PlansDomain
+from boltbo.domains.plans.embedded import EmbeddedServer
+from boltbo.domains.plans.free_pairs import render_plain
+from boltbo.domains.plans.measure import measure
+from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.server import Server, redact
+from boltbo.domains.plans.workload import PlansOptions, build, make_tasks, new_task, read_folder, stratified
+from boltbo.progress import Bars
+from boltbo.settings import ConfigError
+
+SQL = """
+SELECT COUNT(*) FROM title AS t, movie_keyword AS mk, keyword AS k, cast_info AS ci, name AS n
+WHERE t.id = mk.movie_id AND mk.keyword_id = k.id AND ci.movie_id = t.id AND ci.person_id = n.id
+AND t.production_year > 1990 AND n.gender = 'f'
+"""
+
+
+@pytest.fixture(scope="module")
+def task(domain: PlansDomain) -> Task:
+    return domain.task_of("q", SQL, 1.0)
+
+
+def test_a_task_says_what_the_query_is_and_what_the_server_expects(task: Task) -> None:
+    lines = task.context.splitlines()
+    assert [line.split()[:2] for line in lines[:5]] == [
+        ["t", "title"], ["mk", "movie_keyword"], ["k", "keyword"], ["ci", "cast_info"], ["n", "name"],
+    ]  # fmt: skip
+    assert "production_year > 1990" in lines[0]
+    assert "gender = f" in lines[4]
+    assert lines[5].startswith("joins ")
+    assert lines[6].startswith("server ")
+
+
+def test_words_of_conditions_are_few_and_short() -> None:
+    assert condition_words("mi.info IN ('Black and White','Color','Sepia')", "mi") == [
+        "info", "in", "3", "Black_and_Whi", "Color", "..",
+    ]  # fmt: skip
+    assert condition_words("t.year <= 1990", "t") == ["year", "<=", "1990"]
+    assert (power(0), power(1), power(1000)) == ("2^0", "2^0", "2^10")
+
+
+def test_the_work_of_a_plan_is_the_same_every_time(domain: PlansDomain, task: Task) -> None:
+    space = domain.space(task)
+    for candidate in ["default", *space.decode(np.random.default_rng(0).random((4, space.dim)))]:
+        first, second = (domain.evaluate(task, candidate, None) for _ in range(2))
+        assert first == second
+        assert first.status is Status.COMPLETE
+        assert first.value > 0
+
+
+@pytest.mark.parametrize("objective", ["latency", "cpu"])
+def test_measured_time_is_positive_and_a_timeout_is_censored(imdb_url: str, objective: str) -> None:
+    server = Server(imdb_url)
+    found = measure(server, SQL, (), objective=objective, limit=10.0)  # type: ignore[arg-type]
+    assert not found.censored
+    assert 0 < found.value < 10
+    slow = measure(server, "SELECT COUNT(*) FROM name a, name b, name c", (), objective=objective, limit=0.05)  # type: ignore[arg-type]
+    assert slow.censored
+    assert slow.value == 0.05
+    assert server.query("SELECT 1") == [(1,)]  # the connection is as good as new
+    server.close()
+
+
+def test_the_initial_design_is_the_default_and_hint_sets_that_differ(domain: PlansDomain, task: Task) -> None:
+    design = domain.initial_design(task, 49, np.random.default_rng(0))
+    assert design[0] == "default"
+    assert 3 <= len(design) <= 49 == len(set(bao_sets()))
+    grammar = domain.grammar(task)
+    assert [grammar.canonical(c) for c in design] == design
+    query = parse_query(SQL)
+    explain = domain.server.explain(query.sql)
+    assert shape(explain) == shape(json.loads(json.dumps(explain)))
+    assert domain.initial_design(task, 49, np.random.default_rng(0)) == design
+
+
+def test_hint_sets_and_trees_have_points(domain: PlansDomain, task: Task) -> None:
+    space = domain.space(task)
+    for candidate in domain.initial_design(task, 10, np.random.default_rng(0)):
+        point = space.encode(candidate)
+        assert point.shape == (space.dim,)
+        assert ((point >= 0) & (point <= 1)).all()
+
+
+def test_free_pairs_are_valid_plans_of_new_queries(domain: PlansDomain, task: Task) -> None:
+    other = domain.task_of("p", SQL.replace("1990", "2005").replace("'f'", "'m'"), 1.0)
+    pairs = list(domain.free_pairs([task, other], 40, 0))
+    assert len(pairs) >= 40
+    assert len({context for context, _ in pairs}) == 4  # two years x two genders
+    for _, solution in pairs:
+        assert domain.grammar(task).canonical(solution) == solution
+    assert list(domain.free_pairs([task, other], 40, 0)) == pairs
+
+
+def test_a_query_from_its_parts_finds_the_same(domain: PlansDomain) -> None:
+    query = parse_query(SQL)
+    assert domain.server.query(render_plain(query)) == domain.server.query(query.sql)
+
+
+def test_nothing_can_be_written(imdb_url: str) -> None:
+    server = Server(imdb_url)
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), server.read_only() as cursor:
+        cursor.execute("CREATE TABLE harm (x int)")
+    server.close()
+
+
+def test_a_dead_server_is_a_clear_error_without_the_password() -> None:
+    server = Server("postgresql://me:secret@127.0.0.1:1/none", patience=0.3)
+    with pytest.raises(OracleUnavailable, match=r"me:\*\*\*@127\.0\.0\.1:1/none does not answer") as caught:
+        server.query("SELECT 1")
+    assert "secret" not in str(caught.value)
+    assert redact("postgresql:///x?host=/tmp") == "postgresql:///x?host=/tmp"
+
+
+def test_a_server_that_dies_stops_the_campaign_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    own = EmbeddedServer(Path(f"/tmp/boltbo-test-{os.getpid()}"))
+    try:
+        own.start()
+        url = own.url("mortal")
+        with psycopg.connect(url, autocommit=True) as c:
+            for table in "abc":
+                c.execute(f"CREATE TABLE {table} AS SELECT i AS id, i % 7 AS x FROM generate_series(1, 300) i")  # type: ignore[arg-type]
+        sql = "SELECT COUNT(*) FROM a, b, c WHERE a.id = b.id AND b.x = c.id AND a.x > 2"
+        domain = PlansDomain(url, objective="work", patience=0.5)
+        tasks = [domain.task_of(f"q{i}", sql.replace("> 2", f"> {i}"), 1.0) for i in range(3)]
+        settings = Settings(
+            rounds=(3,),
+            run={"budget": 12, "initial": 4, "optimizer": "random"},
+            model={"warm_up_pairs": 8, "warm_up_epochs": 1, "epochs": 1},
+        )
+
+        class Mortal(PlansDomain):
+            calls = 0
+
+            def evaluate(self, task: Task, candidate: str, best: float | None) -> object:  # type: ignore[override]
+                Mortal.calls += 1
+                if Mortal.calls == 15:
+                    pid = int((own.directory / "postmaster.pid").read_text().splitlines()[0])
+                    os.kill(pid, signal.SIGKILL)
+                    time.sleep(0.5)
+                return super().evaluate(task, candidate, best)
+
+        mortal = Mortal(url, objective="work", patience=0.5)
+        campaign = Campaign(mortal, tasks, settings=settings, storage=tmp_path / "s.db")
+        with pytest.raises(OracleUnavailable, match="does not answer"):
+            campaign.run()
+        done = sum(len(campaign.store.observations(r.id)) for r in campaign.store.runs())
+        assert done == 14
+        own.restart()
+        results = Campaign(domain, tasks, settings=settings, storage=tmp_path / "s.db").run()
+        assert results.tasks_done == 3
+        assert not [o for t in campaign.trajectories() for o in t.observations if o.status is Status.FAILED]
+        domain.server.close()
+    finally:
+        own.stop()
+
+
+def test_a_connection_cut_in_the_middle_of_a_plan_is_made_again(domain: PlansDomain, task: Task) -> None:
+    pid = domain.server.connection.info.backend_pid
+    with psycopg.connect(domain.server.url, autocommit=True) as other:
+        cutter = threading.Timer(0.0, lambda: other.execute("SELECT pg_terminate_backend(%s)", [pid]))
+        cutter.start()
+        cutter.join()
+    time.sleep(0.2)
+    assert domain.evaluate(task, "default", None).status is Status.COMPLETE
+    assert domain.server.connection.info.backend_pid != pid
+
+
+BAD = {
+    "broken.sql": "SELECT FROM WHERE",
+    "delete.sql": "DELETE FROM title",
+    "single.sql": "SELECT COUNT(*) FROM title t WHERE t.id = 1",
+}
+
+
+def test_queries_that_cannot_be_used_are_counted_and_skipped(
+    domain: PlansDomain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in {**BAD, "good.sql": SQL}.items():
+        (tmp_path / name).write_text(text)
+    options = PlansOptions(min_seconds=0.0, max_seconds=10.0, objective="work")
+    tasks, dropped = make_tasks(domain, read_folder(tmp_path), options, 9, Bars(False))
+    assert [t.id for t in tasks] == ["good"]
+    assert sum(dropped.values()) == 3
+    told = capsys.readouterr().err
+    assert all(name.removesuffix(".sql") in told for name in BAD)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_is_no_query_is_one_clear_error(domain: PlansDomain, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(BAD[name])
+    with pytest.raises(ConfigError, match=name):
+        new_task(domain, tmp_path / name)
+
+
+def test_a_folder_without_sql_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no .sql file"):
+        read_folder(tmp_path)
+    with pytest.raises(ConfigError, match="does not exist"):
+        read_folder(tmp_path / "none")
+
+
+def test_too_few_usable_queries_say_why(imdb_url: str, tmp_path: Path) -> None:
+    (tmp_path / "delete.sql").write_text(BAD["delete.sql"])
+    options = {"database": imdb_url, "workload": str(tmp_path)}
+    with (
+        pytest.raises(ConfigError, match=r"0 of 1 queries are usable, 34 are needed \(1 cannot be steered"),
+        build(options, 0, tmp_path / "caches", Bars(False)),
+    ):
+        pass
+
+
+def test_templates_take_turns() -> None:
+    queries = [(f"{t}/{i}", "") for t in "ab" for i in range(5)]
+    chosen = [name[0] for name, _ in stratified(queries, 6, 0)]
+    assert chosen == list("ababab")
