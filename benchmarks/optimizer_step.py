@@ -22,9 +22,6 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"  # before NumPy and torch are imported, here and in the child processes
-
 import numpy as np
 
 from boltbo.optimizers import make_optimizer
@@ -32,6 +29,7 @@ from boltbo.optimizers.turbo import NEXT_ITERATIONS
 from boltbo.problem import FloatArray, Observation, Status
 
 D, BATCH, CANDIDATES = 64, 10, 1000
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 BUDGET_S = 2.0  # no further step of one measurement begins after this
 
 
@@ -129,7 +127,8 @@ ARMS: dict[str, Callable[[int], float]] = {
 def measure(arm: str, n: int) -> dict[str, float]:
     """One arm in a process of its own."""
     child = [sys.executable, __file__, "--arm", arm, "--n", str(n)]
-    return dict(json.loads(subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True).stdout))
+    done = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD})
+    return dict(json.loads(done.stdout))
 
 
 def main() -> None:
