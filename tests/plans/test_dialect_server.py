@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from boltbo.domains.plans.dialect import render
+from boltbo.domains.plans.dialect import check_types, render, types_sql
 from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.plan import Join, Operator, Plan, Scan
@@ -116,6 +116,14 @@ def test_every_plan_returns_the_same_rows(connection, name):
             trees += 1
             followed += same_plan(plan.tree, executed, query)
     assert followed >= 0.99 * trees
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_the_types_of_all_joined_columns_are_known(connection, name):
+    query = parse_query(QUERIES[name])
+    types = connection.execute(types_sql(query)).fetchone()
+    assert len(types) == sum(map(len, query.classes))
+    check_types(query, types)
 
 
 def any_operators(tree):

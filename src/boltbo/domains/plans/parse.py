@@ -381,9 +381,11 @@ class _Classes:
                 self._class[member] = into
 
     def kept(self) -> tuple[tuple[ColumnRef, ...], ...]:
-        """The classes over at least two relations, in the order in which the query first names a member."""
-        distinct = {id(members): members for members in self._class.values()}
-        return tuple(tuple(m) for m in distinct.values() if len({alias for alias, _ in m}) > 1)
+        """The classes over at least two relations, everything in the order in which the query names it."""
+        groups: dict[int, list[ColumnRef]] = {}
+        for member, members in self._class.items():
+            groups.setdefault(id(members), []).append(member)
+        return tuple(tuple(m) for m in groups.values() if len({alias for alias, _ in m}) > 1)
 
 
 def _outer_columns(node: exp.Expr, outer: frozenset[str], inner_names: bool = False) -> Iterator[exp.Column]:
