@@ -98,13 +98,15 @@ class ModelVersions:
         return model
 
     def _make(self, tasks: Sequence[Task]) -> LanguageModel:
+        separator = self.domain.grammar(tasks[0]).separator
         if self.settings.backend == "pretrained":
             from boltbo.llm.pretrained import PretrainedModel
 
-            return PretrainedModel.open(self.settings.name, instruction=self.domain.instruction, seed=self.seed)
+            return PretrainedModel.open(
+                self.settings.name, instruction=self.domain.instruction, separator=separator, seed=self.seed
+            )
         from boltbo.llm.compact import CompactModel
 
-        separator = self.domain.grammar(tasks[0]).separator
         wanted = self.settings.warm_up_pairs
         pairs: list[Example] = []
         with self.bars.track("free pairs for the warm-up", wanted) as update:

@@ -211,7 +211,7 @@ def test_a_file_that_is_no_query_is_one_clear_error(domain: PlansDomain, tmp_pat
 
 
 def test_a_folder_without_sql_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no .sql file"):
+    with pytest.raises(ConfigError, match=r"no \.sql file"):
         read_folder(tmp_path)
     with pytest.raises(ConfigError, match="does not exist"):
         read_folder(tmp_path / "none")

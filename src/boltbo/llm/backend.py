@@ -46,8 +46,8 @@ class Sample:
         text: In the grammar's canonical form.
         logprob: Natural log of its probability under the constrained model at temperature 1, summed over tokens.
         valid_mass: Product over the steps of the probability that the model itself (at the sampling temperature, before
-            the mask) gave to allowed tokens. Its mean over samples is an unbiased estimate of the share of unconstrained samples
-            that would have been valid: samples come from q(x) = p(x) / mass(x), so E_q[mass] = sum of p over valid x.
+            the mask) gave to allowed tokens. Its mean over samples is an unbiased estimate of the share of unconstrained
+            samples that would have been valid: samples come from q(x) = p(x) / mass(x), so E_q[mass] = sum of p over valid x.
     """
 
     text: str

@@ -87,7 +87,9 @@ class CompactModel:
         if not examples:
             raise ValueError("there is no example to learn from")
         rows = self._rows(examples)
-        schedule: Schedule[_Row] = Schedule(epochs, rate)
+        total = sum(row.length for row in rows)
+        # few tasks make few large batches, too few steps to learn anything: then smaller ones
+        schedule: Schedule[_Row] = Schedule(epochs, rate, tokens=min(4096, max(256, total // 24)))
         with torch.random.fork_rng():
             return train(self.decoder, rows, self._loss, schedule, seed=seed, progress=progress)
 
@@ -127,7 +129,9 @@ class CompactModel:
         ]
 
     def _loss(self, rows: list[_Row]) -> tuple[Tensor, float]:
-        ids, targets, weights, positions, part = (_stack(columns) for columns in zip(*(r.columns() for r in rows), strict=True))
+        ids, targets, weights, positions, part = (
+            _stack(columns) for columns in zip(*(r.columns() for r in rows), strict=True)
+        )
         length = ids.shape[1]
         # a token sees what stands before it in the context and in its own solution
         own = (part[:, :, None] == part[:, None, :]) | (part[:, None, :] == 0)
@@ -234,7 +238,9 @@ class _Reader:
         seen = torch.tensor([[False] * (longest - len(p)) + [True] * len(p) for p in prompts])
         positions = (seen.cumsum(1) - 1).clamp(min=0)
         causal = torch.ones(longest, longest, dtype=torch.bool).tril()
-        mask = (seen[:, None, :] & causal) | torch.eye(longest, dtype=torch.bool)  # padding sees itself: no empty softmax
+        mask = (seen[:, None, :] & causal) | torch.eye(
+            longest, dtype=torch.bool
+        )  # padding sees itself: no empty softmax
         cache = Cache(self.decoder.shape, len(prompts), longest)
         hidden = self.decoder(ids, positions, mask[:, None], cache)
         rows = torch.repeat_interleave(torch.arange(len(prompts)), torch.tensor(repeats))

@@ -56,7 +56,9 @@ class Block(nn.Module):
         self.gate_up = nn.Linear(shape.width, 2 * shape.hidden, bias=False)
         self.down = nn.Linear(shape.hidden, shape.width, bias=False)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor | None, kv: Tensor | None, at: int) -> Tensor:
+    def forward(
+        self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor | None, kv: Tensor | None, at: int
+    ) -> Tensor:
         """x (B, L, D); mask broadcastable to (B, H, L, keys), None: causal; kv (2, B, H, room, C), written at `at`."""
         rows, length, width = x.shape
         q, k, v = self.qkv(self.before_attention(x)).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)

@@ -22,7 +22,8 @@ from torch.nn import functional as F
 from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Prompt, Sample
 from boltbo.llm.masking import Ids
 from boltbo.llm.sampling import sample
-from boltbo.llm.templates import prompt_text
+from boltbo.llm.templates import VERSION, prompt_text
+from boltbo.llm.tokenizer import split
 from boltbo.llm.training import Schedule, train
 
 FORMAT = 1
@@ -38,19 +39,23 @@ class PretrainedModel:
     too, which makes each a token of its own.
     """
 
-    def __init__(self, name: str, instruction: str, tokenizer: Any, model: Any) -> None:
+    def __init__(self, name: str, instruction: str, separator: str, tokenizer: Any, model: Any) -> None:
         self.name = name
         self.instruction = instruction
+        self.separator = separator
         self.tokenizer = tokenizer
         self.model = model.eval()
 
     @classmethod
-    def open(cls, name: str = "smollm2", *, instruction: str = "", seed: int = 0, rank: int = 16) -> Self:
+    def open(
+        cls, name: str = "smollm2", *, instruction: str = "", separator: str = " ", seed: int = 0, rank: int = 16
+    ) -> Self:
         """A pretrained model with a fresh adapter.
 
         Args:
             name: A Hugging Face name, a path, or `smollm2`.
             instruction: The system prompt.
+            separator: What parts a solution's symbols.
             seed: Of the adapter's first weights.
             rank: Of the adapter.
 
@@ -66,7 +71,7 @@ class PretrainedModel:
         config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return cls(name, instruction, tokenizer, peft.get_peft_model(base, config))
+            return cls(name, instruction, separator, tokenizer, peft.get_peft_model(base, config))
 
     def fit(
         self, examples: Sequence[Example], *, epochs: float, seed: int, progress: Progress | None = None
@@ -99,7 +104,7 @@ class PretrainedModel:
         found: list[list[Sample]] = []
         for i, prompt in enumerate(prompts):
             found += sample(
-                _Reader(self, prompt.grammar.separator), [prompt], n,
+                _Reader(self), [prompt], n,
                 temperature=temperature, top_p=top_p, unique=unique, seed=seed,
             )  # fmt: skip
             if progress is not None:
@@ -110,7 +115,13 @@ class PretrainedModel:
         """The adapter and which model it belongs to; not the model."""
         directory.mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(directory, safe_serialization=True)
-        config = {"format": FORMAT, "name": self.name, "instruction": self.instruction}
+        config = {
+            "format": FORMAT,
+            "template": VERSION,
+            "name": self.name,
+            "instruction": self.instruction,
+            "separator": self.separator,
+        }
         (directory / "config.json").write_text(json.dumps(config, indent=1))
 
     @classmethod
@@ -120,13 +131,16 @@ class PretrainedModel:
             config = json.loads((directory / "config.json").read_text())
             if config["format"] != FORMAT:
                 raise ValueError(f"format {config['format']}, this version reads {FORMAT}")
-            name, instruction = str(config["name"]), str(config["instruction"])
+            if config["template"] != VERSION:
+                raise ValueError(f"tuned with template {config['template']}, this version writes {VERSION}")
+            name, instruction, separator = (str(config[key]) for key in ("name", "instruction", "separator"))
             if not (directory / "adapter_model.safetensors").exists():  # peft would look for a pickle next
                 raise ValueError("adapter_model.safetensors is missing")
             tokenizer, base = _base(name)
             import peft
 
-            return cls(name, instruction, tokenizer, peft.PeftModel.from_pretrained(base, directory, is_trainable=True))
+            model = peft.PeftModel.from_pretrained(base, directory, is_trainable=True)
+            return cls(name, instruction, separator, tokenizer, model)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
             raise CorruptModel(
                 f"the adapter in {directory} is missing or damaged ({str(error).splitlines()[0]}). "
@@ -148,8 +162,7 @@ class PretrainedModel:
         return self._ids(prompt_text(self.tokenizer, self.instruction, text))
 
     def _solution(self, text: str) -> list[int]:
-        symbols = text.split() if " " in text else [text] if text.isascii() and not text.isupper() else list(text)
-        return [i for at, symbol in enumerate(symbols) for i in self.spell(symbol, at == 0)]
+        return [i for at, s in enumerate(split(text, self.separator)) for i in self.spell(s, at == 0)]
 
     def spell(self, symbol: str, first: bool) -> Ids:
         """The ids of one symbol of a solution."""
@@ -196,9 +209,8 @@ class _Memory:
 class _Reader:
     """A pretrained model at work; see `sampling.Reader`."""
 
-    def __init__(self, model: PretrainedModel, separator: str) -> None:
+    def __init__(self, model: PretrainedModel) -> None:
         self.owner = model
-        self.separator = separator
         self.stop = model._stop
 
     def spell(self, symbol: str, first: bool) -> Ids:
@@ -206,7 +218,7 @@ class _Reader:
 
     def text(self, ids: Sequence[int]) -> str:
         text = str(self.owner.tokenizer.decode(ids, clean_up_tokenization_spaces=False)).strip()
-        return text if self.separator else text.replace(" ", "")
+        return text if self.owner.separator else text.replace(" ", "")
 
     def read(self, contexts: Sequence[str], repeats: Sequence[int]) -> tuple[Tensor, Any]:
         from transformers import DynamicCache

@@ -68,7 +68,7 @@ class Tokenizer:
                 found.append(self.words[i - FIRST_WORD].encode())
             elif i == SPELL:
                 found.append(b"")
-            elif FIRST_BYTE <= i and found:
+            elif i >= FIRST_BYTE and found:
                 found[-1] += bytes([i - FIRST_BYTE])
         return [f.decode(errors="replace") for f in found]
 

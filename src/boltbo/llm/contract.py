@@ -1,0 +1,118 @@
+"""What every `LanguageModel` must keep, as checks that a user's own backend can be run through.
+
+check_language_model(lambda: MyModel(...), tmp_path)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from boltbo.llm.backend import CorruptModel, Example, LanguageModel, Prompt
+from boltbo.problem import END, InvalidCandidate
+
+
+class Brackets:
+    """A grammar for the checks: balanced brackets of two kinds around words of which one begins another."""
+
+    separator = " "
+    words = ("mi", "mi1", "mi12", "t")
+    pairs = {"(": ")", "[": "]"}  # noqa: RUF012
+    depth = 3
+
+    def start(self) -> tuple[int, str]:
+        return 0, ""
+
+    def allowed(self, state: tuple[int, str]) -> Sequence[str]:
+        length, stack = state
+        closing = [self.pairs[stack[-1]]] if stack else []
+        if length >= 8:
+            return closing or [END]
+        opening = list(self.pairs) if len(stack) < self.depth else []
+        return [*self.words, *opening, *closing, *([] if stack or not length else [END])]
+
+    def advance(self, state: tuple[int, str], symbol: str) -> tuple[int, str]:
+        length, stack = state
+        if symbol in self.pairs:
+            return length + 1, stack + symbol
+        return length + 1, stack[:-1] if symbol in self.pairs.values() else stack
+
+    def canonical(self, text: str) -> str:
+        state = self.start()
+        for symbol in text.split():
+            if symbol not in self.allowed(state):
+                raise InvalidCandidate(f"{symbol!r} may not stand there in {text!r}")
+            state = self.advance(state, symbol)
+        if END not in self.allowed(state):
+            raise InvalidCandidate(f"{text!r} is not finished")
+        return " ".join(text.split())
+
+
+EXAMPLES = [
+    Example("first", "mi ( t ) mi1"),
+    Example("first", "mi ( t )"),
+    Example("second", "mi12 [ t mi ]"),
+    Example("second", "mi12 [ t ]"),
+]
+PROMPTS = [Prompt("first", Brackets()), Prompt("never seen: ünïcode", Brackets())]
+
+
+def check_language_model(make: Callable[[], LanguageModel], folder: Path, *, epochs: float = 4) -> None:
+    """Raise AssertionError with what is wrong.
+
+    Args:
+        make: Returns a fresh model, the same every time.
+        folder: Empty, for saving.
+        epochs: Enough for `fit` to lower the loss on four examples.
+    """
+    model = make()
+    _samples_are_valid(model, 12)
+    report = model.fit(EXAMPLES, epochs=epochs, seed=1)
+    assert report.steps > 0 and report.tokens > 0, f"fit reports no work: {report}"
+    assert report.losses[-1][1] < report.losses[0][1], f"fit did not lower the loss: {report.losses}"
+    _samples_are_valid(model, 12)
+    _is_deterministic(model)
+    _survives_saving(model, folder)
+    _refuses_damage(model, folder)
+
+
+def _samples_are_valid(model: LanguageModel, n: int) -> None:
+    lists = model.sample(PROMPTS, n, temperature=1.0, seed=3)
+    assert len(lists) == len(PROMPTS), f"{len(lists)} lists for {len(PROMPTS)} prompts"
+    for prompt, samples in zip(PROMPTS, lists, strict=True):
+        assert 0 < len(samples) <= n, f"{len(samples)} samples where 1 to {n} were to come"
+        texts = [s.text for s in samples]
+        assert len(set(texts)) == len(texts), f"repeats although unique: {texts}"
+        for s in samples:
+            assert prompt.grammar.canonical(s.text) == s.text, f"not canonical: {s.text!r}"
+            assert s.logprob <= 1e-6, f"log-probability {s.logprob} of {s.text!r}"
+            assert 0 <= s.valid_mass <= 1 + 1e-6, f"valid mass {s.valid_mass} of {s.text!r}"
+
+
+def _is_deterministic(model: LanguageModel) -> None:
+    one, same, other = (model.sample(PROMPTS, 6, temperature=1.0, seed=seed) for seed in (5, 5, 6))
+    assert one == same, "the same seed gives other samples"
+    assert one != other, "another seed gives the same samples"
+    alone = model.sample(PROMPTS[1:], 6, temperature=1.0, seed=5)
+    assert [s.text for s in alone[0]] == [s.text for s in one[1]], "samples depend on the other prompts of a call"
+
+
+def _survives_saving(model: LanguageModel, folder: Path) -> None:
+    model.save(folder / "model")
+    again = type(model).load(folder / "model")
+    texts = [[[s.text for s in samples] for samples in m.sample(PROMPTS, 6, seed=5)] for m in (model, again)]
+    assert texts[0] == texts[1], "a loaded model samples otherwise"
+    again.fit(EXAMPLES, epochs=1, seed=2)  # and can learn on
+
+
+def _refuses_damage(model: LanguageModel, folder: Path) -> None:
+    model.save(folder / "damaged")
+    for file in sorted((folder / "damaged").glob("*.safetensors")):
+        file.write_bytes(file.read_bytes()[:100])
+    for broken in (folder / "damaged", folder / "none"):
+        try:
+            type(model).load(broken)
+        except CorruptModel as error:
+            assert str(broken) in str(error), f"the error does not name {broken}: {error}"
+        else:
+            raise AssertionError(f"a damaged or missing directory was loaded: {broken}")
