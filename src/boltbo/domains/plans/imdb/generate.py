@@ -20,7 +20,7 @@ from boltbo.domains.plans.imdb.vocabulary import vocabulary
 
 __all__ = ["VERSION", "Literals", "generate", "harvest"]
 
-VERSION = 1
+VERSION = 4
 """Of what `generate` makes: raise it with every change of the data, for databases are found again by it."""
 
 PARTS = 11

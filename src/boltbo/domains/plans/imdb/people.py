@@ -11,7 +11,7 @@ from math import sqrt
 
 import numpy as np
 
-from boltbo.domains.plans.imdb.draw import choose, choose_members, fan_out, heavy_tail, zipf
+from boltbo.domains.plans.imdb.draw import chance, choose, choose_members, fan_out, heavy_tail, zipf
 from boltbo.domains.plans.imdb.facts import MONTHS
 from boltbo.domains.plans.imdb.harvest import Literals
 from boltbo.domains.plans.imdb.soundex import phonetic_code
@@ -19,7 +19,7 @@ from boltbo.domains.plans.imdb.table import Column, Floats, Ints, Table, null, n
 from boltbo.domains.plans.imdb.titles import Titles, codes_of, invent
 from boltbo.domains.plans.imdb.vocabulary import ERA_STARTS, SHARE, Word, blend, countries, vocabulary
 
-PER_TITLE = 1.35
+PER_TITLE = 1.2
 """Persons for each title."""
 
 ROLE_SHARE = (0.30, 0.17, 0.12, 0.10, 0.04, 0.04, 0.02, 0.07, 0.05, 0.07, 0.02, 0.005)
@@ -78,7 +78,7 @@ def make_people(rng: np.random.Generator, titles: Titles) -> People:
     male[profession == ACTOR] = 1
     male[profession == ACTRESS] = 0
     male[profession == 6] = rng.random(int((profession == 6).sum())) < 0.25
-    return People(scene, profession, male, heavy_tail(rng, n, 1.4, 40.0), _full_names(rng, scene, male))
+    return People(scene, profession, male, heavy_tail(rng, n, 1.1, 100.0), _full_names(rng, scene, male))
 
 
 def _full_names(rng: np.random.Generator, scene: Ints, male: Ints) -> Column:
@@ -113,11 +113,13 @@ def name_table(rng: np.random.Generator, people: People, literals: Literals) -> 
             "imdb_index": Column(np.where(rng.random(n) < 0.1, rng.integers(0, 3, n), -1), ("I", "II", "III")),
             "imdb_id": null(n),
             "gender": Column(gender, ("f", "m")),
-            "name_pcode_cf": _asked(rng, codes_of(people.name), literals.get("name.name_pcode_cf")),
+            "name_pcode_cf": _asked(rng, people, codes_of(people.name), literals.get("name.name_pcode_cf")),
             "name_pcode_nf": _asked(
-                rng, codes_of(_spoken(people.name)), literals.get("name.name_pcode_nf"), missing=0.08
+                rng, people, codes_of(_spoken(people.name)), literals.get("name.name_pcode_nf"), missing=0.08
             ),
-            "surname_pcode": _asked(rng, _surname_codes(people.name), literals.get("name.surname_pcode"), missing=0.03),
+            "surname_pcode": _asked(
+                rng, people, _surname_codes(people.name), literals.get("name.surname_pcode"), missing=0.03
+            ),
             "md5sum": null(n),
         }
     )
@@ -134,14 +136,14 @@ def _surname_codes(names: Column) -> Column:
 
 
 def _asked(
-    rng: np.random.Generator, codes: Column, literals: Mapping[str, float] | None, missing: float = 0.0
+    rng: np.random.Generator, people: People, codes: Column, literals: Mapping[str, float] | None, missing: float = 0.0
 ) -> Column:
-    """Codes of which a share is of the workload's, and some are NULL."""
+    """Codes of which a share is of the workload's, most of all the popular persons', and some are NULL."""
     n = len(codes)
     own = list(codes.words or ())
     result = codes.codes.copy()
     if literals:
-        chosen = np.flatnonzero(rng.random(n) < SHARE)
+        chosen = chance(rng, SHARE * people.popularity**0.6)
         picks = choose(rng, np.array([sqrt(count) for count in literals.values()]), len(chosen))
         known = {word: i for i, word in enumerate(own)}
         place = np.array([known.setdefault(word, len(known)) for word in literals])
@@ -229,7 +231,7 @@ def _sayings(rng: np.random.Generator, kind: int, people: People, person: Ints, 
 
 def cast_tables(rng: np.random.Generator, titles: Titles, people: People, literals: Literals) -> tuple[Table, Table]:
     """The tables `char_name` and `cast_info`."""
-    movie = fan_out(rng, 7.5 * titles.popularity**0.8 * np.array(KIND_CAST)[titles.kind])
+    movie = fan_out(rng, 12.0 * titles.popularity**0.9 * np.array(KIND_CAST)[titles.kind])
     person = choose_members(rng, people.popularity, people.scene, titles.scene[movie], 0.85)
     n = len(movie)
     role = np.where(rng.random(n) < 0.75, people.profession[person], choose(rng, np.array(ROLE_SHARE), n))

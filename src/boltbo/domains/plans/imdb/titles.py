@@ -72,7 +72,7 @@ def make_titles(rng: np.random.Generator, n: int) -> Titles:
     shares = np.array([c.share for c in countries()])
     country = choose(rng, shares, n)
     year = _years(rng, kind, country)
-    popularity = heavy_tail(rng, n, 1.6, 30.0) * np.array(KIND_FAME)[kind]
+    popularity = heavy_tail(rng, n, 1.25, 60.0) * np.array(KIND_FAME)[kind]
     popularity *= (shares[country] / shares.max()) ** 0.2 * 1.3
     series = np.full(n, -1)
     episodes = np.flatnonzero(kind == EPISODE)

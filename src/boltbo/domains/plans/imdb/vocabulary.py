@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 from math import sqrt
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -90,7 +91,14 @@ def blend(words: Sequence[Word], literals: Mapping[str, float] | None) -> list[W
     unit = ours * SHARE / (1 - SHARE) / max(sum(new.values()), 1e-9) if words else 1.0
     # a handful of new texts must not take 40% of the rows
     unit = min(unit, ours / 20) if words else unit
-    return [*words, *(Word(text, unit * weight, country_of(text)) for text, weight in new.items())]
+    # among words that all have a home, one without would be at home everywhere: it gets one
+    bound = bool(words) and all(w.country is not None for w in words)
+    return [*words, *(Word(text, unit * weight, _home(text, bound)) for text, weight in new.items())]
+
+
+def _home(text: str, bound: bool) -> int | None:
+    country = country_of(text)
+    return crc32(text.encode()) % len(countries()) if country is None and bound else country
 
 
 def weights_by(words: Sequence[Word], n_kinds: int, strangers: float) -> Floats:
