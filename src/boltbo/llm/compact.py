@@ -186,7 +186,7 @@ class _Row:
     def length(self) -> int:
         return len(self.context) + sum(len(s) for s, _ in self.solutions)
 
-    def columns(self) -> tuple[list[float], ...]:
+    def columns(self) -> tuple[Sequence[float], ...]:
         """Ids, targets, weights, positions and parts (0 the context, then the solutions), each of `length`."""
         start = len(self.context)
         ids, targets, weights = [*self.context], [0] * start, [0.0] * start

@@ -83,6 +83,8 @@ def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
 class Decoder(nn.Module):
     """Ids (B, L) to hidden states (B, L, D); `logits` turns hidden states into (…, V)."""
 
+    frequencies: Tensor
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape

@@ -258,8 +258,8 @@ def _base(name: str) -> tuple[Any, Any]:
         from transformers.utils import logging
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"pretrained models need the package transformers: {INSTALL}") from error
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     gpu = torch.cuda.is_available()
     where = _smollm2() if name == "smollm2" else name
     try:
@@ -269,7 +269,7 @@ def _base(name: str) -> tuple[Any, Any]:
         )
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise CorruptModel(f"the pretrained model {name!r} cannot be read: {str(error).splitlines()[0]}") from error
-    return tokenizer, model.to("cuda" if gpu else "cpu")
+    return tokenizer, model.to(torch.device("cuda" if gpu else "cpu"))  # type: ignore[arg-type]
 
 
 def _smollm2() -> Path:
@@ -287,7 +287,7 @@ def _smollm2() -> Path:
     tokenizer = AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name)
     model = AutoModelForCausalLM.from_pretrained(packed.parent, gguf_file=packed.name, dtype=torch.float32)
     # unpacked, it is an ordinary model: what says otherwise would stop saving and training it
-    model.hf_quantizer = None
+    model.hf_quantizer = None  # type: ignore[assignment]
     for flag in ("is_quantized", "quantization_method"):
         if hasattr(model, flag):
             delattr(model, flag)
