@@ -62,20 +62,21 @@ def test_solutions_of_one_row_do_not_see_each_other() -> None:
 
 
 def test_reading_step_by_step_is_reading_at_once() -> None:
-    """Cached, padded and reordered, the logits are those of the whole text."""
+    """Padded, side by side with others and behind a shared prompt, the logits are those of the whole text."""
     model = small()
     contexts = ["first", "a longer context of words", "x"]
     solution = model.tokenizer.solution("mi ( t )")[:-1]
     with torch.inference_mode():
         reader = _Reader(model)
-        logits, memory = reader.read(contexts, [1, 2, 1])
-        memory = reader.keep(torch.tensor([0, 2, 3]), memory)
-        for token in solution:
-            logits = reader.step(torch.full((3,), token), memory)
+        _, memory = reader.read([*contexts, "forgotten"], 2)
+        reader.keep(torch.tensor([0, 1, 2]), memory)
+        other = model.tokenizer.solution("t t t t t t t t t t")
+        for mine, theirs in zip(solution, other, strict=False):
+            logits = reader.step(torch.tensor([mine, theirs] * 3), memory)
         for row, context in enumerate(contexts):
             ids = torch.tensor([[*model.tokenizer.context(context), *solution]])
             whole = model.decoder.logits(model.decoder(ids, torch.arange(ids.shape[1])[None]))[0, -1]
-            assert torch.allclose(logits[row], whole, atol=1e-4)
+            assert torch.allclose(logits[2 * row], whole, atol=1e-4)
 
 
 def test_valid_mass_estimates_the_share_of_valid_raw_samples() -> None:

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Prompt, Sample
-from boltbo.llm.decoder import Cache, Decoder, Shape
+from boltbo.llm.decoder import Decoder, Memory, Shape
 from boltbo.llm.masking import Ids
 from boltbo.llm.sampling import sample
 from boltbo.llm.tokenizer import ANSWER, PAD, STOP, Tokenizer
@@ -206,15 +206,6 @@ def _stack(columns: Sequence[Sequence[float]]) -> Tensor:
     return torch.tensor([[*c, *[PAD] * (longest - len(c))] for c in columns])
 
 
-@dataclass
-class _Memory:
-    cache: Cache
-    seen: Tensor
-    """(rows, slots of the cache): 0 where a slot holds padding"""
-    position: Tensor
-    """(rows,) of the next token"""
-
-
 class _Reader:
     """The compact model at work; see `sampling.Reader`."""
 
@@ -230,10 +221,10 @@ class _Reader:
     def text(self, ids: Sequence[int]) -> str:
         return self.tokenizer.separator.join(self.tokenizer.decode(ids))
 
-    def read(self, contexts: Sequence[str], repeats: Sequence[int]) -> tuple[Tensor, Any]:
+    def read(self, contexts: Sequence[str], n: int) -> tuple[Tensor, Any]:
         prompts = [self.tokenizer.context(c) for c in contexts]
         longest = max(map(len, prompts))
-        # padded at the left, so that all rows continue in the same slot
+        # padded at the left, so that all prompts end in the same slot
         ids = torch.tensor([[PAD] * (longest - len(p)) + p for p in prompts])
         seen = torch.tensor([[False] * (longest - len(p)) + [True] * len(p) for p in prompts])
         positions = (seen.cumsum(1) - 1).clamp(min=0)
@@ -241,19 +232,11 @@ class _Reader:
         mask = (seen[:, None, :] & causal) | torch.eye(
             longest, dtype=torch.bool
         )  # padding sees itself: no empty softmax
-        cache = Cache(self.decoder.shape, len(prompts), longest)
-        hidden = self.decoder(ids, positions, mask[:, None], cache)
-        rows = torch.repeat_interleave(torch.arange(len(prompts)), torch.tensor(repeats))
-        memory = _Memory(cache.select(rows, longest + 64), seen[rows], positions[rows, -1] + 1)
-        return self.decoder.logits(hidden[:, -1])[rows], memory
+        hidden, kept = self.decoder.read(ids, positions, mask[:, None])
+        return self.decoder.logits(hidden[:, -1]).repeat_interleave(n, 0), Memory(kept, seen, n)
 
     def step(self, tokens: Tensor, memory: Any) -> Tensor:
-        if memory.cache.length == memory.cache.data.shape[4]:
-            memory.cache = memory.cache.select(torch.arange(len(tokens)), memory.cache.length + 64)
-        memory.seen = F.pad(memory.seen, (0, 1), value=True)
-        hidden = self.decoder(tokens[:, None], memory.position[:, None], memory.seen[:, None, None], memory.cache)
-        memory.position = memory.position + 1
-        return self.decoder.logits(hidden[:, 0])
+        return self.decoder.logits(self.decoder.step(tokens, memory))
 
-    def keep(self, rows: Tensor, memory: Any) -> Any:
-        return _Memory(memory.cache.select(rows), memory.seen[rows], memory.position[rows])
+    def keep(self, prompts: Tensor, memory: Any) -> None:
+        memory.keep(prompts)

@@ -1,6 +1,6 @@
 """A small decoder in the manner of LLaMA: RMSNorm, rotary positions, SwiGLU, tied embeddings.
 
-Shapes: B rows, L tokens of a row, D width, H heads, C = D / H, V vocabulary.
+Shapes: B rows, L tokens of a row, D width, H heads, C = D / H, V vocabulary; P prompts with n rows each when sampling.
 """
 
 from __future__ import annotations
@@ -27,20 +27,35 @@ class Shape:
         return -(-self.width * 8 // 3 // 32) * 32
 
 
-class Cache:
-    """Keys and values of what was read so far, (layers, 2, B, H, room, C), filled up to `length`."""
+class Memory:
+    """What was read: P prompts, each once, and what each of their n rows wrote since.
 
-    def __init__(self, shape: Shape, rows: int, room: int) -> None:
-        self.data = torch.zeros(shape.layers, 2, rows, shape.heads, room, shape.width // shape.heads)
+    Attributes:
+        prompt: Keys and values of the prompts, (layers, 2, P, H, L, C), padded at the left.
+        seen: (P, L): False where `prompt` holds padding.
+        own: Keys and values of the rows, (layers, 2, P * n, H, room, C), filled up to `length`.
+        length: Tokens that each row wrote.
+    """
+
+    def __init__(self, prompt: Tensor, seen: Tensor, n: int, room: int = 32) -> None:
+        layers, two, prompts, heads, _, size = prompt.shape
+        self.prompt, self.seen, self.n = prompt, seen, n
+        self.own = torch.zeros(layers, two, prompts * n, heads, room, size)
         self.length = 0
 
-    def select(self, rows: Tensor, room: int | None = None) -> Cache:
-        """The cache of some rows (repeats allowed), with more room if asked."""
-        new = object.__new__(Cache)
-        new.data, new.length = self.data[:, :, rows], self.length
-        if room is not None and room > new.data.shape[4]:
-            new.data = F.pad(new.data, (0, 0, 0, room - new.data.shape[4]))
-        return new
+    def positions(self) -> Tensor:
+        """(P * n, 1): where each row's next token stands."""
+        return (self.seen.sum(1) + self.length).repeat_interleave(self.n)[:, None]
+
+    def grow(self) -> None:
+        """Make room for one more token."""
+        if self.length == self.own.shape[4]:
+            self.own = F.pad(self.own, (0, 0, 0, self.length))
+
+    def keep(self, prompts: Tensor) -> None:
+        """Forget all but the rows of some prompts."""
+        rows = (prompts[:, None] * self.n + torch.arange(self.n)).flatten()
+        self.prompt, self.seen, self.own = self.prompt[:, :, prompts], self.seen[prompts], self.own[:, :, rows]
 
 
 class Block(nn.Module):
@@ -56,18 +71,38 @@ class Block(nn.Module):
         self.gate_up = nn.Linear(shape.width, 2 * shape.hidden, bias=False)
         self.down = nn.Linear(shape.hidden, shape.width, bias=False)
 
-    def forward(
-        self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor | None, kv: Tensor | None, at: int
-    ) -> Tensor:
-        """x (B, L, D); mask broadcastable to (B, H, L, keys), None: causal; kv (2, B, H, room, C), written at `at`."""
-        rows, length, width = x.shape
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """x (B, L, D) and the keys and values (2, B, H, L, C); mask broadcastable to (B, H, L, L), None: causal."""
+        q, k, v = self._heads(x, rotation)
+        a = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+        return self._rest(x, a), torch.stack((k, v))
+
+    def step(self, x: Tensor, rotation: tuple[Tensor, Tensor], memory: Memory, layer: int) -> Tensor:
+        """One token a row, x (P * n, 1, D), behind what `memory` holds.
+
+        The rows of a prompt share its keys and values: nothing of it is copied, and it is read once a step, not n times.
+        """
+        q, k, v = self._heads(x, rotation)
+        own, at = memory.own[layer], memory.length
+        own[0, :, :, at : at + 1], own[1, :, :, at : at + 1] = k, v
+        keys, values = own[0, :, :, : at + 1], own[1, :, :, : at + 1]
+        shared_keys, shared_values = memory.prompt[layer]
+        prompts, heads, length, size = shared_keys.shape
+        together = q.view(prompts, memory.n, heads, size).transpose(1, 2)  # (P, H, n, C)
+        on_prompt = (together @ shared_keys.transpose(2, 3)).masked_fill(~memory.seen[:, None, None], -torch.inf)
+        on_prompt = on_prompt.transpose(1, 2).reshape(-1, heads, 1, length)
+        weights = (torch.cat((on_prompt, q @ keys.transpose(2, 3)), dim=-1) * size**-0.5).softmax(-1)
+        p = weights[..., :length].view(prompts, memory.n, heads, length).transpose(1, 2)
+        a = (p @ shared_values).transpose(1, 2).reshape(-1, heads, 1, size) + weights[..., length:] @ values
+        return self._rest(x, a)
+
+    def _heads(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        rows, length, _ = x.shape
         q, k, v = self.qkv(self.before_attention(x)).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k = rotate(q, rotation), rotate(k, rotation)
-        if kv is not None:
-            kv[0, :, :, at : at + length], kv[1, :, :, at : at + length] = k, v
-            k, v = kv[0, :, :, : at + length], kv[1, :, :, : at + length]
-        a = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None and length > 1)
-        x = x + self.out(a.transpose(1, 2).reshape(rows, length, width))
+        return rotate(q, rotation), rotate(k, rotation), v
+
+    def _rest(self, x: Tensor, a: Tensor) -> Tensor:
+        x = x + self.out(a.transpose(1, 2).reshape(x.shape))
         gate, up = self.gate_up(self.before_feed(x)).chunk(2, dim=-1)
         out: Tensor = x + self.down(F.silu(gate) * up)
         return out
@@ -98,18 +133,33 @@ class Decoder(nn.Module):
                 deep = name.endswith(("out.weight", "down.weight"))
                 nn.init.normal_(p, std=0.02 / (2 * shape.layers) ** 0.5 if deep else 0.02)
 
-    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor | None = None, cache: Cache | None = None) -> Tensor:
-        """Hidden states of `ids`; with a cache, `ids` continue what it holds and are added to it."""
-        angles = positions[:, None, :, None] * self.frequencies
-        rotation = (angles.cos(), angles.sin())
-        x = self.embedding(ids)
-        at = cache.length if cache is not None else 0
+    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Hidden states of whole rows."""
+        return self.read(ids, positions, mask)[0]
+
+    def read(self, ids: Tensor, positions: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Hidden states, and the keys and values of all layers (layers, 2, B, H, L, C)."""
+        rotation, x = self._rotation(positions), self.embedding(ids)
+        kept = []
+        for block in self.blocks:
+            x, kv = block(x, rotation, mask)
+            kept.append(kv)
+        return self.norm(x), torch.stack(kept)
+
+    def step(self, tokens: Tensor, memory: Memory) -> Tensor:
+        """Hidden states (P * n, D) after one more token of each row, which `memory` remembers."""
+        memory.grow()
+        rotation, x = self._rotation(memory.positions()), self.embedding(tokens[:, None])
         for i, block in enumerate(self.blocks):
-            x = block(x, rotation, mask, cache.data[i] if cache is not None else None, at)
-        if cache is not None:
-            cache.length += ids.shape[1]
-        out: Tensor = self.norm(x)
+            assert isinstance(block, Block)
+            x = block.step(x, rotation, memory, i)
+        memory.length += 1
+        out: Tensor = self.norm(x[:, 0])
         return out
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding.weight)
+
+    def _rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        angles = positions[:, None, :, None] * self.frequencies
+        return angles.cos(), angles.sin()

@@ -204,6 +204,7 @@ class _Item:
 class _Memory:
     cache: Any
     seen: Tensor
+    n: int
 
 
 class _Reader:
@@ -220,7 +221,7 @@ class _Reader:
         text = str(self.owner.tokenizer.decode(ids, clean_up_tokenization_spaces=False)).strip()
         return text if self.owner.separator else text.replace(" ", "")
 
-    def read(self, contexts: Sequence[str], repeats: Sequence[int]) -> tuple[Tensor, Any]:
+    def read(self, contexts: Sequence[str], n: int) -> tuple[Tensor, Any]:
         from transformers import DynamicCache
 
         prompts = [self.owner._context(c) for c in contexts]
@@ -228,18 +229,20 @@ class _Reader:
         device = self.owner.device
         ids = torch.tensor([[self.stop] * (longest - len(p)) + p for p in prompts], device=device)
         seen = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
-        memory = _Memory(DynamicCache(), seen)
+        memory = _Memory(DynamicCache(), seen, n)
         logits = self._forward(ids, memory)
-        rows = torch.repeat_interleave(torch.arange(len(prompts)), torch.tensor(repeats))
-        return logits[rows], self.keep(rows, memory)
+        memory.cache.batch_repeat_interleave(n)
+        memory.seen = seen.repeat_interleave(n, 0)
+        return logits.repeat_interleave(n, 0), memory
 
     def step(self, tokens: Tensor, memory: Any) -> Tensor:
         memory.seen = F.pad(memory.seen, (0, 1), value=1)
         return self._forward(tokens[:, None].to(self.owner.device), memory)
 
-    def keep(self, rows: Tensor, memory: Any) -> Any:
-        memory.cache.batch_select_indices(rows.to(self.owner.device))
-        return _Memory(memory.cache, memory.seen[rows.to(self.owner.device)])
+    def keep(self, prompts: Tensor, memory: Any) -> None:
+        rows = (prompts[:, None] * memory.n + torch.arange(memory.n)).flatten().to(self.owner.device)
+        memory.cache.batch_select_indices(rows)
+        memory.seen = memory.seen[rows]
 
     def _forward(self, ids: Tensor, memory: _Memory) -> Tensor:
         positions = (memory.seen.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]

@@ -7,6 +7,7 @@ step), so what is sampled for a task does not depend on which other tasks are sa
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,13 +18,16 @@ from torch import Tensor
 
 from boltbo.llm.backend import Progress, Prompt, Sample
 from boltbo.llm.masking import Ids, Machine
-from boltbo.problem import InvalidCandidate
+from boltbo.problem import FloatArray, InvalidCandidate
 
 ROWS = 256
 """Rows of a batch: memory, and the point from which more rows are no faster on a CPU."""
 
-REDRAWS = 4
+REDRAWS = 8
 """How often repeats are drawn again before a list is left short."""
+
+WARMER = 1.25
+"""Each time at a temperature higher by this factor: a model that is sure of itself would else repeat itself for ever."""
 
 MOST_TOKENS = 512
 
@@ -41,16 +45,16 @@ class Reader(Protocol):
         """The solution that ids write."""
         ...
 
-    def read(self, contexts: Sequence[str], repeats: Sequence[int]) -> tuple[Tensor, Any]:
-        """Read each context once; the logits (rows, V) and memory after it, each repeated as often as said."""
+    def read(self, contexts: Sequence[str], n: int) -> tuple[Tensor, Any]:
+        """Read each of P contexts once; the logits (P * n, V) after it, the same for its n rows, and a memory."""
         ...
 
     def step(self, tokens: Tensor, memory: Any) -> Tensor:
-        """Read one more token (rows,) and return the logits (rows, V)."""
+        """Read one more token of each row (P * n,) and return the logits (P * n, V)."""
         ...
 
-    def keep(self, rows: Tensor, memory: Any) -> Any:
-        """The memory of some rows only."""
+    def keep(self, prompts: Tensor, memory: Any) -> None:
+        """Forget all but the rows of some prompts, given by their places."""
         ...
 
 
@@ -64,6 +68,33 @@ class _Wanted:
     drawn: int = 0
     samples: list[Sample] = field(default_factory=list)
     texts: set[str] = field(default_factory=set)
+
+
+class _Row:
+    """One sample in the making; without `noise`, one that only fills its prompt's rows up."""
+
+    __slots__ = ("ids", "log_mass", "logprob", "noise", "owner", "state")
+
+    def __init__(self, owner: _Wanted, noise: FloatArray | None) -> None:
+        self.owner = owner
+        self.noise = noise
+        self.state = owner.machine.start if noise is not None else -1
+        self.ids: list[int] = []
+        self.logprob = self.log_mass = 0.0
+
+    @property
+    def alive(self) -> bool:
+        return self.state >= 0
+
+    def add(self, token: int, log_p: float, log_mass: float) -> None:
+        """One more token, unless the row has ended."""
+        if self.state < 0:
+            return
+        self.logprob += log_p
+        self.log_mass += log_mass
+        self.state = self.owner.machine.advance(self.state, token)
+        if self.state >= 0:
+            self.ids.append(token)
 
 
 @torch.inference_mode()
@@ -83,53 +114,50 @@ def sample(
     per_batch = max(1, ROWS // n)
     for start in range(0, len(wanted), per_batch):
         batch = wanted[start : start + per_batch]
-        for _ in range(1 + REDRAWS if unique else 1):
+        for attempt in range(1 + REDRAWS if unique else 1):
             short = [w for w in batch if len(w.samples) < n]
             if not short:
                 break
-            _draw(reader, short, n, temperature, top_p, unique)
+            _draw(reader, short, n, temperature * WARMER**attempt, top_p, unique)
         if progress is not None:
             progress(min(start + per_batch, len(wanted)), len(wanted))
     return [w.samples for w in wanted]
 
 
 def _draw(reader: Reader, wanted: list[_Wanted], n: int, temperature: float, top_p: float, unique: bool) -> None:
-    """One sample for each that is missing, all rows side by side."""
+    """One sample for each that is missing, all prompts side by side with as many rows as the neediest wants."""
     missing = [n - len(w.samples) for w in wanted]
-    owner = np.repeat(np.arange(len(wanted)), missing)
-    noise = np.concatenate([_noise(w, k) for w, k in zip(wanted, missing, strict=True)])
-    logits, memory = reader.read([w.prompt.context for w in wanted], missing)
-    states = [wanted[o].machine.start for o in owner]
-    ids: list[list[int]] = [[] for _ in owner]
-    logprob, mass = np.zeros(len(owner)), np.zeros(len(owner))
-    rows = np.arange(len(owner))  # of the batch as it began; those that ended are dropped
+    width = max(missing)
+    rows = [
+        _Row(w, noise) for w, k in zip(wanted, missing, strict=True) for noise in [*_noise(w, k), *[None] * (width - k)]
+    ]
+    logits, memory = reader.read([w.prompt.context for w in wanted], width)
+    active = rows
     for step in range(MOST_TOKENS):
-        allowed = _padded([wanted[owner[r]].machine.allowed[states[r]] for r in rows])
-        tokens, log_p, log_mass = _choose(logits, allowed, noise[rows, step], temperature, top_p)
-        logprob[rows] += log_p
-        mass[rows] += log_mass
-        for r, token in zip(rows.tolist(), tokens.tolist(), strict=True):
-            states[r] = wanted[owner[r]].machine.advance(states[r], token)
-            if states[r] >= 0:
-                ids[r].append(token)
-        alive = np.array([states[r] >= 0 for r in rows])
+        allowed = _padded([row.owner.machine.allowed[max(row.state, 0)] for row in active])
+        noise = np.array([0.5 if row.noise is None else row.noise[step] for row in active])
+        tokens, log_p, log_mass = _choose(logits, allowed, noise, temperature, top_p)
+        for row, *drawn in zip(active, tokens.tolist(), log_p.tolist(), log_mass.tolist(), strict=True):
+            row.add(*drawn)
+        alive = np.array([row.alive for row in active]).reshape(-1, width).any(1)
         if not alive.any():
             break
         if not alive.all():
-            memory = reader.keep(torch.from_numpy(np.flatnonzero(alive)), memory)
-        rows = rows[alive]
-        logits = reader.step(torch.from_numpy(tokens[alive]), memory)
-    for r, o in enumerate(owner):
-        if states[r] >= 0:
-            continue  # a grammar that never ends
-        w = wanted[o]
+            places = np.flatnonzero(alive)
+            reader.keep(torch.from_numpy(places), memory)
+            tokens = tokens.reshape(-1, width)[places].ravel()
+            active = [row for p in places for row in active[p * width : (p + 1) * width]]
+        logits = reader.step(torch.from_numpy(tokens), memory)
+    for row in rows:
+        if row.noise is None or row.alive:  # a row for nobody, or a grammar that never ends
+            continue
         try:
-            text = w.prompt.grammar.canonical(reader.text(ids[r]))
+            text = row.owner.prompt.grammar.canonical(reader.text(row.ids))
         except InvalidCandidate:  # a grammar whose walks are not all candidates
             continue
-        if not unique or text not in w.texts:
-            w.texts.add(text)
-            w.samples.append(Sample(text, float(logprob[r]), float(np.exp(mass[r]))))
+        if not unique or text not in row.owner.texts:
+            row.owner.texts.add(text)
+            row.owner.samples.append(Sample(text, row.logprob, math.exp(row.log_mass)))
 
 
 def _choose(
@@ -173,11 +201,11 @@ def _padded(rows: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     return table
 
 
-def _noise(w: _Wanted, k: int) -> np.ndarray[Any, Any]:
-    """(k, MOST_TOKENS) numbers in [0, 1) that belong to the next `k` draws of this prompt."""
+def _noise(w: _Wanted, k: int) -> list[FloatArray]:
+    """k times MOST_TOKENS numbers in [0, 1) that belong to the next `k` draws of this prompt."""
     draws = [np.random.default_rng([w.seed, w.drawn + i]).random(MOST_TOKENS) for i in range(k)]
     w.drawn += k
-    return np.stack(draws)
+    return draws
 
 
 def _seed(seed: int, context: str) -> int:
