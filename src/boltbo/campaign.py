@@ -60,6 +60,7 @@ class Campaign:
 
         self.domain = domain
         self.settings = settings or Settings()
+        self.tasks = tuple(tasks)
         self.batches = _batches(tasks, self.settings.rounds)
         self.validation = tuple(validation)
         _check_ids([*tasks, *validation])
@@ -102,7 +103,7 @@ class Campaign:
         """BOLT-T: the model that has read the solutions of all T tasks finished so far."""
         if t not in self.models:
             ids = [trajectory.task.id for trajectory in self.trajectories(t)]
-            self.models.fine_tune(t, examples, ids, warm_up_on=self.batches[0])
+            self.models.fine_tune(t, examples, ids, warm_up_on=self.tasks, probe=self.validation or self.tasks)
 
     def _validate(self, t: int) -> None:
         """Best@k of this round's model on tasks that it has not seen; no default, no design beside its samples."""
@@ -172,7 +173,8 @@ class Campaign:
         new = [task for task in tasks if task.id not in known]
         seed = seed_of(self.settings.seed, stage, t)
         template = Run(stage, t, Task("", ""), (), budget, self.settings.run.batch, optimizer)
-        proposals = proposer().propose(new, min(initial, budget), seed) if new else []
+        with self.bars.track(f"{stage.value} round {t + 1}: first candidates", len(new)) as update:
+            proposals = proposer().propose(new, min(initial, budget), seed, update) if new else []
         self.store.add_runs(_filled(template, task, p, seed) for task, p in zip(new, proposals, strict=True))
 
         wanted = {task.id for task in tasks}

@@ -6,7 +6,6 @@ in the storage: a kill in between costs the fine-tuning, never an oracle call, a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from boltbo.llm.backend import CorruptModel, Example, FitReport, LanguageModel
+from boltbo.llm.backend import CorruptModel, Example, FitReport, LanguageModel, Prompt
 from boltbo.problem import Domain, Task, WarmStart
 from boltbo.progress import Bars
 from boltbo.proposers.base import seed_of
@@ -63,9 +62,22 @@ class ModelVersions:
         return self._read(self.store.artifacts / versions[-1].path) if versions else None
 
     def fine_tune(
-        self, t: int, examples: Sequence[Example], task_ids: Sequence[str], warm_up_on: Sequence[Task]
+        self,
+        t: int,
+        examples: Sequence[Example],
+        task_ids: Sequence[str],
+        *,
+        warm_up_on: Sequence[Task],
+        probe: Sequence[Task],
     ) -> None:
         """Tune the base (or the last version, if so set) on all pairs and keep the result as the model of round `t`.
+
+        Args:
+            t: The round.
+            examples: The pairs.
+            task_ids: The tasks that they come from.
+            warm_up_on: Tasks of which free pairs may be made, should there be no base yet.
+            probe: Tasks on which the share of raw samples that the grammar would have refused is measured.
 
         Raises:
             ValueError: There is nothing to learn from.
@@ -78,9 +90,18 @@ class ModelVersions:
                 examples, epochs=self.settings.epochs, seed=seed_of(self.seed, "fit", t), progress=update
             )
         path = Path("models") / f"round-{t + 1}"
-        metrics = {"pairs": len(examples), **_metrics("fit", report)}
+        metrics = {"pairs": len(examples), **_metrics("fit", report), "invalid_raw": self._invalid(model, probe)}
         self._write(model, self.store.artifacts / path, {"tasks": list(task_ids), "metrics": metrics})
         self.store.add_model(ModelVersion(t, str(path), tuple(task_ids), metrics))
+
+    def _invalid(self, model: LanguageModel, tasks: Sequence[Task]) -> float | None:
+        """The share of samples that would be no candidates if the grammar did not steer; see `Sample.valid_mass`."""
+        prompts = [Prompt(task.context, self.domain.grammar(task)) for task in tasks[:16]]
+        lists = model.sample(
+            prompts, 8, temperature=self.settings.temperature, top_p=self.settings.top_p, unique=False, seed=self.seed
+        )
+        mass = [sample.valid_mass for samples in lists for sample in samples]
+        return 1.0 - float(np.mean(mass)) if mass else None
 
     def _start(self, t: int, warm_up_on: Sequence[Task]) -> LanguageModel:
         """The model that this round's fine-tuning starts from, fresh from disk: `fit` changes it."""
@@ -174,8 +195,3 @@ def _random_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> A
 def _metrics(prefix: str, report: FitReport) -> dict[str, Any]:
     last = report.losses[-1][1] if report.losses else float("nan")
     return {f"{prefix}_seconds": report.seconds, f"{prefix}_tokens": report.tokens, "loss": last}
-
-
-def digest(*parts: object) -> str:
-    """A short name for content."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

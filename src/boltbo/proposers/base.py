@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from boltbo.problem import Task
@@ -11,11 +11,16 @@ from boltbo.problem import Task
 Proposal = tuple[str, str]
 """(candidate in canonical form, source)"""
 
+Progress = Callable[[int, int], None]
+"""progress(tasks done, tasks)"""
+
 
 class Proposer(Protocol):
     """Gives each of many tasks its first candidates."""
 
-    def propose(self, tasks: Sequence[Task], n: int, seed: int) -> list[list[Proposal]]:
+    def propose(
+        self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
+    ) -> list[list[Proposal]]:
         """Up to `n` distinct candidates for each task, in the order in which they should be scored."""
         ...
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from boltbo.problem import Domain, Task
-from boltbo.proposers.base import Proposal, seed_of
+from boltbo.proposers.base import Progress, Proposal, seed_of
 
 
 class InitialDesign:
@@ -16,8 +16,15 @@ class InitialDesign:
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
 
-    def propose(self, tasks: Sequence[Task], n: int, seed: int) -> list[list[Proposal]]:
-        return [self._one(task, n, seed_of(seed, "design", task.id)) for task in tasks]
+    def propose(
+        self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
+    ) -> list[list[Proposal]]:
+        found = []
+        for task in tasks:
+            found.append(self._one(task, n, seed_of(seed, "design", task.id)))
+            if progress is not None:
+                progress(len(found), len(tasks))
+        return found
 
     def _one(self, task: Task, n: int, seed: int) -> list[Proposal]:
         grammar = self.domain.grammar(task)

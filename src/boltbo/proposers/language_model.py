@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boltbo.llm.backend import LanguageModel, Progress, Prompt, Sample
+from boltbo.llm.backend import LanguageModel, Prompt, Sample
 from boltbo.problem import Domain, Task
-from boltbo.proposers.base import Proposal
+from boltbo.proposers.base import Progress, Proposal
 from boltbo.proposers.initial_design import InitialDesign
 
 
@@ -39,10 +39,12 @@ class ModelProposer:
         self.temperature = temperature
         self.top_p = top_p
 
-    def propose(self, tasks: Sequence[Task], n: int, seed: int) -> list[list[Proposal]]:
+    def propose(
+        self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
+    ) -> list[list[Proposal]]:
         kept = 0 if self.design_share is None else max(1, round(self.design_share * n))
         design = InitialDesign(self.domain).propose(tasks, kept, seed) if kept else [[] for _ in tasks]
-        samples = self.sample(tasks, n, seed)
+        samples = self.sample(tasks, n, seed, progress)
         return [_merge(d, s, n) for d, s in zip(design, samples, strict=True)]
 
     def sample(self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None) -> list[list[Sample]]:

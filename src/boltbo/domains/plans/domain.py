@@ -11,7 +11,7 @@ import psycopg
 
 from boltbo.domains.plans.context import ContextWriter, server_tree_text
 from boltbo.domains.plans.design import bao_design
-from boltbo.domains.plans.dialect import Statement, render
+from boltbo.domains.plans.dialect import Statement, check_types, render, types_sql
 from boltbo.domains.plans.free_pairs import free_pairs
 from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
 from boltbo.domains.plans.measure import Measurement, Objective, measure
@@ -75,6 +75,7 @@ class PlansDomain:
             ValueError: The query is not one that can be steered (see `parse.parse_query`).
         """
         query = parse_query(sql)
+        check_types(query, self.server.query(types_sql(query))[0])
         context = (writer or ContextWriter(self.server)).write(query)
         return Task(task_id, context, {"sql": query.sql, "default_value": default_value})
 
@@ -83,7 +84,7 @@ class PlansDomain:
         plan = parse_plan(candidate, query)
         m = self._measure(render(query, plan), self._limit(task, best), best)
         note = ""
-        if plan.tree is not None and not same_plan(plan.tree, executed := tree_from_explain(m.plan, query)):
+        if plan.tree is not None and not same_plan(plan.tree, executed := tree_from_explain(m.plan, query), query):
             note = f"the server ran {format_plan(Plan(executed), query)}"
         return Evaluation(m.value, Status.CENSORED if m.censored else Status.COMPLETE, note)
 

@@ -103,7 +103,10 @@ def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") 
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
     default = measure(domain.server, query.sql, (), objective=objective, limit=domain.max_seconds)
-    return domain.task_of(path.stem, sql, default.value)
+    try:
+        return domain.task_of(path.stem, sql, default.value)
+    except UnsupportedQuery as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def _queries(options: PlansOptions, seed: int) -> list[Named]:
@@ -196,7 +199,11 @@ def make_tasks(
                 dropped[reason] += 1
                 continue
             default = measure(domain.server, query.sql, (), objective=options.objective, limit=2 * options.max_seconds)
-            tasks.append(domain.task_of(name, sql, default.value, writer))
+            try:
+                tasks.append(domain.task_of(name, sql, default.value, writer))
+            except UnsupportedQuery as error:
+                dropped["cannot be steered (UnsupportedQuery)"] += 1
+                bars.note(f"{name}: {error}")
             update(len(tasks), wanted)
     return tasks, dropped
 
