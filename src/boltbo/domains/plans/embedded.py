@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 from filelock import FileLock, Timeout
@@ -116,7 +116,7 @@ def default_directory() -> Path:
 
 def database_url(url: str, database: str) -> str:
     """`url` with another database."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+    return urlunsplit(urlsplit(url)._replace(path=f"/{quote(database)}"))
 
 
 def create_database(url: str, database: str) -> None:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
@@ -38,7 +38,7 @@ class ScreenReport:
     reasons: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"kept": dict(self.kept), "dropped": dict(self.dropped), "reasons": dict(self.reasons)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ScreenReport:
