@@ -22,6 +22,18 @@ def test_only_complete_values_teach() -> None:
     assert top_k(trajectory(("a", 1.0), status=Status.FAILED), 5) == []
 
 
+def test_a_solution_that_gained_little_is_no_example() -> None:
+    values = [("d", 10.0, "default"), ("a", 2.0, "bo"), ("b", 5.0, "bo"), ("c", 7.0, "bo")]
+    found = [Observation(c, v, Status.COMPLETE, 0.0, source) for c, v, source in values]
+    t = Trajectory(Task("t", "c"), tuple(found))
+    assert [o.candidate for o in top_k(t, 9)] == ["a", "b", "c", "d"]
+    assert [o.candidate for o in top_k(t, 9, gap=0.5)] == ["a", "b"]
+    assert [o.candidate for o in top_k(t, 9, gap=1.0)] == ["a", "b", "c", "d"]
+    assert [o.candidate for o in top_k(t, 9, gap=0.0)] == ["a"]
+    alone = Trajectory(Task("t", "c"), tuple(found[1:]))
+    assert len(top_k(alone, 9, gap=0.1)) == 3
+
+
 @given(
     st.lists(st.tuples(st.text("abc ", min_size=1, max_size=6), st.floats(-10, 10)), max_size=20),
     st.integers(1, 8),

@@ -92,11 +92,11 @@ class Campaign:
 
     def _distil(self, t: int) -> list[Example]:
         """The top-K solutions of every run so far, with the text that describes their task."""
-        k, diversity = self.settings.distil.top_k, self.settings.distil.diversity
+        s = self.settings.distil
         return [
             Example(trajectory.task.context, o.candidate)
             for trajectory in self.trajectories(t)
-            for o in top_k(trajectory, k, diversity, self.domain.grammar(trajectory.task).separator)
+            for o in top_k(trajectory, s.top_k, s.diversity, s.gap, self.domain.grammar(trajectory.task).separator)
         ]
 
     def _fine_tune(self, t: int, examples: Sequence[Example]) -> None:

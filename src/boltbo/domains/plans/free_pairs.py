@@ -49,7 +49,8 @@ def free_pairs(server: Server, queries: Sequence[Query], n: int, seed: int) -> I
         try:
             context = writer.write(query)
             solutions = {
-                _solution(server, query, switches[int(rng.integers(len(switches)))], rng) for _ in range(PLANS_PER_QUERY)
+                _solution(server, query, switches[int(rng.integers(len(switches)))], rng)
+                for _ in range(PLANS_PER_QUERY)
             }
         except psycopg.errors.DatabaseError as error:
             if isinstance(error, psycopg.OperationalError):
