@@ -128,7 +128,14 @@ class Campaign:
         if model is None:
             return InitialDesign(self.domain)
         m = self.settings.model
-        return ModelProposer(self.domain, model, design_share=design_share, temperature=m.temperature, top_p=m.top_p)
+        return ModelProposer(
+            self.domain,
+            model,
+            design_share=design_share,
+            temperature=m.temperature,
+            top_p=m.top_p,
+            likeliest_first=m.likeliest_first,
+        )
 
     def propose(self, task: Task, n: int = 10) -> list[str]:
         """The current model's candidates for one task, the domain's initial design while there is no model."""

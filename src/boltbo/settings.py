@@ -61,6 +61,7 @@ class ModelSettings(Frozen):
     epochs: Annotated[float, Field(gt=0)] = Field(6.0, description="passes over the training pairs of each fine-tuning")
     temperature: Annotated[float, Field(gt=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    likeliest_first: bool = Field(True, description="the sample that the model holds most likely is tried first")
     warm_up_pairs: Annotated[int, Field(ge=0)] = Field(
         3000, description="compact only: free pairs before the first round"
     )

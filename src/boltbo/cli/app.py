@@ -35,6 +35,9 @@ StorageOption = Annotated[
 ]  # fmt: skip
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 NameOption = Annotated[str | None, typer.Option("--name", help="The campaign, where the storage holds several.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable.")
+]
 TaskOption = Annotated[str | None, typer.Option("--task", help="The id of one of the configuration's tasks.")]
 NewOption = Annotated[
     Path | None, typer.Option("--new", metavar="FILE", help="A file that describes a new task, such as an SQL query.")
@@ -73,14 +76,17 @@ def run(
     format: FormatOption = Format.TABLE,
     picture: Annotated[Path | None, typer.Option(help="Where to draw the result (.png, .svg, .pdf).")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time, in place of the configuration's.")] = None,
+    changes: SetOption = None,
 ) -> None:
     """Run a campaign, or go on with it from wherever it was stopped.
 
     Everything paid for is on disk before the next oracle call: Ctrl-C, kill or power cut, then the same command again.
 
       boltbo run examples/plans.toml --picture result.png
+
+      boltbo run examples/plans.toml --set domain.workload=my_queries --set run.budget=40 --storage mine.db
     """
-    with opened(config, storage, workers) as (campaign, _):
+    with opened(config, storage, workers, changes) as (campaign, _):
         results = campaign.run()
     _print_results(results, format, picture)
 
@@ -125,11 +131,15 @@ def report(
 @app.command()
 def propose(
     config: Configuration,
-    task: TaskOption = None,
+    task: SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable.")
+]
+TaskOption = None,
     new: NewOption = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many candidates.")] = 10,
     storage: StorageOption = None,
     format: FormatOption = Format.TABLE,
+    changes: SetOption = None,
 ) -> None:
     """Sample the current model for one task: no oracle call, all candidates valid and distinct.
 
@@ -137,7 +147,7 @@ def propose(
 
     boltbo propose examples/plans.toml --task w03-0017 --format json
     """
-    with opened(config, storage) as (campaign, problem):
+    with opened(config, storage, changes=changes) as (campaign, problem):
         chosen = _task(problem, task, new)
         candidates = campaign.propose(chosen, n)
     if format is Format.JSON:
@@ -150,17 +160,21 @@ def propose(
 @app.command()
 def optimize(
     config: Configuration,
-    task: TaskOption = None,
+    task: SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable.")
+]
+TaskOption = None,
     new: NewOption = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Oracle calls; default: the configuration's.")] = None,
     storage: StorageOption = None,
     format: FormatOption = Format.TABLE,
+    changes: SetOption = None,
 ) -> None:
     """Solve one task: the model's candidates (the initial design while there is no model), then the optimizer.
 
     boltbo optimize examples/plans.toml --new query.sql --budget 60
     """
-    with opened(config, storage) as (campaign, problem):
+    with opened(config, storage, changes=changes) as (campaign, problem):
         chosen = _task(problem, task, new)
         trajectory = campaign.optimize(chosen, budget)
     best = trajectory.best
@@ -203,9 +217,11 @@ def doctor(storage: StorageOption = None, format: FormatOption = Format.TABLE) -
 
 
 @contextmanager
-def opened(config: Path, storage: str | None, workers: int | None = None) -> Iterator[tuple[Any, Problem]]:
+def opened(
+    config: Path, storage: str | None, workers: int | None = None, changes: list[str] | None = None
+) -> Iterator[tuple[Any, Problem]]:
     """The campaign of a configuration file, its domain ready to score."""
-    loaded = load_config(config)
+    loaded = load_config(config, changes or ())
     settings = loaded.settings if workers is None else loaded.settings.model_copy(update={"workers": workers})
     from boltbo.campaign import Campaign
     from boltbo.progress import Bars

@@ -14,7 +14,7 @@ budget = 100
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -38,8 +38,12 @@ class Config:
     path: Path
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, changes: Sequence[str] = ()) -> Config:
     """Read and check a TOML file.
+
+    Args:
+        path: The file.
+        changes: `key=value` texts that go before what the file says, such as `domain.workload=queries`.
 
     Raises:
         ConfigError: The file is missing, is no TOML, has an unknown key or a wrong type, or names no domain.
@@ -50,6 +54,8 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no TOML: {error}") from error
+    for change in changes:
+        _apply(change, table)
     options = table.pop("domain", None)
     if not isinstance(options, dict) or not isinstance(options.get("use"), str):
         raise ConfigError(
@@ -61,6 +67,22 @@ def load_config(path: Path) -> Config:
         raise explain(error, path) from error
     use = options.pop("use")
     return Config(settings, _builder(use, path), options, path)
+
+
+def _apply(change: str, table: dict[str, Any]) -> None:
+    key, equals, text = change.partition("=")
+    *tables, last = key.strip().split(".")
+    try:
+        value = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a word without quotes
+    for name in tables:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {change}: {name} is no table")
+    if not equals or not last:
+        raise ConfigError(f"--set {change}: write key=value, such as run.budget=50")
+    table[last] = value
 
 
 def _builder(use: str, path: Path) -> Build:

@@ -89,7 +89,7 @@ class CompactModel:
         rows = self._rows(examples)
         total = sum(row.length for row in rows)
         # few tasks make few large batches, too few steps to learn anything: then smaller ones
-        schedule: Schedule[_Row] = Schedule(epochs, rate, tokens=min(4096, max(256, total // 24)))
+        schedule: Schedule[_Row] = Schedule(epochs, rate, tokens=min(1024, max(256, total // 24)))
         with torch.random.fork_rng():
             return train(self.decoder, rows, self._loss, schedule, seed=seed, progress=progress)
 

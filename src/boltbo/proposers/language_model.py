@@ -22,6 +22,8 @@ class ModelProposer:
         design_share: Share of the candidates that is the domain's design, default included; None: the model alone.
         temperature: Of the sampling.
         top_p: Nucleus of the sampling.
+        likeliest_first: Of the samples, the one that the model holds most likely goes first: a better first try at no
+            cost. The others stay in the order drawn.
     """
 
     def __init__(
@@ -32,12 +34,14 @@ class ModelProposer:
         design_share: float | None = None,
         temperature: float = 0.7,
         top_p: float = 1.0,
+        likeliest_first: bool = False,
     ) -> None:
         self.domain = domain
         self.model = model
         self.design_share = design_share
         self.temperature = temperature
         self.top_p = top_p
+        self.likeliest_first = likeliest_first
 
     def propose(
         self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
@@ -48,11 +52,17 @@ class ModelProposer:
         return [_merge(d, s, n) for d, s in zip(design, samples, strict=True)]
 
     def sample(self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None) -> list[list[Sample]]:
-        """`n` distinct samples for each task, all valid, in the order drawn."""
+        """`n` distinct samples for each task, all valid."""
         prompts = [Prompt(task.context, self.domain.grammar(task)) for task in tasks]
-        return self.model.sample(
+        lists = self.model.sample(
             prompts, n, temperature=self.temperature, top_p=self.top_p, seed=seed, progress=progress
         )
+        return [_likeliest_first(samples) for samples in lists] if self.likeliest_first else lists
+
+
+def _likeliest_first(samples: list[Sample]) -> list[Sample]:
+    first = max(range(len(samples)), key=lambda i: samples[i].logprob, default=0)
+    return [*samples[first : first + 1], *samples[:first], *samples[first + 1 :]]
 
 
 def _merge(design: list[Proposal], samples: list[Sample], n: int) -> list[Proposal]:

@@ -7,7 +7,11 @@ language, the schema, and what sensible plans look like at which row estimates, 
 
 from __future__ import annotations
 
+import itertools
+import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +29,13 @@ PLANS_PER_QUERY = 4
 SWITCHED = 0.05
 """Share of the solutions that are hint sets as such, so that the model knows that they may be written."""
 
+SWITCHES_OF_SETS = [tuple(text.split()[1:]) for text in bao_sets()]
+
+CHUNK = 8
+"""Queries that one connection makes at a time."""
+
+CONNECTIONS = 2
+
 FAST_PLANNING = (("geqo", "on"), ("geqo_threshold", "12"), ("geqo_effort", "2"))
 """Exhaustive planning of 14 relations takes a second; the genetic search takes milliseconds and is good enough here."""
 
@@ -35,30 +46,50 @@ def free_pairs(server: Server, queries: Sequence[Query], n: int, seed: int) -> I
     Raises:
         OracleUnavailable: The server does not answer.
     """
-    rng = np.random.default_rng(seed)
     templates: dict[object, list[Query]] = {}
     for query in queries:
         templates.setdefault(_template(query), []).append(query)
     groups = list(templates.values())
-    writer = ContextWriter(server)
-    switches = [parse_plan(text, queries[0]).off for text in bao_sets()]
+    own = threading.local()
+
+    def chunk(number: int) -> list[tuple[str, str]]:
+        """The pairs of some new queries: what they are does not depend on which connection makes them."""
+        if not hasattr(own, "writer"):
+            own.writer = ContextWriter(Server(server.url, patience=server.patience))
+            writers.append(own.writer)
+        rng = np.random.default_rng([seed, number])
+        return [pair for _ in range(CHUNK) for pair in _pairs(own.writer, groups, rng)]
+
+    writers: list[ContextWriter] = []
     made = 0
-    while made < n:
-        siblings = groups[int(rng.integers(len(groups)))]
-        query = mixed(siblings, rng)
-        try:
-            context = writer.write(query)
-            solutions = {
-                _solution(server, query, switches[int(rng.integers(len(switches)))], rng)
-                for _ in range(PLANS_PER_QUERY)
-            }
-        except psycopg.errors.DatabaseError as error:
-            if isinstance(error, psycopg.OperationalError):
-                raise
-            continue  # filters that do not go together; another mixture will do
-        for solution in sorted(solutions):
-            yield context, solution
-        made += len(solutions)
+    pool = ThreadPoolExecutor(CONNECTIONS)
+    try:
+        waiting = deque(pool.submit(chunk, number) for number in range(2 * CONNECTIONS))
+        for number in itertools.count(len(waiting)):
+            pairs = waiting.popleft().result()
+            waiting.append(pool.submit(chunk, number))
+            yield from pairs
+            made += len(pairs)
+            if made >= n or (number > 100 and not made):
+                return
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for writer in writers:
+            writer.server.close()
+
+
+def _pairs(writer: ContextWriter, groups: Sequence[Sequence[Query]], rng: np.random.Generator) -> list[tuple[str, str]]:
+    """One new query and its distinct plans; nothing where its filters do not go together."""
+    query = mixed(groups[int(rng.integers(len(groups)))], rng)
+    sets = [SWITCHES_OF_SETS[i] for i in rng.integers(len(SWITCHES_OF_SETS), size=PLANS_PER_QUERY)]
+    try:
+        context = writer.write(query)
+        solutions = {_solution(writer.server, query, off, rng) for off in sets}
+    except psycopg.OperationalError:
+        raise
+    except psycopg.errors.DatabaseError:
+        return []
+    return [(context, solution) for solution in sorted(solutions)]
 
 
 def mixed(siblings: Sequence[Query], rng: np.random.Generator) -> Query:

@@ -36,6 +36,9 @@ class PlansOptions(Frozen):
     workload: str = Field("generated", description="a folder of .sql files, or generated")
     scale: Annotated[float, Field(gt=0)] = Field(0.1, description="embedded only: size of the generated data")
     data_seed: int = Field(0, description="embedded only: seed of data and generated queries")
+    templates: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="only the first so many templates of the workload"
+    )
     train: Annotated[int, Field(ge=1)] = Field(24, description="training tasks")
     validation: Annotated[int, Field(ge=0)] = Field(10, description="validation tasks")
     queries: Annotated[int, Field(ge=1)] = Field(
@@ -112,18 +115,24 @@ def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") 
 def _queries(options: PlansOptions, seed: int) -> list[Named]:
     """The queries to look at, the same number of each template as far as there are."""
     if options.workload == "generated":
-        from boltbo.domains.plans.imdb.workload import generate_workload
+        from boltbo.domains.plans.imdb.workload import generate_workload, templates_by_name
 
-        return generate_workload(options.queries, options.data_seed)
-    return stratified(read_folder(Path(options.workload)), options.queries, seed)
+        names = sorted(templates_by_name())[: options.templates]
+        return stratified(generate_workload(options.queries, options.data_seed, names), options.queries, seed)
+    return stratified(read_folder(Path(options.workload)), options.queries, seed, options.templates)
 
 
-def stratified(queries: Sequence[Named], n: int, seed: int) -> list[Named]:
-    """`n` of the queries in a random order that takes the templates (the folder part of the ids) in turn."""
+def stratified(queries: Sequence[Named], n: int, seed: int, templates: int | None = None) -> list[Named]:
+    """`n` of the queries in a random order that takes the templates in turn (all, or the first few in their order).
+
+    A query's template is what stands before the last `/`, or the first `-`, of its id.
+    """
     rng = np.random.default_rng(seed)
     groups: dict[str, list[Named]] = {}
     for i in rng.permutation(len(queries)):
-        groups.setdefault(queries[i][0].rpartition("/")[0], []).append(queries[i])
+        name = queries[i][0]
+        groups.setdefault(name.rpartition("/")[0] or name.partition("-")[0], []).append(queries[i])
+    groups = dict(sorted(groups.items())[:templates])
     ordered = []
     for rank in range(max(map(len, groups.values()), default=0)):
         ordered += [group[rank] for _, group in sorted(groups.items()) if rank < len(group)]
