@@ -36,7 +36,8 @@ StorageOption = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 NameOption = Annotated[str | None, typer.Option("--name", help="The campaign, where the storage holds several.")]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable."),
 ]
 TaskOption = Annotated[str | None, typer.Option("--task", help="The id of one of the configuration's tasks.")]
 NewOption = Annotated[
@@ -131,10 +132,7 @@ def report(
 @app.command()
 def propose(
     config: Configuration,
-    task: SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable.")
-]
-TaskOption = None,
+    task: TaskOption = None,
     new: NewOption = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many candidates.")] = 10,
     storage: StorageOption = None,
@@ -160,10 +158,7 @@ TaskOption = None,
 @app.command()
 def optimize(
     config: Configuration,
-    task: SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable.")
-]
-TaskOption = None,
+    task: TaskOption = None,
     new: NewOption = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Oracle calls; default: the configuration's.")] = None,
     storage: StorageOption = None,
