@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import psycopg
 
 from boltbo.domains.plans.context import ContextWriter, server_tree_text
 from boltbo.domains.plans.design import bao_design
@@ -21,7 +20,7 @@ from boltbo.domains.plans.query import Query
 from boltbo.domains.plans.server import Server
 from boltbo.domains.plans.space import PlanSpace
 from boltbo.domains.plans.tree import same_plan, tree_from_explain
-from boltbo.problem import Evaluation, OracleUnavailable, Status, Task
+from boltbo.problem import Evaluation, Status, Task
 
 INSTRUCTION = """\
 You write join plans for PostgreSQL. You are given a query: its relations with the estimated rows that pass their filters and
@@ -96,21 +95,17 @@ class PlansDomain:
         return min(max(limit, 0.002), self.max_seconds)
 
     def _measure(self, statement: Statement, limit: float, best: float | None) -> Measurement:
-        """Measure, once more on a new connection if the server went away meanwhile."""
-        for attempt in (1, 2):
-            try:
-                return measure(
-                    self.server, statement.sql, statement.settings,
-                    objective=self.objective, limit=limit, beat=best, repeats=self.repeats,
-                )  # fmt: skip
-            except psycopg.OperationalError as error:
-                if isinstance(error, psycopg.errors.QueryCanceled) or not self.server.lost:
-                    raise
-                self.server.close()
-                if attempt == 2:
-                    self.server.connection  # noqa: B018  (raises OracleUnavailable if the server is gone for good)
-                    raise RuntimeError(f"the server was lost twice while it ran this plan: {error}") from error
-        raise AssertionError
+        return self.server.again(
+            lambda: measure(
+                self.server,
+                statement.sql,
+                statement.settings,
+                objective=self.objective,
+                limit=limit,
+                beat=best,
+                repeats=self.repeats,
+            )
+        )
 
     def initial_design(self, task: Task, n: int, rng: np.random.Generator) -> list[str]:
         query, _ = self._parsed(task)
@@ -119,10 +114,7 @@ class PlansDomain:
             plan = parse_plan(text, query)
             return self.server.explain(query.sql, render(query, plan).settings)
 
-        try:
-            return bao_design(n, rng, explain)
-        except psycopg.OperationalError as error:
-            raise OracleUnavailable(f"the server was lost while it planned {task.id}: {error}") from error
+        return bao_design(n, rng, explain)
 
     def grammar(self, task: Task) -> PlanGrammar:
         return self._parsed(task)[1]

@@ -6,9 +6,9 @@ Every statement runs in a read-only transaction that is rolled back.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -16,8 +16,14 @@ from psycopg import sql
 
 from boltbo.problem import OracleUnavailable
 
+T = TypeVar("T")
+
 Settings = Sequence[tuple[str, str]]
 """(server setting, value) pairs, as plain literals"""
+
+
+class ConnectionLost(RuntimeError):
+    """A statement that twice cost the connection, to a server that is there: the statement's fault."""
 
 
 class Server:
@@ -91,9 +97,36 @@ class Server:
 
         Raises:
             psycopg.Error: The server refuses the statement.
+            OracleUnavailable: It was lost and did not come back.
         """
-        with self.read_only(settings, timeout) as cursor:
-            return _plan_of(cursor, f"EXPLAIN (FORMAT JSON) {statement}")
+
+        def ask() -> Mapping[str, Any]:
+            with self.read_only(settings, timeout) as cursor:
+                return _plan_of(cursor, f"EXPLAIN (FORMAT JSON) {statement}")
+
+        return self.again(ask)
+
+    def again(self, ask: Callable[[], T]) -> T:
+        """`ask()`, and once more on a new connection if the server went away meanwhile.
+
+        Raises:
+            OracleUnavailable: It did not come back.
+            ConnectionLost: It came back, and the same happened again.
+        """
+        try:
+            return ask()
+        except psycopg.OperationalError:
+            if not self.lost:
+                raise
+        self.close()
+        try:
+            return ask()
+        except psycopg.OperationalError as error:
+            if not self.lost:
+                raise
+            self.close()
+            self.connection  # noqa: B018  (raises where the server is gone for good)
+            raise ConnectionLost(f"the server was lost twice over the same statement: {error}") from error
 
     def query(self, statement: str, timeout: float | None = None) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
