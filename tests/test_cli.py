@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,46 @@ def test_propose_and_optimize_one_task(finished: Path) -> None:
     found = json.loads(out)
     assert found["calls"] == 8
     assert found["best"] <= found["default"]
+
+
+def test_a_second_run_says_that_all_is_done_and_scratch_can_be_asked_for(finished: Path) -> None:
+    config = EXAMPLES / "dials.toml"
+    assert "BOLT-12 Best@10" in boltbo("run", config, "--storage", finished)
+    words = ("optimize", config, "--task", "t2", "--start", "design", "--storage", finished, "--format", "json")
+    short, long = (json.loads(boltbo(*words, "--budget", n)) for n in ("4", "9"))
+    assert (short["calls"], long["calls"]) == (4, 9)
+    assert short["source"] in ("default", "design")
+
+
+def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    command = [
+        sys.executable,
+        "-c",
+        "from boltbo.cli import main; main()",
+        "run",
+        EXAMPLES / "dials.toml",
+        "--storage",
+        path,
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(list(map(str, command)), env=environment, stderr=subprocess.PIPE, text=True)
+    while not path.exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "the same command goes on" in errors
+    assert "Traceback" not in errors
+    assert "BOLT-12 Best@10" in boltbo("run", EXAMPLES / "dials.toml", "--storage", path)
+
+
+def test_a_setting_can_be_given_on_the_command_line(tmp_path: Path) -> None:
+    error = boltbo("run", EXAMPLES / "dials.toml", "--set", "run.budget=none", "--storage", tmp_path / "s.db", ok=False)
+    assert "run.budget" in error
+    error = boltbo("run", EXAMPLES / "dials.toml", "--set", "rounds=[99]", "--storage", tmp_path / "s.db", ok=False)
+    assert "ask for 99" in error
 
 
 def test_help_teaches_by_example() -> None:

@@ -142,18 +142,30 @@ class Campaign:
         [proposals] = self.proposer().propose([task], n, seed_of(self.settings.seed, "propose", task.id))
         return [candidate for candidate, _ in proposals]
 
-    def optimize(self, task: Task, budget: int | None = None) -> Trajectory:
-        """Solve one more task from the current model's candidates. It is stored, and no model learns from it."""
+    def optimize(self, task: Task, budget: int | None = None, *, from_design: bool = False) -> Trajectory:
+        """Solve one more task from the current model's candidates, or from the domain's initial design.
+
+        It is stored, and no model learns from it. A search that was cut short goes on; a finished one is begun anew.
+        """
         s = self.settings.run
         budget = budget or s.budget
-        proposer = partial(self.proposer, design_share=s.design_share)
+        proposer = (
+            partial(InitialDesign, self.domain) if from_design else partial(self.proposer, design_share=s.design_share)
+        )
         with self.store.hold():
+            earlier = [r for r in self.store.runs(Stage.SINGLE) if r.task.id == task.id]
+            t = next((r.round for r in earlier if not r.done and r.budget == budget), len(earlier))
             self._runs(
-                Stage.SINGLE, len(self.models), [task], proposer,
-                initial=min(s.initial, budget), budget=budget, optimizer=s.optimizer,
-            )  # fmt: skip
-        runs = [r for r in self.store.runs(Stage.SINGLE, len(self.models)) if r.task.id == task.id]
-        return self.store.trajectories(runs)[0]
+                Stage.SINGLE, t, [task], proposer, initial=min(s.initial, budget), budget=budget, optimizer=s.optimizer
+            )
+        [run] = [r for r in self.store.runs(Stage.SINGLE, t) if r.task.id == task.id]
+        return self.store.trajectories([run])[0]
+
+    @property
+    def finished(self) -> bool:
+        """Whether `run` has nothing left to do."""
+        runs = self.store.runs(Stage.VALIDATE if self.validation else Stage.TRAIN, len(self.batches) - 1)
+        return len(self.models) == len(self.batches) and bool(runs) and all(r.done for r in runs)
 
     def trajectories(self, t: int | None = None) -> list[Trajectory]:
         """The finished training runs of the rounds up to `t`, or all of them."""

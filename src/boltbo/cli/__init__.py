@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; errors that a user can mend are one message and exit status 1, Ctrl-C is 130."""
+    """Run the command line; an error that a user can mend is one message and exit status 1."""
     # before numpy and torch are loaded: threads that wait by spinning cost the database and the other runs their cores
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from boltbo.cli.app import app
@@ -15,9 +15,6 @@ def main() -> None:
 
     try:
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        print("\nstopped; run the same command again to go on from here", file=sys.stderr)
-        sys.exit(130)
     except USER_ERRORS as error:
         print(f"boltbo: {error}", file=sys.stderr)
         sys.exit(1)

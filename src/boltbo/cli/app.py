@@ -28,6 +28,11 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Start(StrEnum):
+    MODEL = "model"
+    DESIGN = "design"
+
+
 Configuration = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The campaign: settings and domain.")]
 StorageOption = Annotated[
     str | None,
@@ -88,6 +93,8 @@ def run(
       boltbo run examples/plans.toml --set domain.workload=my_queries --set run.budget=40 --storage mine.db
     """
     with opened(config, storage, workers, changes) as (campaign, _):
+        if campaign.finished:
+            typer.echo("all rounds of this campaign are done: nothing is run again", err=True)
         results = campaign.run()
     _print_results(results, format, picture)
 
@@ -161,6 +168,7 @@ def optimize(
     task: TaskOption = None,
     new: NewOption = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Oracle calls; default: the configuration's.")] = None,
+    start: Annotated[Start, typer.Option(help="Where the search starts.")] = Start.MODEL,
     storage: StorageOption = None,
     format: FormatOption = Format.TABLE,
     changes: SetOption = None,
@@ -171,7 +179,7 @@ def optimize(
     """
     with opened(config, storage, changes=changes) as (campaign, problem):
         chosen = _task(problem, task, new)
-        trajectory = campaign.optimize(chosen, budget)
+        trajectory = campaign.optimize(chosen, budget, from_design=start is Start.DESIGN)
     best = trajectory.best
     first = next((o for o in trajectory.observations if o.source == "default"), None)
     found: dict[str, Any] = {
@@ -229,7 +237,11 @@ def opened(
             campaign = Campaign(problem.domain, problem.tasks, problem.validation, settings=settings, storage=where)
         except ValueError as error:
             raise ConfigError(f"{config}: {error}") from error
-        yield campaign, problem
+        try:
+            yield campaign, problem
+        except KeyboardInterrupt:
+            typer.echo(f"\nstopped; all that was measured is in {where}: the same command goes on from here", err=True)
+            raise typer.Exit(130) from None
 
 
 @contextmanager
