@@ -33,6 +33,7 @@ class Row:
         ratio: Sum over the default's sum, where all values are positive.
         low, high: 95% bootstrap interval of `ratio` over tasks (of the mean value where there is no ratio).
         wins: Share of tasks with a value below the default's.
+        typical: Geometric mean over tasks of value over default: unlike the sum, no single slow task decides it.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Row:
     low: float
     high: float
     wins: float
+    typical: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ def _row(method: str, calls: int, by_task: Mapping[str, Sequence[Observation]], 
         method, calls, values, sum(not exact for _, exact in best.values()), float(mine.sum()),
         statistic(slice(None)) if positive else math.nan, low, high,
         float((mine < base).mean()) if len(mine) else math.nan,
+        float(np.exp(np.log(mine / base).mean())) if positive else math.nan,
     )  # fmt: skip
 
 

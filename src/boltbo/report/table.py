@@ -14,10 +14,11 @@ def results_table(results: Results) -> Table:
     n = len(results.rows[0].values) if results.rows else 0
     table = Table(
         title=f"{results.name}: best value on {n} validation tasks (lower is better)",
-        caption="ratio: sum over the default's, 95% bootstrap interval over tasks; better: share of tasks below the default",
+        caption="ratio: sum over the default's, 95% bootstrap interval over tasks; typical: geometric mean of the tasks' ratios; "
+        "better: tasks below the default; bounds: tasks of which every call was stopped early",
         caption_justify="left",
     )
-    for column in ("method", "calls", "sum", "ratio", "95% interval", "better", "bounds"):
+    for column in ("method", "calls", "sum", "ratio", "95% interval", "typical", "better", "bounds"):
         table.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
     for i, row in enumerate(results.rows):
         new_round = row.method.startswith("BOLT") and row.method.endswith("@1")
@@ -25,7 +26,8 @@ def results_table(results: Results) -> Table:
             table.add_section()
         table.add_row(
             row.method, str(row.calls), f"{row.total:.4g}", _number(row.ratio),
-            f"{_number(row.low)} to {_number(row.high)}", f"{row.wins:.0%}", str(row.bounded or ""),
+            f"{_number(row.low)} to {_number(row.high)}", _number(row.typical), f"{row.wins:.0%}",
+            str(row.bounded or ""),
         )  # fmt: skip
     return table
 
