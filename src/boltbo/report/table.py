@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from rich import box
 from rich.table import Table
 
 from boltbo.results import Results
@@ -13,24 +14,26 @@ def results_table(results: Results) -> Table:
     """One row a method: the sum over validation tasks, its ratio to the default with a 95% interval, and wins."""
     n = len(results.rows[0].values) if results.rows else 0
     table = Table(
+        box=box.SIMPLE_HEAD,
         title=f"{results.name}: best value on {n} validation tasks (lower is better)",
         caption="ratio: sum over the default's, 95% bootstrap interval over tasks; typical: geometric mean of the tasks' ratios; "
-        "better: tasks below the default; bounds: tasks of which every call was stopped early",
+        "better: share of tasks below the default"
+        + ("; bounds: tasks of which every call was stopped early" if any(r.bounded for r in results.rows) else ""),
         caption_justify="left",
     )
-    for column in ("method", "calls", "sum", "ratio", "95% interval", "typical", "better", "bounds"):
+    bounds = any(row.bounded for row in results.rows)
+    for column in ("method", "calls", "sum", "ratio", "95% interval", "typical", "better", *(["bounds"] * bounds)):
         table.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
     for i, row in enumerate(results.rows):
-        new_round = row.method.startswith("BOLT") and row.method.endswith("@1")
-        if new_round and i:
+        if row.method.endswith("@1") and i:
             table.add_section()
         table.add_row(
             row.method, str(row.calls), f"{row.total:.4g}", _number(row.ratio),
             f"{_number(row.low)} to {_number(row.high)}", _number(row.typical), f"{row.wins:.0%}",
-            str(row.bounded or ""),
+            *([str(row.bounded or "")] * bounds),
         )  # fmt: skip
     return table
 
 
 def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
+    return "-" if math.isnan(value) else f"{value:.2f}"
