@@ -15,22 +15,21 @@ def results_table(results: Results) -> Table:
     n = len(results.rows[0].values) if results.rows else 0
     table = Table(
         box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         title=f"{results.name}: best value on {n} validation tasks (lower is better)",
-        caption="ratio: sum over the default's, 95% bootstrap interval over tasks; typical: geometric mean of the tasks' ratios; "
-        "better: share of tasks below the default"
-        + ("; bounds: tasks of which every call was stopped early" if any(r.bounded for r in results.rows) else ""),
+        caption="ratio: sum over the default's, 95% bootstrap interval over tasks; typical: geometric mean of the\n"
+        "tasks' ratios; better: share of tasks below the default; *: of some task every call was stopped early,\n"
+        "the true value is larger",
         caption_justify="left",
     )
-    bounds = any(row.bounded for row in results.rows)
-    for column in ("method", "calls", "sum", "ratio", "95% interval", "typical", "better", *(["bounds"] * bounds)):
+    for column in ("method", "calls", "sum", "ratio", "95% interval", "typical", "better"):
         table.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
     for i, row in enumerate(results.rows):
         if row.method.endswith("@1") and i:
             table.add_section()
         table.add_row(
-            row.method, str(row.calls), f"{row.total:.4g}", _number(row.ratio),
+            row.method, str(row.calls), f"{row.total:.3g}" + "*" * bool(row.bounded), _number(row.ratio),
             f"{_number(row.low)} to {_number(row.high)}", _number(row.typical), f"{row.wins:.0%}",
-            *([str(row.bounded or "")] * bounds),
         )  # fmt: skip
     return table
 
