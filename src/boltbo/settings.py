@@ -63,7 +63,7 @@ class ModelSettings(Frozen):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     likeliest_first: bool = Field(True, description="the sample that the model holds most likely is tried first")
     warm_up_pairs: Annotated[int, Field(ge=0)] = Field(
-        3000, description="compact only: free pairs before the first round"
+        4000, description="compact only: free pairs before the first round"
     )
     warm_up_epochs: Annotated[float, Field(gt=0)] = 2.0
 

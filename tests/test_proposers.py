@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from boltbo.llm.backend import Prompt, Sample
+from boltbo.proposers import InitialDesign, ModelProposer, seed_of
+from quadratic import Quadratic, make_tasks
+
+TASKS = make_tasks(2)
+
+
+class Fixed:
+    """A model whose samples are known: what a proposer makes of them is what is tested."""
+
+    def __init__(self, *samples: tuple[str, float]) -> None:
+        self.samples = [Sample(text, logprob, 1.0) for text, logprob in samples]
+
+    def sample(self, prompts: Sequence[Prompt], n: int, **_: object) -> list[list[Sample]]:
+        return [self.samples[:n] for _ in prompts]
+
+
+def test_the_design_begins_with_the_default_and_repeats_nothing() -> None:
+    lists = InitialDesign(Quadratic()).propose(TASKS, 6, 0)
+    for proposals in lists:
+        assert proposals[0] == ("0 0 0", "default")
+        assert {source for _, source in proposals[1:]} == {"design"}
+        assert len({c for c, _ in proposals}) == len(proposals) == 6
+    assert lists == InitialDesign(Quadratic()).propose(TASKS, 6, 0)
+    assert lists[0] != lists[1]
+
+
+def test_a_bad_model_never_crowds_out_the_default_and_the_design() -> None:
+    model = Fixed(*((f"1 1 {i}", 0.0) for i in range(10)))
+    proposer = ModelProposer(Quadratic(), model, design_share=0.4)  # type: ignore[arg-type]
+    [proposals, _] = proposer.propose(TASKS, 10, 0)
+    assert [source for _, source in proposals] == ["default", *["llm"] * 6, *["design"] * 3]
+    alone = ModelProposer(Quadratic(), model).propose(TASKS, 10, 0)[0]  # type: ignore[arg-type]
+    assert [c for c, _ in alone] == [f"1 1 {i}" for i in range(10)]
+
+
+def test_what_the_design_has_is_not_proposed_twice() -> None:
+    model = Fixed(("0 0 0", 0.0), ("1 1 1", 0.0))
+    [proposals, _] = ModelProposer(Quadratic(), model, design_share=0.1).propose(TASKS, 10, 0)  # type: ignore[arg-type]
+    assert proposals == [("0 0 0", "default"), ("1 1 1", "llm")]
+
+
+def test_the_likeliest_sample_goes_first_and_the_rest_as_drawn() -> None:
+    model = Fixed(("1 1 1", -3.0), ("2 2 2", -1.0), ("3 3 3", -2.0))
+    proposer = ModelProposer(Quadratic(), model, likeliest_first=True)  # type: ignore[arg-type]
+    assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1 1 1", "3 3 3"]
+
+
+def test_seeds_of_different_purposes_are_unrelated() -> None:
+    seeds = [seed_of(s, name, i) for s in range(3) for name in ("a", "b") for i in range(50)]
+    assert len(set(seeds)) == len(seeds)
+    assert abs(np.mean(seeds) / 2**30 - 1) < 0.15
+    assert seed_of(0, "a", 1) == seed_of(0, "a", 1)
