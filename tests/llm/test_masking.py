@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +78,44 @@ def test_a_symbol_that_begins_another_may_end_or_go_on() -> None:
     machine = Machine(AnyOf(["a", "ab"]), by_letter, STOP)
     after_a = machine.advance(machine.start, ord("a"))
     assert set(machine.allowed[after_a].tolist()) == {ord("b"), 1, STOP}
+
+
+class Again(AnyOf):
+    """Any number of symbols: every state is the first one."""
+
+    def allowed(self, state: int) -> Sequence[str]:
+        return [*self.symbols, END]
+
+    def advance(self, state: int, symbol: str) -> int:
+        return 0
+
+
+def test_a_symbol_is_the_first_only_once_though_its_state_returns() -> None:
+    machine = Machine(Again(["a", "b"]), by_letter, STOP)
+    after_a = machine.advance(machine.start, ord("a"))
+    assert set(machine.allowed[machine.start].tolist()) == {ord("a"), ord("b"), STOP}
+    assert set(machine.allowed[after_a].tolist()) == {1, STOP}
+
+
+class Dead(AnyOf):
+    def allowed(self, state: int) -> Sequence[str]:
+        return []
+
+
+def test_a_grammar_that_allows_nothing_is_named() -> None:
+    with pytest.raises(ValueError, match="allows nothing after state 0"):
+        Machine(Dead([]), by_letter, STOP)
+
+
+def test_symbols_of_one_token_need_no_more_states_than_the_grammar_has() -> None:
+    grammar = AnyOf(["a", "b", "c"])
+    machine = Machine(grammar, lambda symbol, first: (ord(symbol),), STOP)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        state = machine.start
+        while state >= 0:
+            state = machine.advance(state, int(rng.choice(machine.allowed[state])))
+    assert len(machine.allowed) == 5
 
 
 def test_states_are_shared_so_that_a_table_stays_small() -> None:

@@ -2,13 +2,12 @@
 
 A symbol may be several tokens, symbols may share their first tokens, and one may begin another: where a prefix of ids can be
 read in several ways, all readings are kept (a non-deterministic automaton, its sets of readings made into states as they
-are met). States are numbered, and what they allow stands in one padded table: per step, a batch of rows costs one gather
-and one look-up a row.
+are met). What a state allows is a trie, built once for each set of symbols: per step, a batch of rows costs one look-up a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,25 @@ from numpy.typing import NDArray
 from boltbo.problem import END, Grammar
 
 Ids = tuple[int, ...]
-Reading = tuple[Hashable, Ids]
-"""(grammar state, ids of a symbol begun)"""
+Reading = tuple[Hashable, bool, Ids]
+"""(grammar state, whether it is the first of the text, ids of a symbol begun)"""
+
+
+class _Trie:
+    """Some symbols by their ids.
+
+    Attributes:
+        after: Ids begun -> the ids that may follow within a symbol.
+        whole: Ids begun -> the symbols that they spell in full.
+    """
+
+    def __init__(self, spelled: Iterable[tuple[Ids, str]]) -> None:
+        self.after: dict[Ids, set[int]] = {(): set()}
+        self.whole: dict[Ids, list[str]] = {}
+        for ids, symbol in spelled:
+            for at, token in enumerate(ids):
+                self.after.setdefault(ids[:at], set()).add(token)
+            self.whole.setdefault(ids, []).append(symbol)
 
 
 class Machine:
@@ -33,14 +49,14 @@ class Machine:
         self._grammar = grammar
         self._spell = spell
         self._stop = stop
-        self._begin = grammar.start()
         self._numbers: dict[frozenset[Reading], int] = {}
         self._readings: list[frozenset[Reading]] = []
         self._next: list[dict[int, int]] = []
-        self._symbols: dict[Hashable, list[tuple[Ids, str]]] = {}
+        self._tries: dict[tuple[Hashable, bool], _Trie] = {}
+        self._known: dict[tuple[tuple[str, ...], bool], _Trie] = {}
         self.allowed: list[NDArray[np.int64]] = []
         """For each state, the ids that may come next."""
-        self.start = self._number(frozenset({(self._begin, ())}))
+        self.start = self._number({(grammar.start(), True, ())})
 
     def advance(self, state: int, token: int) -> int:
         """The state after an allowed id; -1 after `stop`."""
@@ -49,41 +65,35 @@ class Machine:
             known[token] = -1 if token == self._stop else self._number(self._read(self._readings[state], token))
         return known[token]
 
-    def _read(self, readings: frozenset[Reading], token: int) -> frozenset[Reading]:
+    def _read(self, readings: Iterable[Reading], token: int) -> set[Reading]:
+        """Each reading that may go on with `token`, and each in which it completes a symbol."""
         after: set[Reading] = set()
-        for state, begun in self._closed(readings):
-            ids = (*begun, token)
-            if any(s[: len(ids)] == ids for s, symbol in self._spelled(state) if symbol != END):
-                after.add((state, ids))
-        return frozenset(after)
+        for state, first, begun in readings:
+            trie, ids = self._trie(state, first), (*begun, token)
+            if ids in trie.after:
+                after.add((state, first, ids))
+            for symbol in trie.whole.get(ids, ()):
+                after.add((self._grammar.advance(state, symbol), False, ()))
+        return after
 
-    def _closed(self, readings: frozenset[Reading]) -> set[Reading]:
-        """The readings, and those in which a symbol that is spelled out counts as read."""
-        closed = set(readings)
-        for state, begun in readings:
-            for ids, symbol in self._spelled(state):
-                if begun and ids == begun:
-                    closed.add((self._grammar.advance(state, symbol), ()))
-        return closed
+    def _trie(self, state: Hashable, first: bool) -> _Trie:
+        if (state, first) not in self._tries:
+            symbols = tuple(self._grammar.allowed(state))
+            if not symbols:
+                raise ValueError(f"the grammar allows nothing after state {state!r}, not even END")
+            if (symbols, first) not in self._known:
+                self._known[symbols, first] = _Trie(
+                    ((self._stop,) if s == END else self._spell(s, first), s) for s in symbols
+                )
+            self._tries[state, first] = self._known[symbols, first]
+        return self._tries[state, first]
 
-    def _spelled(self, state: Hashable) -> list[tuple[Ids, str]]:
-        if state not in self._symbols:
-            first = state == self._begin
-            self._symbols[state] = [
-                ((self._stop,) if s == END else self._spell(s, first), s) for s in self._grammar.allowed(state)
-            ]
-        return self._symbols[state]
-
-    def _number(self, readings: frozenset[Reading]) -> int:
-        if readings not in self._numbers:
-            self._numbers[readings] = len(self._readings)
-            self._readings.append(readings)
+    def _number(self, readings: set[Reading]) -> int:
+        found = frozenset(readings)
+        if found not in self._numbers:
+            ids = set().union(*(self._trie(state, first).after[begun] for state, first, begun in found))
+            self._numbers[found] = len(self._readings)
+            self._readings.append(found)
             self._next.append({})
-            ids = {
-                s[len(begun)]
-                for state, begun in self._closed(readings)
-                for s, _ in self._spelled(state)
-                if len(s) > len(begun) and s[: len(begun)] == begun
-            }
             self.allowed.append(np.array(sorted(ids), dtype=np.int64))
-        return self._numbers[readings]
+        return self._numbers[found]
