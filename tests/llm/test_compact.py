@@ -10,7 +10,7 @@ import torch
 from boltbo import Slots
 from boltbo.llm.backend import CorruptModel, Example, Prompt
 from boltbo.llm.compact import CompactModel, _Reader, _Row
-from boltbo.llm.contract import EXAMPLES, check_language_model
+from boltbo.llm.contract import EXAMPLES, Brackets, check_language_model
 from boltbo.llm.tokenizer import ANSWER
 
 
@@ -62,21 +62,30 @@ def test_solutions_of_one_row_do_not_see_each_other() -> None:
 
 
 def test_reading_step_by_step_is_reading_at_once() -> None:
-    """Padded, side by side with others and behind a shared prompt, the logits are those of the whole text."""
+    """Padded, behind a shared prompt, and after others were dropped, the logits are those of the whole text."""
     model = small()
-    contexts = ["first", "a longer context of words", "x"]
-    solution = model.tokenizer.solution("mi ( t )")[:-1]
+    contexts = ["first", "a longer context of words", "forgotten", "x"]
+    first, second = (model.tokenizer.solution(text)[:-1] for text in ("mi ( t )", "t ( mi ]"))
+    kept = torch.tensor([[2, 0], [4, 5], [10, 9]])  # of three rows a prompt
     with torch.inference_mode():
         reader = _Reader(model)
-        _, memory = reader.read([*contexts, "forgotten"], 2)
-        reader.keep(torch.tensor([0, 1, 2]), memory)
-        other = model.tokenizer.solution("t t t t t t t t t t")
-        for mine, theirs in zip(solution, other, strict=False):
-            logits = reader.step(torch.tensor([mine, theirs] * 3), memory)
-        for row, context in enumerate(contexts):
-            ids = torch.tensor([[*model.tokenizer.context(context), *solution]])
+        _, memory = reader.read(contexts, 3)
+        written: list[list[int]] = [[] for _ in range(12)]
+
+        def step(rows: list[int], at: int) -> torch.Tensor:
+            for row in rows:
+                written[row].append((first if row % 2 else second)[at])
+            return reader.step(torch.tensor([written[row][-1] for row in rows]), memory)
+
+        step(list(range(12)), 0)
+        step(list(range(12)), 1)
+        reader.keep(kept, memory)
+        step(kept.flatten().tolist(), 2)
+        logits = step(kept.flatten().tolist(), 3)
+        for place, row in enumerate(kept.flatten().tolist()):
+            ids = torch.tensor([[*model.tokenizer.context(contexts[row // 3]), *written[row]]])
             whole = model.decoder.logits(model.decoder(ids, torch.arange(ids.shape[1])[None]))[0, -1]
-            assert torch.allclose(logits[2 * row], whole, atol=1e-4)
+            assert torch.allclose(logits[place], whole, atol=1e-4)
 
 
 def test_valid_mass_estimates_the_share_of_valid_raw_samples() -> None:
@@ -105,6 +114,42 @@ def test_temperature_and_nucleus_narrow_the_choice() -> None:
     ]
     assert distinct[0] > distinct[1] >= 1
     assert distinct[2] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n": -1}, {"temperature": 0.0}, {"temperature": -1.0}, {"top_p": 0.0}, {"top_p": 2.0}]
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="expected n >= 0, a positive temperature"):
+        small().sample([Prompt("first", Brackets())], **{"n": 2, **wrong})  # type: ignore[arg-type]
+
+
+def test_no_samples_of_no_prompts_is_nothing() -> None:
+    assert small().sample([], 3) == []
+    assert small().sample([Prompt("first", Brackets())] * 2, 0) == [[], []]
+
+
+def test_samples_are_drawn_in_batches_that_do_not_change_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many samples of one prompt, or many prompts, never make more rows than memory was planned for."""
+    model = small()
+    prompts = [Prompt(f"context {i}", Brackets()) for i in range(5)]
+    at_once = model.sample(prompts, 30, temperature=1.0)
+    sizes = []
+    read = _Reader.read
+
+    def watched(self: _Reader, contexts: list[str], n: int) -> object:
+        sizes.append(len(contexts) * n)
+        return read(self, contexts, n)
+
+    monkeypatch.setattr(_Reader, "read", watched)
+    monkeypatch.setattr("boltbo.llm.sampling.ROWS", 16)
+    seen: list[tuple[int, int]] = []
+    in_parts = model.sample(prompts, 30, temperature=1.0, progress=lambda done, total: seen.append((done, total)))
+    assert max(sizes) <= 16
+    assert seen[-1] == (5, 5)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    for whole, parts in zip(at_once, in_parts, strict=True):
+        assert [s.text for s in whole] == [s.text for s in parts]
 
 
 def test_few_distinct_candidates_give_a_short_list() -> None:

@@ -238,5 +238,5 @@ class _Reader:
     def step(self, tokens: Tensor, memory: Any) -> Tensor:
         return self.decoder.logits(self.decoder.step(tokens, memory))
 
-    def keep(self, prompts: Tensor, memory: Any) -> None:
-        memory.keep(prompts)
+    def keep(self, rows: Tensor, memory: Any) -> None:
+        memory.keep(rows)

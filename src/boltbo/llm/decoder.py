@@ -52,10 +52,12 @@ class Memory:
         if self.length == self.own.shape[4]:
             self.own = F.pad(self.own, (0, 0, 0, self.length))
 
-    def keep(self, prompts: Tensor) -> None:
-        """Forget all but the rows of some prompts."""
-        rows = (prompts[:, None] * self.n + torch.arange(self.n)).flatten()
-        self.prompt, self.seen, self.own = self.prompt[:, :, prompts], self.seen[prompts], self.own[:, :, rows]
+    def keep(self, rows: Tensor) -> None:
+        """Forget all rows but these (P', n'): n' rows of each of P' prompts, given by their places among all."""
+        prompts = rows[:, 0] // self.n
+        if len(prompts) < len(self.seen):
+            self.prompt, self.seen = self.prompt[:, :, prompts], self.seen[prompts]
+        self.n, self.own = rows.shape[1], self.own[:, :, rows.flatten()]
 
 
 class Block(nn.Module):

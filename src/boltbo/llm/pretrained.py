@@ -204,7 +204,6 @@ class _Item:
 class _Memory:
     cache: Any
     seen: Tensor
-    n: int
 
 
 class _Reader:
@@ -229,7 +228,7 @@ class _Reader:
         device = self.owner.device
         ids = torch.tensor([[self.stop] * (longest - len(p)) + p for p in prompts], device=device)
         seen = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
-        memory = _Memory(DynamicCache(), seen, n)
+        memory = _Memory(DynamicCache(), seen)
         logits = self._forward(ids, memory)
         memory.cache.batch_repeat_interleave(n)
         memory.seen = seen.repeat_interleave(n, 0)
@@ -239,10 +238,10 @@ class _Reader:
         memory.seen = F.pad(memory.seen, (0, 1), value=1)
         return self._forward(tokens[:, None].to(self.owner.device), memory)
 
-    def keep(self, prompts: Tensor, memory: Any) -> None:
-        rows = (prompts[:, None] * memory.n + torch.arange(memory.n)).flatten().to(self.owner.device)
-        memory.cache.batch_select_indices(rows)
-        memory.seen = memory.seen[rows]
+    def keep(self, rows: Tensor, memory: Any) -> None:
+        places = rows.flatten().to(self.owner.device)
+        memory.cache.batch_select_indices(places)
+        memory.seen = memory.seen[places]
 
     def _forward(self, ids: Tensor, memory: _Memory) -> Tensor:
         positions = (memory.seen.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]

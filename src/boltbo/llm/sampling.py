@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from boltbo.llm.backend import Progress, Prompt, Sample
@@ -21,7 +22,13 @@ from boltbo.llm.masking import Ids, Machine
 from boltbo.problem import FloatArray, InvalidCandidate
 
 ROWS = 256
-"""Rows of a batch: memory, and the point from which more rows are no faster on a CPU."""
+"""Rows of a batch at most: bounds memory, and more rows are no faster on a CPU."""
+
+PROMPTS = 16
+"""Prompts of a batch at most: bounds what reading them takes, and more are no faster on a CPU."""
+
+SPARE = 0.75
+"""Rows that have ended are dropped when those that are left are fewer than this share: dropping copies the others."""
 
 REDRAWS = 8
 """How often repeats are drawn again before a list is left short."""
@@ -30,6 +37,9 @@ WARMER = 1.25
 """Each time at a temperature higher by this factor: a model that is sure of itself would else repeat itself for ever."""
 
 MOST_TOKENS = 512
+
+
+Array = NDArray[Any]
 
 
 class Reader(Protocol):
@@ -53,8 +63,8 @@ class Reader(Protocol):
         """Read one more token of each row (P * n,) and return the logits (P * n, V)."""
         ...
 
-    def keep(self, prompts: Tensor, memory: Any) -> None:
-        """Forget all but the rows of some prompts, given by their places."""
+    def keep(self, rows: Tensor, memory: Any) -> None:
+        """Forget all rows but these (P', n'): n' rows of each of P' prompts, given by their places among all."""
         ...
 
 
@@ -96,6 +106,18 @@ class _Row:
         if self.state >= 0:
             self.ids.append(token)
 
+    def hand_in(self, reader: Reader, unique: bool) -> None:
+        """Give what was written to the prompt, if it ended and is wanted."""
+        if self.noise is None or self.alive:  # a row for nobody, or a grammar that never ends
+            return
+        try:
+            text = self.owner.prompt.grammar.canonical(reader.text(self.ids))
+        except InvalidCandidate:  # a grammar whose walks are not all candidates
+            return
+        if not unique or text not in self.owner.texts:
+            self.owner.texts.add(text)
+            self.owner.samples.append(Sample(text, self.logprob, math.exp(self.log_mass)))
+
 
 @torch.inference_mode()
 def sample(
@@ -109,29 +131,42 @@ def sample(
     seed: int,
     progress: Progress | None = None,
 ) -> list[list[Sample]]:
-    """See `LanguageModel.sample`."""
+    """See `LanguageModel.sample`.
+
+    Raises:
+        ValueError: `n`, the temperature or `top_p` is out of range.
+    """
+    if n < 0 or not (0 < temperature < math.inf) or not (0 < top_p <= 1):
+        raise ValueError(
+            f"expected n >= 0, a positive temperature and 0 < top_p <= 1, got {n=}, {temperature=}, {top_p=}"
+        )
     wanted = [_Wanted(p, Machine(p.grammar, reader.spell, reader.stop), _seed(seed, p.context)) for p in prompts]
-    per_batch = max(1, ROWS // n)
-    for start in range(0, len(wanted), per_batch):
-        batch = wanted[start : start + per_batch]
-        for attempt in range(1 + REDRAWS if unique else 1):
-            short = [w for w in batch if len(w.samples) < n]
-            if not short:
-                break
-            _draw(reader, short, n, temperature * WARMER**attempt, top_p, unique)
-        if progress is not None:
-            progress(min(start + per_batch, len(wanted)), len(wanted))
+    for attempt in range(1 + REDRAWS if unique else 1):
+        done = 0
+        for batch in _batches(wanted, n):
+            _draw(reader, batch, temperature * WARMER**attempt, top_p, unique)
+            done += sum(k for _, k in batch)
+            if progress is not None and not attempt:
+                progress(done // n, len(wanted))
     return [w.samples for w in wanted]
 
 
-def _draw(reader: Reader, wanted: list[_Wanted], n: int, temperature: float, top_p: float, unique: bool) -> None:
-    """One sample for each that is missing, all prompts side by side with as many rows as the neediest wants."""
-    missing = [n - len(w.samples) for w in wanted]
-    width = max(missing)
-    rows = [
-        _Row(w, noise) for w, k in zip(wanted, missing, strict=True) for noise in [*_noise(w, k), *[None] * (width - k)]
-    ]
-    logits, memory = reader.read([w.prompt.context for w in wanted], width)
+def _batches(wanted: list[_Wanted], n: int) -> list[list[tuple[_Wanted, int]]]:
+    """What is missing of `n` samples each, cut into batches: (prompt, samples to draw), those alike side by side."""
+    parts = [(w, min(ROWS, k - at)) for w in wanted if (k := n - len(w.samples)) for at in range(0, k, ROWS)]
+    batches: list[list[tuple[_Wanted, int]]] = []
+    for w, k in sorted(parts, key=lambda part: -part[1]):
+        if not batches or len(batches[-1]) == PROMPTS or (len(batches[-1]) + 1) * batches[-1][0][1] > ROWS:
+            batches.append([])
+        batches[-1].append((w, k))
+    return batches
+
+
+def _draw(reader: Reader, batch: list[tuple[_Wanted, int]], temperature: float, top_p: float, unique: bool) -> None:
+    """Some samples for each prompt, all prompts side by side with as many rows as the neediest wants."""
+    width = batch[0][1]
+    rows = [_Row(w, noise) for w, k in batch for noise in [*_noise(w, k), *[None] * (width - k)]]
+    logits, memory = reader.read([w.prompt.context for w, _ in batch], width)
     active = rows
     for step in range(MOST_TOKENS):
         allowed = _padded([row.owner.machine.allowed[max(row.state, 0)] for row in active])
@@ -139,30 +174,33 @@ def _draw(reader: Reader, wanted: list[_Wanted], n: int, temperature: float, top
         tokens, log_p, log_mass = _choose(logits, allowed, noise, temperature, top_p)
         for row, *drawn in zip(active, tokens.tolist(), log_p.tolist(), log_mass.tolist(), strict=True):
             row.add(*drawn)
-        alive = np.array([row.alive for row in active]).reshape(-1, width).any(1)
-        if not alive.any():
+        places = _living(np.array([row.alive for row in active]).reshape(-1, width))
+        if not places.size:
             break
-        if not alive.all():
-            places = np.flatnonzero(alive)
+        if places.size < SPARE * len(active):
             reader.keep(torch.from_numpy(places), memory)
-            tokens = tokens.reshape(-1, width)[places].ravel()
-            active = [row for p in places for row in active[p * width : (p + 1) * width]]
+            width, tokens, active = places.shape[1], tokens[places.ravel()], [active[i] for i in places.flat]
         logits = reader.step(torch.from_numpy(tokens), memory)
     for row in rows:
-        if row.noise is None or row.alive:  # a row for nobody, or a grammar that never ends
-            continue
-        try:
-            text = row.owner.prompt.grammar.canonical(reader.text(row.ids))
-        except InvalidCandidate:  # a grammar whose walks are not all candidates
-            continue
-        if not unique or text not in row.owner.texts:
-            row.owner.texts.add(text)
-            row.owner.samples.append(Sample(text, row.logprob, math.exp(row.log_mass)))
+        row.hand_in(reader, unique)
+
+
+def _living(alive: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The places of the rows that are alive (P', n'), ended ones among them where prompts have fewer than others.
+
+    Args:
+        alive: (P, n).
+    """
+    prompts = np.flatnonzero(alive.any(1))
+    most = int(alive.sum(1).max())
+    first = np.argsort(~alive[prompts], axis=1, kind="stable")[:, :most]
+    places: NDArray[np.int64] = prompts[:, None] * alive.shape[1] + first
+    return places
 
 
 def _choose(
-    logits: Tensor, allowed: np.ndarray[Any, Any], noise: np.ndarray[Any, Any], temperature: float, top_p: float
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    logits: Tensor, allowed: Array, noise: Array, temperature: float, top_p: float
+) -> tuple[Array, Array, Array]:
     """Inverse-CDF sampling among the allowed ids.
 
     Args:
@@ -193,7 +231,7 @@ def _choose(
     return index.gather(1, chosen)[:, 0].numpy(), log_p[:, 0].numpy(), log_mass.clamp(max=0.0).numpy()
 
 
-def _padded(rows: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+def _padded(rows: list[Array]) -> Array:
     width = max(map(len, rows))
     table = np.full((len(rows), width), -1, dtype=np.int64)
     for i, row in enumerate(rows):
