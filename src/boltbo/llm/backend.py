@@ -1,11 +1,12 @@
 """What a language model is to boltbo: text in, text out. It knows nothing of optimization.
 
-Every backend (`compact`, `pretrained`, a user's own) implements `LanguageModel` and passes the contract tests in
-`boltbo.testing`.
+Every backend (`compact`, `pretrained`, a user's own) implements `LanguageModel` and passes the checks of
+`boltbo.llm.contract`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,10 @@ class Example:
     context: str
     solution: str
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"the weight of an example must be finite and not negative, got {self.weight}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,21 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """What one call of `fit` did. `losses` holds (step, mean completion-token loss in nats)."""
+    """What one call of `fit` did.
+
+    Attributes:
+        steps: Updates made.
+        tokens: Tokens read, padding not counted.
+        seconds: Wall time.
+        losses: (step, mean completion-token loss in nats since the entry before).
+        held_out: The same loss of held-out examples, where there were any.
+    """
 
     steps: int
     tokens: int
     seconds: float
     losses: list[tuple[int, float]] = field(default_factory=list)
+    held_out: list[tuple[int, float]] = field(default_factory=list)
 
 
 class LanguageModel(Protocol):

@@ -24,7 +24,7 @@ from boltbo.llm.decoder import Decoder, Memory, Shape
 from boltbo.llm.masking import Ids
 from boltbo.llm.sampling import sample
 from boltbo.llm.tokenizer import ANSWER, PAD, STOP, Tokenizer
-from boltbo.llm.training import Schedule, train
+from boltbo.llm.training import Schedule, something_to_learn, train
 
 FORMAT = 1
 SOLUTIONS = 12
@@ -77,27 +77,54 @@ class CompactModel:
         seed: int,
         progress: Progress | None = None,
         rate: float = FIT_RATE,
+        held_out: Sequence[Example] = (),
+        max_steps: int | None = None,
+        max_seconds: float | None = None,
     ) -> FitReport:
         """Train all parameters on the completion tokens; see `LanguageModel.fit`.
 
+        Args:
+            examples: The pairs.
+            epochs: Passes over them; may be a fraction.
+            seed: Of their order.
+            progress: Called after each step.
+            rate: The highest learning rate.
+            held_out: Pairs that end the training once it no longer helps on them.
+            max_steps: Stop there, if the epochs last longer.
+            max_seconds: Stop about then; where it binds, the result depends on how fast the machine is.
+
         Raises:
-            ValueError: There is no example.
+            ValueError: There is nothing to learn from, or `epochs` is out of range.
             FloatingPointError: The loss is not finite.
         """
-        if not examples:
-            raise ValueError("there is no example to learn from")
+        something_to_learn(examples)
         rows = self._rows(examples)
         total = sum(row.length for row in rows)
         # few tasks make few large batches, too few steps to learn anything: then smaller ones
-        schedule: Schedule[_Row] = Schedule(epochs, rate, tokens=min(1024, max(256, total // 24)))
+        tokens = min(1024, max(256, total // 24))
+        schedule: Schedule[_Row] = Schedule(epochs, rate, tokens, max_steps=max_steps, max_seconds=max_seconds)
         with torch.random.fork_rng():
-            return train(self.decoder, rows, self._loss, schedule, seed=seed, progress=progress)
+            return train(
+                self.decoder, rows, self._loss, schedule, seed=seed, held_out=self._rows(held_out), progress=progress
+            )
 
     def warm_up(
-        self, examples: Sequence[Example], *, epochs: float, seed: int, progress: Progress | None = None
+        self,
+        examples: Sequence[Example],
+        *,
+        epochs: float,
+        seed: int,
+        progress: Progress | None = None,
+        rate: float = WARM_UP_RATE,
+        held_out: Sequence[Example] = (),
+        max_steps: int | None = None,
+        max_seconds: float | None = None,
     ) -> FitReport:
         """`fit` at the learning rate of a model that knows nothing."""
-        return self.fit(examples, epochs=epochs, seed=seed, progress=progress, rate=WARM_UP_RATE)
+        return self.fit(
+            examples, epochs=epochs, seed=seed, progress=progress,
+            rate=rate, held_out=held_out, max_steps=max_steps, max_seconds=max_seconds,
+        )  # fmt: skip
 
     def sample(
         self,

@@ -24,7 +24,7 @@ from boltbo.llm.masking import Ids
 from boltbo.llm.sampling import sample
 from boltbo.llm.templates import VERSION, prompt_text
 from boltbo.llm.tokenizer import split
-from boltbo.llm.training import Schedule, train
+from boltbo.llm.training import Schedule, something_to_learn, train
 
 FORMAT = 1
 INSTALL = "pip install 'boltbo[pretrained]'"
@@ -82,8 +82,7 @@ class PretrainedModel:
             ValueError: There is no example.
             FloatingPointError: The loss is not finite.
         """
-        if not examples:
-            raise ValueError("there is no example to learn from")
+        something_to_learn(examples)
         items = [_Item(self._context(e.context), [*self._solution(e.solution), self._stop], e.weight) for e in examples]
         schedule: Schedule[_Item] = Schedule(epochs, RATE, tokens=2048, decay=0.0)
         with torch.random.fork_rng():

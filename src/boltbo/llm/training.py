@@ -1,4 +1,7 @@
-"""The one training loop: AdamW, warm-up and cosine decay, batches of like lengths under a token budget."""
+"""The one training loop: AdamW, warm-up and cosine decay, batches of like lengths under a token budget.
+
+Its end is a number of epochs or, before that, of steps or seconds, or when held-out items say so.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from boltbo.llm.backend import FitReport, Progress
+from boltbo.llm.backend import Example, FitReport, Progress
 
 
 class Sized(Protocol):
@@ -21,6 +24,12 @@ class Sized(Protocol):
     @property
     def length(self) -> int: ...
 
+
+REPORTS = 20
+"""How often a run reports its loss, and is judged by what is held out."""
+
+PATIENCE = 4
+"""So many judgements without a better one end it."""
 
 Item = TypeVar("Item", bound=Sized)
 
@@ -39,6 +48,8 @@ class Schedule(Generic[Item]):
         warm_up: Share of the steps in which the rate rises.
         decay: Weight decay of matrices.
         clip: The largest norm of a gradient.
+        max_steps: Stop there, if the epochs last longer.
+        max_seconds: Stop about then. Where it binds, the result depends on how fast the machine is.
     """
 
     epochs: float
@@ -47,6 +58,24 @@ class Schedule(Generic[Item]):
     warm_up: float = 0.05
     decay: float = 0.05
     clip: float = 1.0
+    max_steps: int | None = None
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.epochs < math.inf:
+            raise ValueError(f"expected a finite number of epochs, not negative, got {self.epochs}")
+
+    def pace(self, done: float) -> float:
+        """The learning rate at a share of the way: linear up, then a cosine down to a twentieth."""
+        if done < self.warm_up:
+            return self.rate * done / self.warm_up
+        return self.rate * (0.05 + 0.475 * (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up))))
+
+
+def something_to_learn(examples: Sequence[Example]) -> None:
+    """Raise ValueError if there is nothing to learn from."""
+    if not any(e.weight > 0 for e in examples):
+        raise ValueError(f"there is no example to learn from: none of {len(examples)} has a positive weight")
 
 
 def train(
@@ -56,57 +85,113 @@ def train(
     schedule: Schedule[Item],
     *,
     seed: int,
+    held_out: Sequence[Item] = (),
     progress: Progress | None = None,
 ) -> FitReport:
     """Train the parameters of `model` that ask for gradients.
 
+    With `held_out` items, training stops once it no longer helps on them, and the parameters that did best are kept.
+
     Raises:
-        FloatingPointError: The loss is not finite: the learning rate is too high, or the model is damaged.
+        FloatingPointError: The loss or its gradient is not finite: the learning rate is too high, or the model is damaged.
     """
     began = time.perf_counter()
-    rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    batches = list(_all_batches(items, schedule, rng))
+    batches = list(_all_batches(items, schedule, np.random.default_rng(seed)))[: schedule.max_steps]
     parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = _optimizer(parameters, schedule)
+    judge = _Judge(held_out, loss, parameters, schedule.tokens)
+    losses: list[tuple[int, float]] = []
+    recent: list[float] = []
+    steps = tokens = 0
+    every = max(1, len(batches) // REPORTS)
+    model.train()
+    try:
+        for batch in batches:
+            spent = (time.perf_counter() - began) / schedule.max_seconds if schedule.max_seconds else 0.0
+            if spent >= 1 and steps:
+                break
+            rate = schedule.pace(min(1.0, max((steps + 0.5) / len(batches), spent)))
+            recent.append(_step(loss(batch), parameters, optimizer, rate, schedule.clip, steps + 1))
+            steps += 1
+            tokens += sum(item.length for item in batch)
+            if progress is not None:
+                progress(steps, len(batches))
+            if steps % every == 0:
+                losses.append((steps, sum(recent) / len(recent)))
+                recent = []
+                if judge.has_seen_enough(steps):
+                    break
+    finally:
+        model.eval()
+    if recent:
+        losses.append((steps, sum(recent) / len(recent)))
+    judge.restore()
+    if progress is not None and steps < len(batches):
+        progress(len(batches), len(batches))
+    return FitReport(steps, tokens, time.perf_counter() - began, losses, judge.losses)
+
+
+def _optimizer(parameters: list[nn.Parameter], schedule: Schedule[Item]) -> torch.optim.AdamW:
     groups = [
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": schedule.decay},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=schedule.rate, betas=(0.9, 0.98), fused=True)
-    losses: list[tuple[int, float]] = []
-    tokens = 0
-    recent: list[float] = []
-    every = max(1, len(batches) // 20)
-    model.train()
-    for step, batch in enumerate(batches):
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.rate * _shape(step, len(batches), schedule.warm_up)
-        total, weight = loss(batch)
-        mean = total / max(weight, 1e-9)
-        if not math.isfinite(mean.item()):
-            raise FloatingPointError(f"the loss became {mean.item()} at step {step + 1}: lower the learning rate")
-        optimizer.zero_grad(set_to_none=True)
-        mean.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(parameters, schedule.clip)
-        optimizer.step()
-        tokens += sum(item.length for item in batch)
-        recent.append(mean.item())
-        if (step + 1) % every == 0 or step + 1 == len(batches):
-            losses.append((step + 1, sum(recent) / len(recent)))
-            recent = []
-        if progress is not None:
-            progress(step + 1, len(batches))
-    model.eval()
-    return FitReport(len(batches), tokens, time.perf_counter() - began, losses)
+    return torch.optim.AdamW(groups, lr=schedule.rate, betas=(0.9, 0.98), fused=True)
 
 
-def _shape(step: int, steps: int, warm_up: float) -> float:
-    """Linear up, then a cosine down to a twentieth."""
-    rise = max(1, round(warm_up * steps))
-    if step < rise:
-        return (step + 1) / rise
-    done = (step - rise) / max(1, steps - rise)
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
+def _step(
+    batch_loss: tuple[Tensor, float],
+    parameters: list[nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    rate: float,
+    clip: float,
+    step: int,
+) -> float:
+    """One update; the mean loss before it."""
+    total, weight = batch_loss
+    mean = total / max(weight, 1e-9)
+    optimizer.zero_grad(set_to_none=True)
+    mean.backward()  # type: ignore[no-untyped-call]
+    norm = nn.utils.clip_grad_norm_(parameters, clip)
+    if not (math.isfinite(mean.item()) and math.isfinite(norm.item())):
+        raise FloatingPointError(
+            f"step {step}: the loss is {mean.item()} and its gradient's norm {norm.item()}, both must be finite. "
+            "Lower the learning rate or, if this is the first step, start from a model that is not damaged."
+        )
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    return mean.item()
+
+
+class _Judge(Generic[Item]):
+    """Watches the loss on held-out items, and keeps the parameters that did best."""
+
+    def __init__(self, items: Sequence[Item], loss: Loss[Item], parameters: list[nn.Parameter], tokens: int) -> None:
+        self.batches = list(_batches(sorted(items, key=lambda item: item.length), tokens))
+        self.loss = loss
+        self.parameters = parameters
+        self.best: list[Tensor] = []
+        self.losses: list[tuple[int, float]] = []
+
+    @torch.no_grad()
+    def has_seen_enough(self, step: int) -> bool:
+        """Whether the last checks were all worse than one before them."""
+        if not self.batches:
+            return False
+        found = [(total.item(), weight) for total, weight in map(self.loss, self.batches)]
+        now = sum(total for total, _ in found) / max(sum(weight for _, weight in found), 1e-9)
+        if all(now < before for _, before in self.losses):
+            self.best = [p.detach().clone() for p in self.parameters]
+        self.losses.append((step, now))
+        values = [value for _, value in self.losses]
+        return len(values) - 1 - values.index(min(values)) >= PATIENCE
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        for p, best in zip(self.parameters, self.best, strict=False):
+            p.copy_(best)
 
 
 def _all_batches(items: Sequence[Item], schedule: Schedule[Item], rng: np.random.Generator) -> Iterator[list[Item]]:
@@ -124,11 +209,17 @@ def _epoch(items: Sequence[Item], tokens: int, rng: np.random.Generator) -> Iter
     batches: list[list[Item]] = []
     for start in range(0, len(order), 512):
         pool = sorted((items[i] for i in order[start : start + 512]), key=lambda item: item.length)
-        batch: list[Item] = []
-        for item in pool:
-            if batch and item.length * (len(batch) + 1) > tokens:
-                batches.append(batch)
-                batch = []
-            batch.append(item)
-        batches.append(batch)
+        batches += _batches(pool, tokens)
     return [batches[i] for i in rng.permutation(len(batches)).tolist()]
+
+
+def _batches(pool: Sequence[Item], tokens: int) -> Iterator[list[Item]]:
+    """Items in order of length, cut where a batch would have more than so many tokens, padding included."""
+    batch: list[Item] = []
+    for item in pool:
+        if batch and item.length * (len(batch) + 1) > tokens:
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch

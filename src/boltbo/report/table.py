@@ -17,8 +17,8 @@ def results_table(results: Results) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         title=f"{results.name}: best value on {n} validation tasks (lower is better)",
-        caption="ratio: sum over the default's, 95% bootstrap interval over tasks; typical: geometric mean of the\n"
-        "tasks' ratios; better: share of tasks below the default; *: of some task every call was stopped early,\n"
+        caption="ratio: sum over the default's, 95% bootstrap interval over tasks; typical: geometric mean of the "
+        "tasks' ratios; better: share of tasks below the default; *: of some task every call was stopped early, "
         "the true value is larger",
         caption_justify="left",
     )

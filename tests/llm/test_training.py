@@ -1,0 +1,138 @@
+"""The training loop: when it ends, what it refuses, what it leaves behind."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from boltbo.llm.backend import Example
+from boltbo.llm.compact import CompactModel
+from boltbo.llm.contract import EXAMPLES
+from boltbo.llm.training import PATIENCE, REPORTS, Schedule, _epoch, train
+
+
+@dataclass(frozen=True)
+class Point:
+    """Pulls the one parameter of `Bowl` towards itself."""
+
+    at: float
+    length: int = 1
+
+
+class Bowl(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.x = nn.Parameter(torch.zeros(()))
+
+    def loss(self, points: list[Point]) -> tuple[Tensor, float]:
+        total = sum((self.x - p.at) ** 2 for p in points)
+        assert isinstance(total, Tensor)
+        return total, float(len(points))
+
+
+def schedule(epochs: float, **changes: float) -> Schedule[Point]:
+    return Schedule(epochs, **{"rate": 0.1, "tokens": 1, **changes})  # type: ignore[arg-type]
+
+
+def test_epochs_may_be_a_fraction_and_steps_have_a_limit() -> None:
+    points = [Point(1.0)] * 10
+    for epochs, limit, steps in ((0.0, None, 0), (0.25, None, 3), (1.0, None, 10), (2.5, None, 25), (2.5, 12, 12)):
+        bowl = Bowl()
+        report = train(bowl, points, bowl.loss, schedule(epochs, max_steps=limit), seed=0)
+        assert (report.steps, report.tokens) == (steps, steps)
+
+
+def test_it_stops_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10**6))
+    monkeypatch.setattr("boltbo.llm.training.time.perf_counter", lambda: float(next(clock)))
+    bowl, seen = Bowl(), []
+    report = train(
+        bowl, [Point(1.0)] * 100, bowl.loss, schedule(1.0, max_seconds=10.0), seed=0, progress=lambda *a: seen.append(a)
+    )
+    assert report.steps == 9  # the clock goes on by one each time it is read
+    assert seen[-1] == (100, 100)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    rates = [schedule(1.0, warm_up=0.1).pace(done) for done in np.linspace(0, 1, 101)]
+    assert rates[10] == max(rates) == pytest.approx(0.1)
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] == pytest.approx(0.005)
+
+
+def test_held_out_items_end_it_and_the_best_parameters_stay() -> None:
+    """Training pulls to 3, what is held out sits at 1: the best is on the way."""
+    bowl = Bowl()
+    report = train(bowl, [Point(3.0)] * 200, bowl.loss, schedule(1.0), seed=0, held_out=[Point(1.0)])
+    values = [value for _, value in report.held_out]
+    assert len(values) < REPORTS
+    assert values.index(min(values)) == len(values) - 1 - PATIENCE
+    assert (bowl.x.item() - 1.0) ** 2 == pytest.approx(min(values))
+
+
+@pytest.mark.parametrize("epochs", [-1.0, math.nan, math.inf])
+def test_epochs_out_of_range_are_refused(epochs: float) -> None:
+    with pytest.raises(ValueError, match="finite number of epochs"):
+        schedule(epochs)
+
+
+@pytest.mark.parametrize("weight", [-1.0, math.nan, math.inf])
+def test_weights_out_of_range_are_refused(weight: float) -> None:
+    with pytest.raises(ValueError, match="finite and not negative"):
+        Example("a", "b", weight)
+
+
+def test_a_loss_that_is_not_finite_is_one_clear_error_and_changes_nothing() -> None:
+    bowl = Bowl()
+    with pytest.raises(FloatingPointError, match="step 1: the loss is inf"):
+        train(bowl, [Point(math.inf)], bowl.loss, schedule(1.0), seed=0)
+    assert bowl.x.item() == 0.0
+    assert not bowl.training
+
+    def steep(points: list[Point]) -> tuple[Tensor, float]:
+        return bowl.x.abs().sqrt(), 1.0  # finite at 0, its slope is not
+
+    with pytest.raises(FloatingPointError, match="gradient's norm nan"):
+        train(bowl, [Point(1.0)], steep, schedule(1.0), seed=0)
+    assert bowl.x.item() == 0.0
+
+
+def test_an_example_weighs_what_it_says() -> None:
+    """Of two answers to one context, the model learns the one that weighs more; without weight there is nothing."""
+    model = CompactModel.create(EXAMPLES, width=32, layers=1, heads=2)
+    pairs = [Example("first", "mi mi mi", 1.0), Example("first", "t t t", 0.01)]
+    model.fit(pairs, epochs=60, seed=0, rate=3e-3)
+    with torch.no_grad():
+        heavy, light = (model._loss(model._rows([Example("first", text)]))[0].item() for text in ("mi mi mi", "t t t"))
+    assert heavy < 0.5 < light
+    with pytest.raises(ValueError, match="none of 1 has a positive weight"):
+        model.fit([Example("a", "t", 0.0)], epochs=1, seed=0)
+
+
+def test_the_same_seed_gives_the_same_model_and_leaves_the_global_generator_alone() -> None:
+    weights = []
+    state = torch.random.get_rng_state()
+    for seed in (0, 0, 1):
+        model = CompactModel.create(EXAMPLES, width=32, layers=1, heads=2)
+        model.fit([*EXAMPLES, Example("third", "t")] * 20, epochs=2.5, seed=seed)
+        weights.append(torch.cat([p.flatten() for p in model.decoder.parameters()]))
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 120), st.integers(0, 9))
+def test_an_epoch_is_every_item_once_in_batches_within_the_budget(lengths: list[int], tokens: int, seed: int) -> None:
+    items = [Point(float(i), length) for i, length in enumerate(lengths)]
+    batches = list(_epoch(items, tokens, np.random.default_rng(seed)))
+    assert sorted(p.at for batch in batches for p in batch) == [p.at for p in items]
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(p.length for p in batch) <= tokens
