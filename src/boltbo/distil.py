@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rapidfuzz.distance import Levenshtein
@@ -10,25 +11,25 @@ from boltbo.problem import Observation, Trajectory
 
 
 def top_k(
-    trajectory: Trajectory, k: int, diversity: float = 0.0, gap: float | None = None, separator: str = " "
+    trajectory: Trajectory, k: int, diversity: float = 0.0, gap: float = math.inf, separator: str = " "
 ) -> list[Observation]:
     """The best `k` complete observations of one run, each at least `diversity` away from every better one.
 
     Greedy from the best on, as ROBOT builds diverse sets (Maus et al., 2023). The distance of two candidates is the
     Levenshtein distance of their symbols over the length of the longer one, in [0, 1]; 0 keeps all that differ. With
-    `diversity` 0 and no `gap` this is the paper's plain top-K.
+    `diversity` 0 and an infinite `gap` this is the paper's plain top-K.
 
     Args:
         trajectory: A finished run.
         k: How many at most.
         diversity: The least distance, in [0, 1].
-        gap: How much of the gain over the run's default may be lost, in [0, 1]. Of a run that found little, the tenth best
-            is no example to follow. None: no bound; no bound either where the default has no value.
+        gap: How much of the gain over the run's default a solution may lack, from 0. Of a run that found little, the
+            tenth best is no example to follow. No bound where it is infinite, nor where the default has no value.
         separator: What parts a candidate's symbols; empty: every character is one.
     """
     ranked = sorted((o for o in trajectory.observations if o.complete), key=lambda o: o.value)
     default = next((o.value for o in ranked if o.source == "default"), None)
-    if gap is not None and default is not None:
+    if math.isfinite(gap) and default is not None:
         limit = ranked[0].value + gap * (default - ranked[0].value)
         ranked = [o for o in ranked if o.value <= limit]
     chosen: list[tuple[Observation, Sequence[str]]] = []

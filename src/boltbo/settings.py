@@ -43,8 +43,8 @@ class DistilSettings(Frozen):
     diversity: Share = Field(
         0.1, description="least distance between them, as a share of their symbols; 0: plain top-K"
     )
-    gap: Share | None = Field(
-        0.5, description="share of the gain over the default that a solution may lack; none: plain top-K"
+    gap: Annotated[float, Field(ge=0.0)] = Field(
+        0.5, description="share of the gain over the default that a solution may lack; inf: any, as plain top-K"
     )
 
 
