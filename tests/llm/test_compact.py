@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from boltbo import Slots
@@ -12,6 +15,8 @@ from boltbo.llm.backend import CorruptModel, Example, Prompt
 from boltbo.llm.compact import CompactModel, _Reader, _Row
 from boltbo.llm.contract import EXAMPLES, Brackets, check_language_model
 from boltbo.llm.tokenizer import ANSWER
+
+Damage = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 
 
 def small(**changes: object) -> CompactModel:
@@ -158,20 +163,88 @@ def test_few_distinct_candidates_give_a_short_list() -> None:
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
-def test_files_that_do_not_fit_are_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("damage", [b"", b"{", b"{}", b"[]", b"null", b"\xff\xfe", None])
+def test_files_that_do_not_parse_are_refused(tmp_path: Path, name: str, damage: bytes | None) -> None:
     small().save(tmp_path)
-    for damage in ("{", "{}", json.dumps({"format": 99, "words": [1], "separator": " "})):
-        (tmp_path / name).write_text(damage)
-        with pytest.raises(CorruptModel, match=name):
+    (tmp_path / name).unlink()
+    if damage is not None:
+        (tmp_path / name).write_bytes(damage)
+    with pytest.raises(CorruptModel, match=re.escape(str(tmp_path / name))):
+        CompactModel.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"heads": 0}, {"heads": 3}, {"width": 64.0}, {"layers": -1}, {"heads": "2"}, {"depth": 1}]
+)
+def test_shapes_that_cannot_be_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    small().save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["shape"].update(wrong)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CorruptModel, match=r"config\.json"):
+        CompactModel.load(tmp_path)
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    small().save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "format": 99}))
+    with pytest.raises(CorruptModel, match="format 99, this version reads 1"):
+        CompactModel.load(tmp_path)
+
+
+def test_words_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    model = small()
+    model.save(tmp_path)
+    known = list(model.tokenizer.words)
+    for words in (known[:-1], [*known[:-1], known[0]], [*known[:-1], 1], "x" * len(known), None):
+        (tmp_path / "tokenizer.json").write_text(json.dumps({"separator": " ", "words": words}))
+        with pytest.raises(CorruptModel, match=r"tokenizer\.json"):
             CompactModel.load(tmp_path)
 
 
-def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
-    small().save(tmp_path / "a")
-    small(width=32).save(tmp_path / "b")
-    (tmp_path / "b" / "model.safetensors").rename(tmp_path / "a" / "model.safetensors")
+def _half(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: w.half() for name, w in weights.items()}
+
+
+def _not_finite(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {**weights, "norm.weight": weights["norm.weight"] * torch.nan}
+
+
+def _narrow(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: w[..., :-1].contiguous() for name, w in weights.items()}
+
+
+def _without_one(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: w for name, w in weights.items() if name != "norm.weight"}
+
+
+def _with_one_more(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {**weights, "extra": torch.zeros(1)}
+
+
+@pytest.mark.parametrize("damage", [_half, _not_finite, _narrow, _without_one, _with_one_more])
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path, damage: Damage) -> None:
+    small().save(tmp_path)
+    file = tmp_path / "model.safetensors"
+    safetensors.torch.save_file(damage(safetensors.torch.load_file(file)), file)
     with pytest.raises(CorruptModel, match=r"model\.safetensors"):
-        CompactModel.load(tmp_path / "a")
+        CompactModel.load(tmp_path)
+
+
+def test_loading_leaves_the_global_generator_alone_and_the_model_can_learn_on(tmp_path: Path) -> None:
+    small().save(tmp_path)
+    state = torch.random.get_rng_state()
+    models = [CompactModel.load(tmp_path) for _ in range(2)]
+    assert torch.equal(state, torch.random.get_rng_state())
+    reports = [m.fit(EXAMPLES, epochs=10, seed=0) for m in [*models, small()]]
+    assert reports[0].losses == reports[1].losses == reports[2].losses
+    assert reports[0].losses[-1][1] < reports[0].losses[0][1]
+
+
+def test_a_width_that_the_heads_do_not_divide_is_refused() -> None:
+    with pytest.raises(ValueError, match="3 heads do not divide a width of 64"):
+        small(heads=3)
 
 
 def test_nothing_to_learn_from_is_an_error() -> None:

@@ -14,12 +14,23 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a decoder."""
+    """The size of a decoder.
+
+    Raises:
+        ValueError: A number is not a positive one, or the heads do not divide the width into even parts.
+    """
 
     vocabulary: int
     width: int = 256
     layers: int = 4
     heads: int = 4
+
+    def __post_init__(self) -> None:
+        numbers = (self.vocabulary, self.width, self.layers, self.heads)
+        if not all(isinstance(n, int) and n > 0 for n in numbers):
+            raise ValueError(f"expected positive whole numbers, got {self}")
+        if self.width % (2 * self.heads):
+            raise ValueError(f"{self.heads} heads do not divide a width of {self.width} into even parts")
 
     @property
     def hidden(self) -> int:
@@ -110,6 +121,12 @@ class Block(nn.Module):
         return out
 
 
+def frequencies(shape: Shape) -> Tensor:
+    """By which positions turn the pairs of a head, (C / 2,)."""
+    half = shape.width // shape.heads // 2
+    return 10000.0 ** (-torch.arange(half) / half)
+
+
 def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     """Rotary position embedding (Su et al., 2021) of x (B, H, L, C)."""
     cos, sin = rotation
@@ -128,8 +145,7 @@ class Decoder(nn.Module):
         self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.norm = nn.RMSNorm(shape.width)
-        half = shape.width // shape.heads // 2
-        self.register_buffer("frequencies", 10000.0 ** (-torch.arange(half) / half), persistent=False)
+        self.register_buffer("frequencies", frequencies(shape), persistent=False)
         for name, p in self.named_parameters():
             if p.dim() > 1:
                 deep = name.endswith(("out.weight", "down.weight"))

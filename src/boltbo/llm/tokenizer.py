@@ -79,8 +79,10 @@ class Tokenizer:
     def load(cls, path: Path) -> Tokenizer:
         stored = json.loads(path.read_text())
         words, separator = stored["words"], stored["separator"]
-        if not isinstance(separator, str) or not all(isinstance(w, str) for w in words):
-            raise ValueError("words and separator must be text")
+        if not isinstance(separator, str) or not isinstance(words, list) or not all(isinstance(w, str) for w in words):
+            raise ValueError("the separator must be text and the words a list of texts")
+        if len(set(words)) < len(words):
+            raise ValueError("a word stands there twice")
         return cls(words, separator)
 
 
