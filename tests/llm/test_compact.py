@@ -12,9 +12,9 @@ import torch
 
 from boltbo import Slots
 from boltbo.llm.backend import CorruptModel, Example, Prompt
-from boltbo.llm.compact import CompactModel, _Reader, _Row
+from boltbo.llm.compact import CompactModel, _Reader
 from boltbo.llm.contract import EXAMPLES, Brackets, check_language_model
-from boltbo.llm.tokenizer import ANSWER
+from boltbo.llm.packing import Row
 
 Damage = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 
@@ -54,13 +54,12 @@ def test_solutions_of_one_row_do_not_see_each_other() -> None:
     """The loss of a row with several solutions is that of one row for each."""
     model = small()
     tokenizer = model.tokenizer
-    context = tokenizer.context("first")[:-1]
-    assert context[-1] != ANSWER
+    context = tokenizer.context("first")
     solutions = [(tokenizer.solution(text), 1.0) for text in ("mi ( t )", "t", "mi12 [ t mi ]")]
     with torch.no_grad():
-        together, weight = model._loss([_Row(context, solutions)])
-        apart = [model._loss([_Row(context, [s])]) for s in solutions]
-        padded, _ = model._loss([_Row(context, [s]) for s in solutions])
+        together, weight = model._loss([Row(context, solutions)])
+        apart = [model._loss([Row(context, [s])]) for s in solutions]
+        padded, _ = model._loss([Row(context, [s]) for s in solutions])
     assert weight == sum(w for _, w in apart)
     assert together.item() == pytest.approx(sum(total.item() for total, _ in apart), rel=1e-5)
     assert padded.item() == pytest.approx(together.item(), rel=1e-5)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,14 +22,12 @@ from torch.nn import functional as F
 from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Prompt, Sample
 from boltbo.llm.decoder import Decoder, Memory, Shape, frequencies
 from boltbo.llm.masking import Ids
+from boltbo.llm.packing import Row, pack, stack
 from boltbo.llm.sampling import sample
-from boltbo.llm.tokenizer import ANSWER, PAD, STOP, Tokenizer
+from boltbo.llm.tokenizer import PAD, STOP, Tokenizer
 from boltbo.llm.training import Schedule, something_to_learn, train
 
 FORMAT = 1
-SOLUTIONS = 12
-"""Of one context in one row at most."""
-
 WARM_UP_RATE, FIT_RATE = 1e-3, 3e-4
 
 
@@ -102,7 +100,7 @@ class CompactModel:
         total = sum(row.length for row in rows)
         # few tasks make few large batches, too few steps to learn anything: then smaller ones
         tokens = min(1024, max(256, total // 24))
-        schedule: Schedule[_Row] = Schedule(epochs, rate, tokens, max_steps=max_steps, max_seconds=max_seconds)
+        schedule: Schedule[Row] = Schedule(epochs, rate, tokens, max_steps=max_steps, max_seconds=max_seconds)
         with torch.random.fork_rng():
             return train(
                 self.decoder, rows, self._loss, schedule, seed=seed, held_out=self._rows(held_out), progress=progress
@@ -145,28 +143,15 @@ class CompactModel:
 
     # --- training rows ----------------------------------------------------------------------------------------------
 
-    def _rows(self, examples: Sequence[Example]) -> list[_Row]:
-        by_context: dict[str, list[tuple[list[int], float]]] = {}
-        for e in examples:
-            by_context.setdefault(e.context, []).append((self.tokenizer.solution(e.solution), e.weight))
-        return [
-            _Row(self.tokenizer.context(context)[:-1], solutions[i : i + SOLUTIONS])
-            for context, solutions in by_context.items()
-            for i in range(0, len(solutions), SOLUTIONS)
-        ]
+    def _rows(self, examples: Sequence[Example]) -> list[Row]:
+        return pack(examples, self.tokenizer.context, self.tokenizer.solution)
 
-    def _loss(self, rows: list[_Row]) -> tuple[Tensor, float]:
-        ids, targets, weights, positions, part = (
-            _stack(columns) for columns in zip(*(r.columns() for r in rows), strict=True)
-        )
-        length = ids.shape[1]
-        # a token sees what stands before it in the context and in its own solution
-        own = (part[:, :, None] == part[:, None, :]) | (part[:, None, :] == 0)
-        mask = own & torch.ones(length, length, dtype=torch.bool).tril()
-        hidden = self.decoder(ids.long(), positions, mask[:, None])
-        at = weights > 0
-        losses = F.cross_entropy(self.decoder.logits(hidden[at]), targets[at].long(), reduction="none")
-        return (losses * weights[at]).sum(), float(weights.sum())
+    def _loss(self, rows: list[Row]) -> tuple[Tensor, float]:
+        batch = stack(rows)
+        hidden = self.decoder(batch.ids, batch.positions, batch.mask)
+        at = batch.weights > 0
+        losses = F.cross_entropy(self.decoder.logits(hidden[at]), batch.targets[at], reduction="none")
+        return (losses * batch.weights[at]).sum(), float(batch.weights.sum())
 
     # --- on disk ----------------------------------------------------------------------------------------------------
 
@@ -215,37 +200,6 @@ def _decoder(shape: Shape, weights: dict[str, Tensor]) -> Decoder:
     decoder.to_empty(device="cpu").load_state_dict(weights)  # copied: the file may be replaced while the model lives
     decoder.frequencies = frequencies(shape)
     return decoder
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One context (ids without ANSWER) and some of its solutions (ids with STOP, weight)."""
-
-    context: list[int]
-    solutions: list[tuple[list[int], float]]
-
-    @property
-    def length(self) -> int:
-        return len(self.context) + sum(len(s) for s, _ in self.solutions)
-
-    def columns(self) -> tuple[Sequence[float], ...]:
-        """Ids, targets, weights, positions and parts (0 the context, then the solutions), each of `length`."""
-        start = len(self.context)
-        ids, targets, weights = [*self.context], [0] * start, [0.0] * start
-        positions, part = list(range(start)), [0] * start
-        for i, (solution, weight) in enumerate(self.solutions):
-            ids += [ANSWER, *solution[:-1]]
-            targets += solution
-            weights += [weight] * len(solution)
-            positions += range(start, start + len(solution))
-            part += [i + 1] * len(solution)
-        return ids, targets, weights, positions, part
-
-
-def _stack(columns: Sequence[Sequence[float]]) -> Tensor:
-    """(rows, longest), padded with zeros at the right."""
-    longest = max(map(len, columns))
-    return torch.tensor([[*c, *[PAD] * (longest - len(c))] for c in columns])
 
 
 class _Reader:
