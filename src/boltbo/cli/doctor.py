@@ -59,7 +59,8 @@ def _try(
 def _machine() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     found = f"Python {platform.python_version()}, {os.cpu_count()} cores, {free:.0f} GiB of disk free"
-    return Finding("machine", sys.version_info >= (3, 11) and free > 1, found, "Python 3.11 or newer and 1 GiB of disk")
+    works = sys.version_info >= (3, 11) and free > 1
+    return Finding("machine", works, found, "" if works else "use Python 3.11 or newer, free 1 GiB of disk")
 
 
 def _storage(url: str | None) -> str:
