@@ -21,7 +21,6 @@ from torch.nn import functional as F
 
 from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Prompt, Sample
 from boltbo.llm.masking import Ids
-from boltbo.llm.packing import SOLUTIONS, Batch, Row, pack, stack
 from boltbo.llm.sampling import sample
 from boltbo.llm.templates import VERSION, prompt_text
 from boltbo.llm.tokenizer import split
@@ -46,8 +45,6 @@ class PretrainedModel:
         self.separator = separator
         self.tokenizer = tokenizer
         self.model = model.eval()
-        self._spelled: dict[str, Ids] = {}
-        self._shares: bool | None = None
 
     @classmethod
     def open(
@@ -86,12 +83,10 @@ class PretrainedModel:
             FloatingPointError: The loss is not finite.
         """
         something_to_learn(examples)
-        rows = pack(examples, self._context, self._solution, SOLUTIONS if self._shares_contexts() else 1)
-        total = sum(row.length for row in rows)
-        tokens = min(2048, max(256, total // 24))  # small batches where large ones would be too few steps
-        schedule: Schedule[Row] = Schedule(epochs, RATE, tokens, decay=0.0)
+        items = [_Item(self._context(e.context), [*self._solution(e.solution), self._stop], e.weight) for e in examples]
+        schedule: Schedule[_Item] = Schedule(epochs, RATE, tokens=2048, decay=0.0)
         with torch.random.fork_rng():
-            return train(self.model, rows, self._loss, schedule, seed=seed, progress=progress)
+            return train(self.model, items, self._loss, schedule, seed=seed, progress=progress)
 
     def sample(
         self,
@@ -166,65 +161,42 @@ class PretrainedModel:
         return self._ids(prompt_text(self.tokenizer, self.instruction, text))
 
     def _solution(self, text: str) -> list[int]:
-        return [i for at, s in enumerate(split(text, self.separator)) for i in self.spell(s, at == 0)] + [self._stop]
+        return [i for at, s in enumerate(split(text, self.separator)) for i in self.spell(s, at == 0)]
 
     def spell(self, symbol: str, first: bool) -> Ids:
         """The ids of one symbol of a solution."""
-        text = symbol if first else f" {symbol}"
-        if text not in self._spelled:
-            self._spelled[text] = tuple(self._ids(text))
-        return self._spelled[text]
+        return tuple(self._ids(symbol if first else f" {symbol}"))
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    # --- training ---------------------------------------------------------------------------------------------------
+    def _loss(self, items: list[_Item]) -> tuple[Tensor, float]:
+        longest = max(item.length for item in items)
+        ids = torch.full((len(items), longest), self._stop)
+        weights = torch.zeros(len(items), longest)
+        seen = torch.zeros(len(items), longest, dtype=torch.long)
+        for row, item in enumerate(items):
+            ids[row, : item.length] = torch.tensor([*item.context, *item.solution])
+            weights[row, len(item.context) : item.length] = item.weight
+            seen[row, : item.length] = 1
+        ids, weights, seen = ids.to(self.device), weights.to(self.device), seen.to(self.device)
+        base = self.model.get_base_model()
+        hidden = base.get_decoder()(input_ids=ids, attention_mask=seen, use_cache=False).last_hidden_state
+        at = weights[:, 1:] > 0  # the logits of the completion alone: a vocabulary of 49,000 is most of the work
+        logits = base.get_output_embeddings()(hidden[:, :-1][at]).float()
+        losses = F.cross_entropy(logits, ids[:, 1:][at], reduction="none")
+        return (losses * weights[:, 1:][at]).sum(), float(weights.sum())
 
-    def _loss(self, rows: list[Row]) -> tuple[Tensor, float]:
-        batch = stack(rows)
-        hidden = self._hidden(rows, batch)
-        at = (batch.weights > 0).to(self.device)
-        targets, weights = batch.targets.to(self.device)[at], batch.weights.to(self.device)[at]
-        # the logits of the completion alone: a vocabulary of 49,000 is most of the work
-        logits = self.model.get_base_model().get_output_embeddings()(hidden[at]).float()
-        losses = F.cross_entropy(logits, targets, reduction="none")
-        return (losses * weights).sum(), float(batch.weights.sum())
 
-    def _hidden(self, rows: list[Row], batch: Batch) -> Tensor:
-        """The last hidden states (B, L, width)."""
-        decoder = self.model.get_base_model().get_decoder()
-        ids = batch.ids.to(self.device)
-        if all(len(row.solutions) == 1 for row in rows):  # what every architecture can do
-            seen = torch.zeros_like(batch.ids)
-            for i, row in enumerate(rows):
-                seen[i, : row.length] = 1
-            out = decoder(input_ids=ids, attention_mask=seen.to(self.device), use_cache=False)
-        else:
-            mask = torch.zeros(batch.mask.shape).masked_fill(~batch.mask, torch.finfo(self.model.dtype).min)
-            out = decoder(
-                input_ids=ids,
-                attention_mask=mask.to(self.device, self.model.dtype),
-                position_ids=batch.positions.to(self.device),
-                use_cache=False,
-            )
-        hidden: Tensor = out.last_hidden_state
-        return hidden
+@dataclass(frozen=True)
+class _Item:
+    context: list[int]
+    solution: list[int]
+    weight: float
 
-    @torch.inference_mode()
-    def _shares_contexts(self) -> bool:
-        """Whether this architecture reads packed rows as it reads single ones: tried once, since not all do."""
-        if self._shares is None:
-            context, ways = [7, 8, 9], [([10, 11, 12], 1.0), ([13, 14, 15], 1.0)]
-            packed, apart = [Row(context, ways)], [Row(context, [way]) for way in ways]
-            try:
-                together = self._hidden(packed, stack(packed))[0].float()
-            except (TypeError, ValueError, RuntimeError):
-                self._shares = False
-            else:
-                single = self._hidden(apart, stack(apart)).float()
-                expected = torch.cat([single[0], single[1, len(context) - 1 :]])
-                self._shares = bool((together - expected).norm() < 0.05 * expected.norm())
-        return self._shares
+    @property
+    def length(self) -> int:
+        return len(self.context) + len(self.solution)
 
 
 @dataclass
