@@ -67,7 +67,9 @@ def test_a_second_run_says_that_all_is_done_and_scratch_can_be_asked_for(finishe
 def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     # a shell's background jobs are born deaf to it, and so would be their children
-    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from boltbo.cli import main; main()"
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from boltbo.cli import main; main()"
+    )
     command = [
         sys.executable,
         "-c",
