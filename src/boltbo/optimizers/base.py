@@ -8,7 +8,6 @@ and of `state()`, so that a run that was cut short goes on exactly as it would h
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
@@ -48,7 +47,7 @@ class Optimizer(Protocol):
         ...
 
 
-class BoxOptimizer(ABC):
+class BoxOptimizer:
     """The common part of optimizers over a box: history, duplicates, generator, state, timings.
 
     A subclass says which points it would like (`_rankings`), what it learns from a batch (`_learn`), and what of its
@@ -68,12 +67,12 @@ class BoxOptimizer(ABC):
 
     # --- for subclasses ---------------------------------------------------------------------------------------------
 
-    @abstractmethod
     def _rankings(self, n: int, attempt: int) -> Iterable[FloatArray]:
         """`n` lists of points, each of shape (any, d) and best first; one candidate is taken from each.
 
         `attempt` counts up from 0 while lists come up empty of new candidates: look further away each time.
         """
+        raise NotImplementedError
 
     attempts = 1
     """How often `_rankings` is tried before uniform points of the box."""
