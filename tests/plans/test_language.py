@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from boltbo.domains.plans.language import PlanGrammar, canonical_tree, format_plan, parse_plan
 from boltbo.domains.plans.plan import Join, Operator, Plan, Scan
-from boltbo.domains.plans.query import Query, Relation
+from boltbo.domains.plans.query import Block, Query, Relation
 from boltbo.problem import END, InvalidCandidate
 
 H, N, J = Operator.HASH, Operator.NEST, Operator.JOIN
@@ -18,7 +18,7 @@ ODD = ["default", "hash", "join", "nest", "(", ")", "my alias", "-hash", 'a"b', 
 
 
 def query_of(classes, aliases):
-    return Query("", tuple(Relation(a, f"table_{i}") for i, a in enumerate(aliases)), classes)
+    return Query("", (Block(tuple(Relation(a, f"table_{i}") for i, a in enumerate(aliases)), classes),))
 
 
 CHAIN = query_of(

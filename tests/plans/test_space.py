@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from boltbo.domains.plans.language import PlanGrammar, parse_plan
 from boltbo.domains.plans.plan import Join, Operator, Scan
-from boltbo.domains.plans.query import Query, Relation
+from boltbo.domains.plans.query import Block, Query, Relation
 from boltbo.domains.plans.space import PlanSpace
 from boltbo.problem import END, InvalidCandidate
 
 
 def query_of(n, classes):
     relations = tuple(Relation(f"r{i}", f"table_{i}") for i in range(n))
-    return Query("", relations, tuple(tuple((f"r{i}", f"c{k}") for i in c) for k, c in enumerate(classes)))
+    return Query("", (Block(relations, tuple(tuple((f"r{i}", f"c{k}") for i in c) for k, c in enumerate(classes))),))
 
 
 @st.composite

@@ -18,7 +18,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 
-from boltbo.domains.plans.query import ColumnRef, Query, Relation, Residual
+from boltbo.domains.plans.query import Block, ColumnRef, Query, Relation, Residual
 
 Columns = Mapping[str, Collection[str]]
 """table -> its columns"""
@@ -133,7 +133,8 @@ class _Parser:
             for alias, table in self.tables.items()
         )
         sql = self.sql[: self.tokens[-1].end + 1]
-        query = Query(sql, relations, classes, tuple(self.residuals), self._select(select), self._text(tail))
+        block = Block(relations, classes, tuple(self.residuals), self._select(select), self._text(tail))
+        query = Query(sql, (block,))
         _check_connected(query)
         return query
 

@@ -1,6 +1,9 @@
-"""What the plans domain knows of one SQL query: its relations, what joins them, and everything else as SQL text.
+"""What the plans domain knows of one SQL statement: its blocks of inner joins, and everything else as SQL text.
 
-`parse.py` makes a `Query` from SQL; `language.py`, `space.py` and `dialect.py` read it.
+A statement is a frame of SQL in which each block (one SELECT over inner joins) left a mark. What is searched is the join
+tree of each block; the frame (WITH, UNION, the statement around a subquery) stays as it was written.
+
+`parse.py` makes a `Query` from SQL; `language.py`, `space.py` and `dialects/` read it.
 """
 
 from __future__ import annotations
@@ -15,23 +18,41 @@ ColumnRef = tuple[str, str]
 _CONSTANT = re.compile(
     r"""\(*\s*([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*)\s*(?:=|(?i:IN)\s*\()\s*(-?\d+|'(?:[^'\\]|'')*')[\s)]*""", re.ASCII
 )
+_MARK = re.compile("\0(\\d+)\0")
+
+
+def mark(block: int) -> str:
+    """What stands in a frame, or in an outer block's text, for a block: no SQL text can hold it."""
+    return f"\0{block}\0"
+
+
+def fill(text: str, blocks: list[str]) -> str:
+    """A text with each mark replaced by its block's SQL, whose own marks are replaced too."""
+    return _MARK.sub(lambda match: fill(blocks[int(match[1])], blocks), text)
 
 
 @dataclass(frozen=True)
 class Relation:
-    """One base table of the FROM clause.
+    """One item of a FROM clause.
 
     Attributes:
         alias: How the query calls it (the table's name where it gives no alias).
-        table: The table, schema-qualified if the query says so.
+        table: The table, schema-qualified if the query says so; of a `derived` relation its SQL, in parentheses if it is a
+            subquery (with a `mark` for each block inside).
         filters: The WHERE conjuncts that read this relation alone, as SQL.
         columns: The columns of it that anything outside `filters` reads (joins, SELECT, GROUP BY, residuals).
+        derived: A subquery, a common table expression or a function: no index serves a lookup in it.
+        renamed: The column aliases of `AS alias (…)` as SQL with their parentheses, or nothing.
+        inside: The aliases of the relations within a derived one, by which EXPLAIN may call it.
     """
 
     alias: str
     table: str
     filters: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    derived: bool = False
+    renamed: str = ""
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,25 +64,53 @@ class Residual:
 
 
 @dataclass(frozen=True)
-class Query:
-    """One SELECT over an inner-join block.
+class Block:
+    """One SELECT over inner joins.
 
     Attributes:
-        sql: The statement as given, without a trailing semicolon.
-        relations: In the order of the FROM clause.
-        classes: Join equivalence classes: columns that the WHERE clause makes equal, each with at least two aliases.
+        relations: In the order of the FROM clause, those of `outer` left out.
+        classes: Join equivalence classes: columns that the conditions make equal, each with at least two aliases.
             Two relations are adjacent in the join graph when they share a class (so implied equalities count).
         residuals: See `Residual`.
         select: The SELECT list as SQL, with DISTINCT if given.
         tail: GROUP BY, HAVING, ORDER BY, LIMIT as SQL; may be empty.
+        outer: What is joined onto the finished inner joins, as SQL: `LEFT JOIN … ON …`, `CROSS JOIN LATERAL …`; may be empty.
     """
 
-    sql: str
     relations: tuple[Relation, ...]
     classes: tuple[tuple[ColumnRef, ...], ...]
     residuals: tuple[Residual, ...] = ()
     select: str = "*"
     tail: str = ""
+    outer: str = ""
+
+    @cached_property
+    def aliases(self) -> tuple[str, ...]:
+        return tuple(r.alias for r in self.relations)
+
+
+@dataclass(frozen=True)
+class Query:
+    """One statement.
+
+    Attributes:
+        sql: As given, without a trailing semicolon.
+        blocks: What is searched, at least one; no two relations of a query have the same alias.
+        frame: The statement with a `mark` for each block that stands in no other block.
+    """
+
+    sql: str
+    blocks: tuple[Block, ...]
+    frame: str = mark(0)
+
+    @cached_property
+    def relations(self) -> tuple[Relation, ...]:
+        """Those of all blocks, block after block."""
+        return tuple(r for block in self.blocks for r in block.relations)
+
+    @cached_property
+    def classes(self) -> tuple[tuple[ColumnRef, ...], ...]:
+        return tuple(c for block in self.blocks for c in block.classes)
 
     @cached_property
     def aliases(self) -> tuple[str, ...]:
@@ -71,6 +120,11 @@ class Query:
     def index(self) -> dict[str, int]:
         """alias -> position in `relations`; sets of relations are bit masks over these positions."""
         return {alias: i for i, alias in enumerate(self.aliases)}
+
+    @cached_property
+    def masks(self) -> tuple[int, ...]:
+        """The relations of each block as a bit mask."""
+        return tuple(sum(1 << self.index[alias] for alias in block.aliases) for block in self.blocks)
 
     @cached_property
     def neighbours(self) -> tuple[int, ...]:
