@@ -71,18 +71,22 @@ class Evaluation:
         value: The objective (lower is better), the bound if `censored`, NaN if there is none.
         status: See `Status`.
         note: Anything a person may want to read about it later.
+        scored: The candidate that was scored, in canonical form, where it was not the one asked for: a database that did
+            not follow a plan says which one it ran. The value is recorded as this candidate's.
     """
 
     value: float
     status: Status = Status.COMPLETE
     note: str = ""
+    scored: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One oracle call as it is recorded: the answer, what it cost in seconds, and who proposed the candidate.
 
-    `source` is one of `default`, `design`, `llm`, `bo`, `import`, or an optimizer's own word.
+    `source` is one of `default`, `design`, `llm`, `bo`, `import`, or an optimizer's own word. `asked` is what was asked
+    for where the oracle scored another candidate.
     """
 
     candidate: str
@@ -91,6 +95,7 @@ class Observation:
     seconds: float
     source: str
     note: str = ""
+    asked: str = ""
 
     @property
     def complete(self) -> bool:

@@ -117,7 +117,10 @@ def call_oracle(domain: Domain, task: Task, candidate: str, source: str, best: f
     if status in (Status.COMPLETE, Status.CENSORED) and not math.isfinite(evaluation.value):
         status, note = Status.FAILED, f"the oracle answered {evaluation.value}"
     value = evaluation.value if status in (Status.COMPLETE, Status.CENSORED) else math.nan
-    return Observation(candidate, value, status, time.perf_counter() - start, source, note[:2000])
+    seconds, scored = time.perf_counter() - start, evaluation.scored
+    if scored and scored != candidate:
+        return Observation(scored, value, status, seconds, source, note[:2000], asked=candidate)
+    return Observation(candidate, value, status, seconds, source, note[:2000])
 
 
 def best_value(observations: Sequence[Observation]) -> float | None:

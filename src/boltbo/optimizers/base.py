@@ -101,10 +101,10 @@ class BoxOptimizer:
 
     def tell(self, observations: Sequence[Observation]) -> None:
         start = len(self.history)
-        asked = sum(o.candidate in self._pending for o in observations)
+        asked = sum((o.asked or o.candidate) in self._pending for o in observations)
         self.history.extend(observations)
         for o in observations:
-            self._pending.pop(o.candidate, None)
+            self._pending.pop(o.asked or o.candidate, None)
         self._learn(start, asked)
 
     def state(self) -> dict[str, Any]:

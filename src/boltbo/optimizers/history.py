@@ -33,7 +33,7 @@ class History:
 
     def extend(self, observations: Sequence[Observation]) -> None:
         for o in observations:
-            self.seen.add(o.candidate)
+            self.seen.update({o.candidate, o.asked or o.candidate})
             has_value = o.status in (Status.COMPLETE, Status.CENSORED) and math.isfinite(o.value)
             if not has_value and o.status is not Status.INFEASIBLE:
                 continue

@@ -63,6 +63,7 @@ observations = Table(
     Column("seconds", Float, nullable=False),
     Column("source", String(40), nullable=False),
     Column("note", Text, nullable=False),
+    Column("asked", Text, nullable=False, server_default=""),  # where the oracle scored another candidate than this
 )
 
 models = Table(

@@ -228,6 +228,7 @@ class Store:
         row = {
             "run_id": run_id, "position": position, "candidate": o.candidate, "status": o.status.value, "seconds": o.seconds,
             "value": o.value if math.isfinite(o.value) else None, "source": o.source, "note": o.note,
+            "asked": o.asked,
         }  # fmt: skip
         try:
             with self._engine.begin() as c:
@@ -256,7 +257,9 @@ class Store:
                 )
                 for row in c.execute(query):
                     value = math.nan if row.value is None else row.value
-                    o = Observation(row.candidate, value, Status(row.status), row.seconds, row.source, row.note)
+                    o = Observation(
+                        row.candidate, value, Status(row.status), row.seconds, row.source, row.note, row.asked
+                    )
                     found.setdefault(row.run_id, []).append(o)
         return {run_id: tuple(group) for run_id, group in found.items()}
 
@@ -300,9 +303,18 @@ def _open(url: str) -> Engine:
             Path(engine.url.database or ".").parent.mkdir(parents=True, exist_ok=True)
             sa.event.listen(engine, "connect", _tune_sqlite)
         schema.metadata.create_all(engine)
+        _add_columns(engine)
     except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
         raise StorageError(f"cannot open the storage {url!r}: {getattr(error, 'orig', None) or error}") from error
     return engine
+
+
+def _add_columns(engine: Engine) -> None:
+    """What later versions added to the table of observations: a storage of an earlier one goes on to serve."""
+    known = {column["name"] for column in sa.inspect(engine).get_columns("observations")}
+    if "asked" not in known:
+        with engine.begin() as c:
+            c.execute(sa.text("ALTER TABLE observations ADD COLUMN asked TEXT NOT NULL DEFAULT ''"))
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:
