@@ -213,6 +213,24 @@ class Domain(Protocol):
 
 
 @runtime_checkable
+class Stoppable(Protocol):
+    """A domain whose oracle can be stopped at a value that the optimizer names (see `optimizers.base.Limiting`)."""
+
+    def evaluate_within(
+        self, task: Task, candidate: str, best: float | None, limit: float | None
+    ) -> float | Evaluation:
+        """`Domain.evaluate`, with the optimizer's opinion.
+
+        Args:
+            task: The task.
+            candidate: In canonical form.
+            best: The lowest value of this run so far.
+            limit: A value beyond which nothing more needs to be known of this candidate; None: no opinion.
+        """
+        ...
+
+
+@runtime_checkable
 class WarmStart(Protocol):
     """A domain that can write (context, solution) pairs without an oracle; see `llm.compact` for their use."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from threadpoolctl import threadpool_limits
 
-from boltbo.optimizers import Optimizer, make_optimizer
+from boltbo.optimizers import Limiting, Optimizer, make_optimizer
 from boltbo.problem import (
     Domain,
     Evaluation,
@@ -21,10 +21,14 @@ from boltbo.problem import (
     Observation,
     OracleUnavailable,
     Status,
+    Stoppable,
     Task,
     Trajectory,
 )
 from boltbo.storage import Run, Store
+
+Score = Callable[[str, str, float | None], None]
+"""Calls the oracle for (candidate, source, limit)"""
 
 
 def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], None] | None = None) -> Trajectory:
@@ -44,8 +48,8 @@ def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], No
     if run.done:
         return Trajectory(run.task, tuple(observations))
 
-    def score(candidate: str, source: str) -> None:
-        observation = call_oracle(domain, run.task, candidate, source, best_value(observations))
+    def score(candidate: str, source: str, limit: float | None = None) -> None:
+        observation = call_oracle(domain, run.task, candidate, source, best_value(observations), limit)
         store.record(run_id, len(observations), observation)
         observations.append(observation)
         if on_call is not None:
@@ -62,50 +66,67 @@ def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], No
 
 
 def _optimize(
-    domain: Domain, store: Store, run: Run, observations: list[Observation], score: Callable[[str, str], None]
+    domain: Domain, store: Store, run: Run, observations: list[Observation], score: Score
 ) -> dict[str, float]:
     """Ask, checkpoint, score, tell, until the budget is spent or the optimizer has nothing new to ask."""
     assert run.optimizer is not None
     optimizer = make_optimizer(run.optimizer, domain.space(run.task), seed=run.seed, **run.options)
     if run.state is None:
         optimizer.tell(observations)
-        told, asked = len(observations), []
+        told, asked, limits = len(observations), [], []
     else:
         told, asked = int(run.state["told"]), list(run.state["asked"])
+        limits = list(run.state.get("limits", [None] * len(asked)))
         optimizer.restore(run.state["optimizer"], observations[:told])
     # small matrices: threads cost more than they give, and oracles want the cores. Only now: a limit does not reach
     # libraries that are loaded after it
     with threadpool_limits(1):
-        _loop(optimizer, store, run, observations, score, told, asked)
+        _loop(domain, optimizer, store, run, observations, score, told, asked, limits)
     return dict(optimizer.timings)
 
 
 def _loop(
+    domain: Domain,
     optimizer: Optimizer,
     store: Store,
     run: Run,
     observations: list[Observation],
-    score: Callable[[str, str], None],
+    score: Score,
     told: int,
     asked: list[str],
+    limits: list[float | None],
 ) -> None:
     while True:
-        for candidate in asked[len(observations) - told :]:
-            score(candidate, "bo")
+        for candidate, limit in list(zip(asked, limits, strict=True))[len(observations) - told :]:
+            score(candidate, "bo", limit)
         if asked:
             optimizer.tell(observations[told:])
             told = len(observations)
         asked = optimizer.ask(min(run.batch, run.budget - told)) if told < run.budget else []
         if not asked:
             return
-        store.checkpoint(run.id, {"asked": asked, "told": told, "optimizer": optimizer.state()})
+        limits = [_limit(domain, optimizer, candidate) for candidate in asked]
+        state = {"asked": asked, "limits": limits, "told": told, "optimizer": optimizer.state()}
+        store.checkpoint(run.id, state)
 
 
-def call_oracle(domain: Domain, task: Task, candidate: str, source: str, best: float | None) -> Observation:
+def _limit(domain: Domain, optimizer: Optimizer, candidate: str) -> float | None:
+    """What the optimizer thinks of how long the oracle should go on, where both can speak of it."""
+    if isinstance(domain, Stoppable) and isinstance(optimizer, Limiting):
+        return optimizer.limit(candidate)
+    return None
+
+
+def call_oracle(
+    domain: Domain, task: Task, candidate: str, source: str, best: float | None, limit: float | None = None
+) -> Observation:
     """One oracle call. Whatever the oracle does short of `OracleUnavailable` becomes an observation."""
     start = time.perf_counter()
     try:
-        answer = domain.evaluate(task, candidate, best)
+        if limit is not None and isinstance(domain, Stoppable):
+            answer = domain.evaluate_within(task, candidate, best, limit)
+        else:
+            answer = domain.evaluate(task, candidate, best)
         evaluation = answer if isinstance(answer, Evaluation) else Evaluation(float(answer))
     except OracleUnavailable:
         raise

@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from boltbo.optimizers.base import BoxOptimizer, Optimizer
+from boltbo.optimizers.base import BoxOptimizer, Limiting, Optimizer
 from boltbo.problem import SearchSpace
 
 CLASSES = {"turbo": "turbo:Turbo", "local": "local_search:LocalSearch", "random": "random_search:RandomSearch"}
 NAMES = tuple(CLASSES)
 
-__all__ = ["NAMES", "BoxOptimizer", "Optimizer", "make_optimizer"]
+__all__ = ["NAMES", "BoxOptimizer", "Limiting", "Optimizer", "make_optimizer"]
 
 
 def make_optimizer(name: str, space: SearchSpace, *, seed: int, **options: Any) -> Optimizer:

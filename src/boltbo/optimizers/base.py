@@ -47,6 +47,18 @@ class Optimizer(Protocol):
         ...
 
 
+@runtime_checkable
+class Limiting(Protocol):
+    """An optimizer that can say when to stop an evaluation early."""
+
+    def limit(self, candidate: str) -> float | None:
+        """The value from which on it would know enough about the candidate; None: no opinion.
+
+        Never below the best value told. Changes nothing that `ask` or `state` depend on.
+        """
+        ...
+
+
 class BoxOptimizer:
     """The common part of optimizers over a box: history, duplicates, generator, state, timings.
 

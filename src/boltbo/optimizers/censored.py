@@ -55,6 +55,15 @@ def sites(m: FloatArray, S: FloatArray, bounds: FloatArray, noise: float) -> tup
     return nu / tau, 1.0 / tau
 
 
+def conditioned(mu: FloatArray, v: FloatArray, bounds: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of f where it had mean mu and variance v and y > b was seen; each point by itself; shapes (c,).
+
+    The mean is mu + v g, the variance v - v² h: those of the truncated normal if there is no noise.
+    """
+    g, h = _slopes(mu, v, bounds, noise)
+    return mu + v * g, np.maximum(v - v * v * h, 0.0)
+
+
 def _posterior(m: FloatArray, S: FloatArray, tau: FloatArray, nu: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Marginal means and variances of f given complete observations and sites.
 
@@ -73,9 +82,15 @@ def _posterior(m: FloatArray, S: FloatArray, tau: FloatArray, nu: FloatArray) ->
 
 def _moments(mu: FloatArray, v: FloatArray, bounds: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
     """Precision and mean of the sites that match the moments of cavity times factor."""
+    g, h = _slopes(mu, v, bounds, noise)
+    h = np.maximum(h, 1e-300)
+    tau = np.clip(1.0 / np.maximum(1.0 / h - v, 1e-6), 1.0 / MAX_VARIANCE, None)
+    return tau, np.where(tau > 1.0 / MAX_VARIANCE, mu + g / h, mu)
+
+
+def _slopes(mu: FloatArray, v: FloatArray, bounds: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
+    """g and h."""
     root = np.sqrt(v + noise)
     z = (mu - bounds) / root
     g = np.exp(-0.5 * z * z - 0.5 * math.log(2.0 * math.pi) - log_ndtr(z)) / root
-    h = np.maximum(g * (g + z / root), 1e-300)
-    tau = np.clip(1.0 / np.maximum(1.0 / h - v, 1e-6), 1.0 / MAX_VARIANCE, None)
-    return tau, np.where(tau > 1.0 / MAX_VARIANCE, mu + g / h, mu)
+    return g, g * (g + z / root)

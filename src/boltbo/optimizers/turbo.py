@@ -25,7 +25,7 @@ import numpy as np
 from boltbo.optimizers import gp
 from boltbo.optimizers.base import BoxOptimizer
 from boltbo.optimizers.surrogate import Surrogate
-from boltbo.problem import FloatArray, SearchSpace, Status
+from boltbo.problem import FloatArray, InvalidCandidate, SearchSpace, Status
 
 FIRST_ITERATIONS, NEXT_ITERATIONS = 20, 10
 REFIT_SHARE = 0.1
@@ -120,7 +120,7 @@ class Turbo(BoxOptimizer):
             return
         n -= filling
         with self._timed("fit"):
-            model = self._surrogate(centre)
+            model = self._fitted(centre)
         with self._timed("acquire"):
             length = min(self._length * 2.0**attempt, self.greatest_length)
             points = self._perturbed(self.history.X[centre], length)
@@ -152,15 +152,33 @@ class Turbo(BoxOptimizer):
 
     # --- the model --------------------------------------------------------------------------------------------------
 
-    def _surrogate(self, centre: int) -> Surrogate:
+    def limit(self, candidate: str) -> float | None:
+        """See `base.Limiting`: BayesQO's rule; None as long as fewer points were told than a region starts from."""
+        best = self.history.best()
+        if best is None or len(self.history) < self.initial:
+            return None
+        centre = self.history.best(self._region_start)
+        try:
+            point = np.clip(np.asarray(self.space.encode(candidate), dtype=float), 0.0, 1.0)
+        except InvalidCandidate:
+            return None
+        with self._timed("acquire"):
+            model = self._surrogate(best if centre is None else centre)
+            return model.limit(point, float(self.history.values[best]))
+
+    def _fitted(self, centre: int) -> Surrogate:
         """The model of everything told; hyperparameters follow once a tenth of the history is new."""
+        model = self._surrogate(centre)
+        size = len(self.history)
+        if size - self._fitted_at >= max(1.0, REFIT_SHARE * size):
+            self._theta = model.fit(NEXT_ITERATIONS if self._fitted_at else FIRST_ITERATIONS)
+            self._fitted_at = size
+        return model
+
+    def _surrogate(self, centre: int) -> Surrogate:
+        """The model with the hyperparameters of the last fit."""
         if self._model is None:
-            X, values, bounds = self._data(centre)
-            self._model = Surrogate(self._theta, X, values, bounds)
-            size = len(self.history)
-            if size - self._fitted_at >= max(1.0, REFIT_SHARE * size):
-                self._theta = self._model.fit(NEXT_ITERATIONS if self._fitted_at else FIRST_ITERATIONS)
-                self._fitted_at = size
+            self._model = Surrogate(self._theta, *self._data(centre))
         return self._model
 
     def _data(self, centre: int) -> tuple[FloatArray, FloatArray, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,13 +29,18 @@ a chain of every relation exactly once, operators between them (hash, nest, join
 or the word default with switches. Only join relations that share a joined column."""
 
 
+Timeout = Literal["multiple", "model"]
+
+
 class PlansDomain:
     """Query plans, scored by what their execution takes. Tasks come from `task_of` (or `workload.build`).
 
     Args:
         url: The PostgreSQL that holds the data.
         objective: See `measure.Objective`.
-        timeout_factor: An execution is stopped at this multiple of the run's best value so far.
+        timeout: What stops an execution: `multiple`, of the run's best value so far; `model`, the optimizer's own limit for
+            the plan (`problem.Stoppable`), never below the best, and the multiple where the optimizer has no opinion.
+        timeout_factor: The multiple.
         first_timeout: And never runs longer than this multiple of the default plan.
         max_seconds: And never longer than this.
         repeats: Executions of a plan that seems to be the best so far; their median counts.
@@ -50,6 +55,7 @@ class PlansDomain:
         url: str,
         *,
         objective: Objective = "latency",
+        timeout: Timeout = "multiple",
         timeout_factor: float = 1.5,
         first_timeout: float = 3.0,
         max_seconds: float = 60.0,
@@ -58,6 +64,7 @@ class PlansDomain:
     ) -> None:
         self.server = Server(url, patience=patience)
         self.objective = objective
+        self.timeout = timeout
         self.timeout_factor = timeout_factor
         self.first_timeout = first_timeout
         self.max_seconds = max_seconds
@@ -79,19 +86,26 @@ class PlansDomain:
         return Task(task_id, context, {"sql": query.sql, "default_value": default_value})
 
     def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:
+        return self.evaluate_within(task, candidate, best, None)
+
+    def evaluate_within(self, task: Task, candidate: str, best: float | None, limit: float | None) -> Evaluation:
         query, _ = self._parsed(task)
         plan = parse_plan(candidate, query)
-        m = self._measure(render(query, plan), self._limit(task, best), best)
+        m = self._measure(render(query, plan), self._limit(task, best, limit), best)
         note = ""
         if plan.tree is not None and not same_plan(plan.tree, executed := tree_from_explain(m.plan, query), query):
             note = f"the server ran {format_plan(Plan(executed), query)}"
         return Evaluation(m.value, Status.CENSORED if m.censored else Status.COMPLETE, note)
 
-    def _limit(self, task: Task, best: float | None) -> float:
+    def _limit(self, task: Task, best: float | None, limit: float | None) -> float:
         if self.objective == "work":  # no clock decides what a deterministic objective says
             return self.max_seconds
         default = float(task.data["default_value"])
-        limit = min(self.first_timeout * default, math.inf if best is None else self.timeout_factor * best)
+        if best is None:
+            limit = math.inf
+        elif self.timeout == "multiple" or limit is None:
+            limit = self.timeout_factor * best
+        limit = max(min(limit, self.first_timeout * default), best or 0.0)
         return min(max(limit, 0.002), self.max_seconds)
 
     def _measure(self, statement: Statement, limit: float, best: float | None) -> Measurement:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from boltbo.domains.plans.context import ContextWriter
-from boltbo.domains.plans.domain import PlansDomain
+from boltbo.domains.plans.domain import PlansDomain, Timeout
 from boltbo.domains.plans.measure import Objective, measure
 from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
 from boltbo.domains.plans.query import Query
@@ -47,6 +47,7 @@ class PlansOptions(Frozen):
     min_seconds: Annotated[float, Field(ge=0)] = Field(0.003, description="shorter default plans are screened out")
     max_seconds: Annotated[float, Field(gt=0)] = Field(1.0, description="and longer ones")
     objective: Objective = "latency"
+    timeout: Timeout = Field("multiple", description="what stops an execution: a multiple of the best, or the model")
     timeout_factor: Annotated[float, Field(gt=1)] = 1.5
     repeats: Annotated[int, Field(ge=1)] = 3
 
@@ -67,7 +68,11 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
     with ExitStack() as stack:
         url = chosen.database if chosen.database != "embedded" else _embedded(chosen, queries, stack, bars)
         domain = PlansDomain(
-            url, objective=chosen.objective, timeout_factor=chosen.timeout_factor, repeats=chosen.repeats
+            url,
+            objective=chosen.objective,
+            timeout=chosen.timeout,
+            timeout_factor=chosen.timeout_factor,
+            repeats=chosen.repeats,
         )
         stack.callback(domain.server.close)
         tasks = _stored_tasks(chosen, seed, domain, queries, caches / "tasks.json", bars)
