@@ -4,7 +4,7 @@
 
 Of each template (subfolder) one query whose default plan takes a few milliseconds; of each query the server's own plans,
 uniform points of the plan space, and candidates of a local search: what a run meets. Each plan is executed once, one at a
-time, and stopped only at `--cap` times the default. Values are CPU seconds of the server.
+time, and stopped only at `--cap` times the default. Values are CPU seconds of the server. What the file holds is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from boltbo.optimizers import make_optimizer
 from boltbo.optimizers.history import History
 from boltbo.problem import Evaluation, Observation, Status, Task
 
-DESIGN, BATCH = 12, 10
+DESIGN, BATCH, LEAST = 12, 10, 90
 TRIED = 8
 """Queries of a template that are looked at"""
 
@@ -73,6 +73,7 @@ def main() -> None:
         "--workload", type=Path, required=True, help="a folder with one subfolder of .sql files a template"
     )
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--templates", nargs="*", help="only these subfolders")
     parser.add_argument("--plans", type=int, default=260, help="of each query")
     parser.add_argument("--seconds", type=float, default=36.0, help="of each query, at most")
     parser.add_argument(
@@ -85,15 +86,24 @@ def main() -> None:
     args = parser.parse_args()
     domain = PlansDomain(args.database, objective="cpu", first_timeout=args.cap, repeats=1)
     arrays: dict[str, np.ndarray] = {}
-    about = {}
+    about: dict[str, dict[str, float]] = {}
+    if args.out.exists():
+        with np.load(args.out) as kept:
+            arrays = {name: kept[name] for name in kept.files if name != "about"}
+            about = json.loads(str(kept["about"]))
     rng = np.random.default_rng(args.seed)
     for folder in sorted(f for f in args.workload.iterdir() if f.is_dir()):
+        if args.templates and folder.name not in args.templates:
+            continue
         task = choose(domain, folder, *args.default, rng)
         if task is None:
             print(f"{folder.name}: no query in range", flush=True)
             continue
         history = History(domain.space(task))
         observations = record(domain, task, args.plans, args.seconds, args.seed)
+        if len(observations) < LEAST:
+            print(f"{task.id}: only {len(observations)} plans in {args.seconds} s", flush=True)
+            continue
         history.extend(observations)
         # coordinates are centres of a few equal parts: half precision is more than enough to tell them apart
         arrays[f"{task.id}/X"] = history.X.astype(np.float16)

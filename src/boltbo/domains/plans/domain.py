@@ -86,9 +86,12 @@ class PlansDomain:
         return Task(task_id, context, {"sql": query.sql, "default_value": default_value})
 
     def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:
-        return self.evaluate_within(task, candidate, best, None)
+        return self._evaluate(task, candidate, best, None)
 
-    def evaluate_within(self, task: Task, candidate: str, best: float | None, limit: float | None) -> Evaluation:
+    def evaluate_within(self, task: Task, candidate: str, best: float | None, limit: float) -> Evaluation:
+        return self._evaluate(task, candidate, best, limit)
+
+    def _evaluate(self, task: Task, candidate: str, best: float | None, limit: float | None) -> Evaluation:
         query, _ = self._parsed(task)
         plan = parse_plan(candidate, query)
         m = self._measure(render(query, plan), self._limit(task, best, limit), best)
