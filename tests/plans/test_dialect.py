@@ -2,16 +2,18 @@
 
 import pytest
 
-from boltbo.domains.plans.dialect import ONLY_HASH, ORDER_KEPT, render
+from boltbo.domains.plans.dialects import by_name
+from boltbo.domains.plans.dialects.sql import ONLY_HASH, ORDER_KEPT
 from boltbo.domains.plans.language import format_plan, parse_plan
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.plan import Join, Operator, Plan, Scan
-from boltbo.domains.plans.tree import same_plan, tree_from_explain
+from boltbo.domains.plans.tree import follows, plan_from_explain
 from boltbo.problem import InvalidCandidate
 
 QUERY = parse_query("""
     SELECT a.y, count(*) FROM a, s.b AS b, c, d WHERE a.x = b.x AND b.x = c.x AND c.z = d.z AND a.w > 1 AND b.w > 2
     AND c.v + a.v = 7 GROUP BY a.y""")
+render = by_name("sql").render
 HASH, NEST, JOIN = Operator.HASH, Operator.NEST, Operator.JOIN
 
 
@@ -20,7 +22,7 @@ def sql(text):
 
 
 def test_switches_leave_the_sql_alone():
-    statement = render(QUERY, Plan(None, ("-hash", "-nest")))
+    statement = render(QUERY, Plan((), ("-hash", "-nest")))
     assert statement.sql == QUERY.sql
     assert statement.settings == (("enable_hashjoin", "off"), ("enable_nestloop", "off"))
 
@@ -62,7 +64,7 @@ def test_columns_of_one_relation_that_a_class_makes_equal():
 
 def test_no_plan_is_not_rendered():
     with pytest.raises(InvalidCandidate, match="no joined column"):
-        render(QUERY, Plan(Join(HASH, Scan("a"), Scan("d"))))
+        render(QUERY, Plan((Join(HASH, Scan("a"), Scan("d")),)))
 
 
 # -- EXPLAIN ------------------------------------------------------------------------------------------------------------
@@ -77,7 +79,7 @@ def node(kind, *inputs, **more):
 
 
 def read(explain):
-    return format_plan(Plan(tree_from_explain(explain, QUERY)), QUERY)
+    return format_plan(plan_from_explain(explain, QUERY), QUERY)
 
 
 def test_joins_are_read_through_everything_else():
@@ -126,6 +128,10 @@ def test_aliases_within_lateral_subqueries():
 )
 def test_what_plans_cannot_say_becomes_the_nearest_plan(explain, plan):
     assert read(explain) == plan
+
+
+def same_plan(asked, executed, query=None):
+    return follows(Plan((executed,)), Plan((asked,)), query)
 
 
 def test_whether_the_server_followed():

@@ -18,7 +18,6 @@ from boltbo.domains.plans.context import condition_words, power
 from boltbo.domains.plans.design import bao_sets, shape
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.embedded import EmbeddedServer
-from boltbo.domains.plans.free_pairs import render_plain
 from boltbo.domains.plans.measure import measure
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.server import Server, redact
@@ -111,7 +110,7 @@ def test_free_pairs_are_valid_plans_of_new_queries(domain: PlansDomain, task: Ta
 
 def test_a_query_from_its_parts_finds_the_same(domain: PlansDomain) -> None:
     query = parse_query(SQL)
-    assert domain.server.query(render_plain(query)) == domain.server.query(query.sql)
+    assert domain.server.query(written_out(query)) == domain.server.query(query.sql)
 
 
 def test_nothing_can_be_written(imdb_url: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boltbo.domains.plans.language import PlanGrammar, canonical_tree, format_plan, parse_plan
+from boltbo.domains.plans.canonical import canonical_plan
+from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
 from boltbo.domains.plans.plan import Join, Operator, Plan, Scan
 from boltbo.domains.plans.query import Block, Query, Relation
 from boltbo.problem import END, InvalidCandidate
@@ -111,7 +112,7 @@ def test_the_grammar_reaches_every_tree_and_nothing_else(query, operators):
 
     explore(grammar.start(), [])
     trees = {text for text in written if not text.startswith("default")}
-    expected = {format_plan(Plan(tree), query) for tree in all_trees(query, operators)}
+    expected = {format_plan(Plan((tree,)), query) for tree in all_trees(query, operators)}
     assert {grammar.canonical(text) for text in trees} == expected
     assert expected <= trees
 
@@ -173,7 +174,7 @@ def test_trees_that_are_no_plan_are_refused():
         (Scan("e"), "no relation 'e'"),
     ]:
         with pytest.raises(InvalidCandidate, match=message):
-            canonical_tree(tree, CHAIN)
+            canonical_plan(Plan((tree,)), CHAIN)
 
 
 def test_aliases_that_look_like_other_symbols_are_quoted():

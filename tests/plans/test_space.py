@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boltbo.domains.plans.language import PlanGrammar, parse_plan
-from boltbo.domains.plans.plan import Join, Operator, Scan
+from boltbo.domains.plans.plan import Join, Operator, Plan, Scan
 from boltbo.domains.plans.query import Block, Query, Relation
 from boltbo.domains.plans.space import PlanSpace
 from boltbo.problem import END, InvalidCandidate
@@ -76,8 +76,8 @@ def test_points_nearby_are_plans_nearby(classes):
     query, rng = query_of(12, classes), np.random.default_rng(1)
     space = PlanSpace(query)
     x = rng.random((60, space.dim))
-    here = [subtrees(parse_plan(t, query).tree) for t in space.decode(x)]
-    near = [subtrees(parse_plan(t, query).tree) for t in space.decode(np.clip(x + rng.normal(0, 0.01, x.shape), 0, 1))]
+    here = [subtrees(parse_plan(t, query).trees[0]) for t in space.decode(x)]
+    near = [subtrees(parse_plan(t, query).trees[0]) for t in space.decode(np.clip(x + rng.normal(0, 0.01, x.shape), 0, 1))]
     far = here[1:] + here[:1]
     assert np.mean([len(a & b) / len(a) for a, b in zip(here, near, strict=True)]) > 0.7
     assert np.mean([len(a & b) / len(a) for a, b in zip(here, far, strict=True)]) < 0.5
@@ -101,8 +101,8 @@ def subtrees(tree):
 def test_server_plans_are_encoded_as_their_trees():
     query = query_of(3, [(0, 1, 2)])
     a, b, c = (Scan(f"r{i}") for i in range(3))
-    tree = Join(Operator.HASH, Join(Operator.NEST, b, a), c)
-    for trees in ({"default -hash": tree}, {"default -hash": tree}.get):
+    plan = Plan((Join(Operator.HASH, Join(Operator.NEST, b, a), c),))
+    for trees in ({"default -hash": plan}, {"default -hash": plan}.get):
         space = PlanSpace(query, server_trees=trees)
         assert space.decode(space.encode("default  -hash")) == ["r1 nest r0 hash r2"]
         with pytest.raises(InvalidCandidate, match="not known"):

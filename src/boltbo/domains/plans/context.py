@@ -15,10 +15,10 @@ import math
 import re
 
 from boltbo.domains.plans.language import format_plan
-from boltbo.domains.plans.plan import Plan
+from boltbo.domains.plans.plan import PLAIN_SQL, Abilities
 from boltbo.domains.plans.query import Query, Relation
 from boltbo.domains.plans.server import Server
-from boltbo.domains.plans.tree import tree_from_explain
+from boltbo.domains.plans.tree import plan_from_explain
 
 LITERALS = 2
 """How many constants of a filter are written out; the estimate speaks for the rest."""
@@ -27,8 +27,8 @@ LITERALS = 2
 class ContextWriter:
     """Writes contexts, remembering the server's row estimates: queries of one workload share most of their filters."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, server: Server, abilities: Abilities = PLAIN_SQL) -> None:
+        self.server, self.abilities = server, abilities
         self._rows: dict[tuple[str, tuple[str, ...]], float] = {}
 
     def write(self, query: Query) -> str:
@@ -39,12 +39,16 @@ class ContextWriter:
         """
         lines = [self._relation(r) for r in query.relations]
         joins = " ; ".join(" ".join(f"{a}.{c}" for a, c in members) for members in query.classes)
-        tree = tree_from_explain(self.server.explain(query.sql), query)
-        return "\n".join([*lines, f"joins {joins}", f"server {format_plan(Plan(tree), query)}"])
+        plan = server_plan_text(self.server, query, (), self.abilities)
+        return "\n".join([*lines, f"joins {joins}", f"server {plan}"])
 
     def _relation(self, relation: Relation) -> str:
-        some, every = self._estimate(relation, relation.filters), self._estimate(relation, ())
-        words = [relation.alias, relation.table, power(some), "/", power(every)]
+        words = [relation.alias]
+        if relation.derived:
+            words.append("subquery" if relation.table.startswith("(") else relation.table)
+        else:
+            some, every = self._estimate(relation, relation.filters), self._estimate(relation, ())
+            words += [relation.table, power(some), "/", power(every)]
         for condition in relation.filters:
             words += condition_words(condition, relation.alias)
         return " ".join(words)
@@ -92,10 +96,13 @@ def _short(literal: str) -> str:
     return re.sub(r"\s+", "_", literal[1:-1])[:13] or "''"
 
 
-def server_tree_text(server: Server, query: Query, settings: tuple[tuple[str, str], ...]) -> str:
-    """The server's plan for a query under `settings`, as a join tree.
+def server_plan_text(
+    server: Server, query: Query, settings: tuple[tuple[str, str], ...], abilities: Abilities = PLAIN_SQL
+) -> str:
+    """The server's plan for a query under `settings`, as trees.
 
     Raises:
         psycopg.Error: The server refuses the query.
     """
-    return format_plan(Plan(tree_from_explain(server.explain(query.sql, settings), query)), query)
+    said = abilities if abilities.operators else PLAIN_SQL
+    return format_plan(plan_from_explain(server.explain(query.sql, settings), query, said), query, said)

@@ -20,7 +20,10 @@ SCANS = ("-seq", "-index", "-indexonly")
 
 
 def bao_sets() -> list[str]:
-    """The 49 hint sets as candidates: `default` first, then those that keep all scan methods, then the rest."""
+    """The 49 hint sets as candidates: `default` first, then those that keep all scan methods, then the rest.
+
+    Every supported version of PostgreSQL has these switches.
+    """
     joins = [off for n in range(3) for off in itertools.combinations(JOINS, n)]
     scans = [off for n in range(3) for off in itertools.combinations(SCANS, n)]
     return [_text((*j, *s)) for s in scans for j in joins]

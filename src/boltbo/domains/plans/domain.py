@@ -8,25 +8,28 @@ from typing import Any, Literal
 
 import numpy as np
 
-from boltbo.domains.plans.context import ContextWriter, server_tree_text
+from boltbo.domains.plans.context import ContextWriter, server_plan_text
 from boltbo.domains.plans.design import bao_design
-from boltbo.domains.plans.dialect import Statement, check_types, render, types_sql
+from boltbo.domains.plans.dialects import Dialect, DialectName, Statement
+from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.free_pairs import free_pairs
-from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
+from boltbo.domains.plans.language import PlanGrammar, format_plan
 from boltbo.domains.plans.measure import Measurement, Objective, measure
 from boltbo.domains.plans.parse import parse_query
-from boltbo.domains.plans.plan import Plan, Tree
+from boltbo.domains.plans.plan import Plan
 from boltbo.domains.plans.query import Query
 from boltbo.domains.plans.server import Server
 from boltbo.domains.plans.space import PlanSpace
-from boltbo.domains.plans.tree import same_plan, tree_from_explain
-from boltbo.problem import Evaluation, Status, Task
+from boltbo.domains.plans.switches import SwitchSpace
+from boltbo.domains.plans.tree import follows, plan_from_explain, with_methods_of
+from boltbo.domains.plans.types import check_types
+from boltbo.problem import Evaluation, SearchSpace, Status, Task
 
 INSTRUCTION = """\
 You write join plans for PostgreSQL. You are given a query: its relations with the estimated rows that pass their filters and
 of the whole table, the filters, the columns made equal, and the server's own plan. Answer with one plan that runs fast:
-a chain of every relation exactly once, operators between them (hash, nest, join), parentheses around a bushy right side;
-or the word default with switches. Only join relations that share a joined column."""
+a chain of every relation exactly once, operators between them (hash, merge, nest, join), parentheses around a bushy right
+side; or the word default with switches. Only join relations that share a joined column."""
 
 
 Timeout = Literal["multiple", "model"]
@@ -37,6 +40,9 @@ class PlansDomain:
 
     Args:
         url: The PostgreSQL that holds the data.
+        dialect: How plans are forced (see `dialects`); `auto` is the best that the server follows.
+        scans: Plans say scan methods too, where the dialect can force them.
+        hint_plan: The library of pg_hint_plan, a name or an absolute path, loaded where the server has not loaded it.
         objective: See `measure.Objective`.
         timeout: What stops an execution: `multiple`, of the run's best value so far; `model`, the optimizer's own limit for
             the plan (`problem.Stoppable`), never below the best, and the multiple where the optimizer has no opinion.
@@ -54,6 +60,9 @@ class PlansDomain:
         self,
         url: str,
         *,
+        dialect: DialectName = "auto",
+        scans: bool = False,
+        hint_plan: str = "pg_hint_plan",
         objective: Objective = "latency",
         timeout: Timeout = "multiple",
         timeout_factor: float = 1.5,
@@ -62,7 +71,10 @@ class PlansDomain:
         repeats: int = 3,
         patience: float = 20.0,
     ) -> None:
-        self.server = Server(url, patience=patience)
+        self.server = Server(url, patience=patience, hint_plan=hint_plan)
+        self.dialect_name = dialect
+        self.scans = scans
+        self._dialect: Dialect | None = None
         self.objective = objective
         self.timeout = timeout
         self.timeout_factor = timeout_factor
@@ -74,6 +86,18 @@ class PlansDomain:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_known": {}}
 
+    @property
+    def dialect(self) -> Dialect:
+        """How plans are forced, chosen at the first use.
+
+        Raises:
+            ConfigError: The server cannot be spoken to in it.
+            OracleUnavailable: The server does not answer.
+        """
+        if self._dialect is None:
+            self._dialect = choose(self.server, self.dialect_name, scans=self.scans)
+        return self._dialect
+
     def task_of(self, task_id: str, sql: str, default_value: float, writer: ContextWriter | None = None) -> Task:
         """A task from a query and what its default plan takes.
 
@@ -81,8 +105,8 @@ class PlansDomain:
             ValueError: The query is not one that can be steered (see `parse.parse_query`).
         """
         query = parse_query(sql)
-        check_types(query, self.server.query(types_sql(query))[0])
-        context = (writer or ContextWriter(self.server)).write(query)
+        check_types(query, self.server)
+        context = (writer or self.context_writer()).write(query)
         return Task(task_id, context, {"sql": query.sql, "default_value": default_value})
 
     def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:
@@ -92,13 +116,29 @@ class PlansDomain:
         return self._evaluate(task, candidate, best, limit)
 
     def _evaluate(self, task: Task, candidate: str, best: float | None, limit: float | None) -> Evaluation:
-        query, _ = self._parsed(task)
-        plan = parse_plan(candidate, query)
-        m = self._measure(render(query, plan), self._limit(task, best, limit), best)
-        note = ""
-        if plan.tree is not None and not same_plan(plan.tree, executed := tree_from_explain(m.plan, query), query):
-            note = f"the server ran {format_plan(Plan(executed), query)}"
-        return Evaluation(m.value, Status.CENSORED if m.censored else Status.COMPLETE, note)
+        """What the server ran instead is what was scored, where it did not follow."""
+        query, grammar = self._parsed(task)
+        abilities = self.dialect.abilities
+        plan = grammar.parse(candidate)
+        m = self._measure(self.dialect.render(query, plan), self._limit(task, best, limit), best)
+        executed = plan_from_explain(m.plan, query, abilities)
+        status = Status.CENSORED if m.censored else Status.COMPLETE
+        if follows(executed, plan, query, abilities):
+            return Evaluation(m.value, status)
+        scored = format_plan(with_methods_of(executed, plan), query, abilities)
+        return Evaluation(m.value, status, "the server did not follow", scored)
+
+    def statement(self, task: Task, candidate: str) -> Statement:
+        """What is sent to the server for a candidate.
+
+        Raises:
+            InvalidCandidate: It is no plan of the task's query.
+        """
+        query, grammar = self._parsed(task)
+        return self.dialect.render(query, grammar.parse(candidate))
+
+    def context_writer(self) -> ContextWriter:
+        return ContextWriter(self.server, self.dialect.abilities)
 
     def _limit(self, task: Task, best: float | None, limit: float | None) -> float:
         if self.objective == "work":  # no clock decides what a deterministic objective says
@@ -125,31 +165,32 @@ class PlansDomain:
         )
 
     def initial_design(self, task: Task, n: int, rng: np.random.Generator) -> list[str]:
-        query, _ = self._parsed(task)
-
         def explain(text: str) -> Any:
-            plan = parse_plan(text, query)
-            return self.server.explain(query.sql, render(query, plan).settings)
+            statement = self.statement(task, text)
+            return self.server.explain(statement.sql, statement.settings)
 
         return bao_design(n, rng, explain)
 
     def grammar(self, task: Task) -> PlanGrammar:
         return self._parsed(task)[1]
 
-    def space(self, task: Task) -> PlanSpace:
-        query, _ = self._parsed(task)
+    def space(self, task: Task) -> SearchSpace:
+        query, grammar = self._parsed(task)
+        abilities = self.dialect.abilities
+        if not abilities.operators:
+            return SwitchSpace(abilities)
 
-        def server_tree(text: str) -> Tree | None:
-            settings = render(query, parse_plan(text, query)).settings
-            return parse_plan(server_tree_text(self.server, query, settings), query).tree
+        def server_trees(text: str) -> Plan:
+            settings = self.statement(task, text).settings
+            return grammar.parse(server_plan_text(self.server, query, settings, abilities))
 
-        return PlanSpace(query, server_trees=server_tree)
+        return PlanSpace(query, server_trees, abilities)
 
     def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
-        return free_pairs(self.server, [self._parsed(t)[0] for t in tasks], n, seed)
+        return free_pairs(self.server, [self._parsed(t)[0] for t in tasks], n, seed, self.dialect.abilities)
 
     def _parsed(self, task: Task) -> tuple[Query, PlanGrammar]:
         if task.id not in self._known:
             query = parse_query(str(task.data["sql"]))
-            self._known[task.id] = query, PlanGrammar(query)
+            self._known[task.id] = query, PlanGrammar(query, self.dialect.abilities)
         return self._known[task.id]

@@ -17,11 +17,11 @@ from dataclasses import replace
 import numpy as np
 import psycopg
 
-from boltbo.domains.plans.context import ContextWriter, server_tree_text
+from boltbo.domains.plans.context import ContextWriter, server_plan_text
 from boltbo.domains.plans.design import bao_sets
-from boltbo.domains.plans.dialect import render
+from boltbo.domains.plans.dialects.sql import switched, written_out
 from boltbo.domains.plans.language import format_plan, parse_plan
-from boltbo.domains.plans.plan import Join, Operator, Plan, Tree
+from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Operator, Plan, Tree
 from boltbo.domains.plans.query import Query, Relation
 from boltbo.domains.plans.server import Server
 
@@ -40,7 +40,9 @@ FAST_PLANNING = (("geqo", "on"), ("geqo_threshold", "12"), ("geqo_effort", "2"))
 """Exhaustive planning of 14 relations takes a second; the genetic search takes milliseconds and is good enough here."""
 
 
-def free_pairs(server: Server, queries: Sequence[Query], n: int, seed: int) -> Iterator[tuple[str, str]]:
+def free_pairs(
+    server: Server, queries: Sequence[Query], n: int, seed: int, abilities: Abilities = PLAIN_SQL
+) -> Iterator[tuple[str, str]]:
     """About `n` pairs (context, plan), the same for the same server, queries and seed.
 
     Raises:
@@ -55,7 +57,7 @@ def free_pairs(server: Server, queries: Sequence[Query], n: int, seed: int) -> I
     def chunk(number: int) -> list[tuple[str, str]]:
         """The pairs of some new queries: what they are does not depend on which connection makes them."""
         if not hasattr(own, "writer"):
-            own.writer = ContextWriter(Server(server.url, patience=server.patience))
+            own.writer = ContextWriter(server.another(), abilities)
             writers.append(own.writer)
         rng = np.random.default_rng([seed, number])
         return [pair for _ in range(CHUNK) for pair in _pairs(own.writer, groups, rng)]
@@ -84,7 +86,7 @@ def _pairs(writer: ContextWriter, groups: Sequence[Sequence[Query]], rng: np.ran
     sets = [SWITCHES_OF_SETS[i] for i in rng.integers(len(SWITCHES_OF_SETS), size=PLANS_PER_QUERY)]
     try:
         context = writer.write(query)
-        solutions = {_solution(writer.server, query, off, rng) for off in sets}
+        solutions = {_solution(writer.server, query, off, writer.abilities, rng) for off in sets}
     except psycopg.OperationalError:
         raise
     except psycopg.errors.DatabaseError:
@@ -95,40 +97,31 @@ def _pairs(writer: ContextWriter, groups: Sequence[Sequence[Query]], rng: np.ran
 def mixed(siblings: Sequence[Query], rng: np.random.Generator) -> Query:
     """A query of the siblings' template, each relation's filters from one of them."""
     base = siblings[int(rng.integers(len(siblings)))]
-    donors = rng.integers(len(siblings), size=len(base.relations)).tolist()
-    relations = tuple(
-        replace(r, filters=_same_relation(siblings[d], r).filters) for r, d in zip(base.relations, donors, strict=True)
-    )
-    changed = replace(base, relations=relations)
-    return replace(changed, sql=render_plain(changed))
 
+    def filtered(relation: Relation) -> Relation:
+        donor = siblings[int(rng.integers(len(siblings)))]
+        return replace(relation, filters=donor.relations[donor.index[relation.alias]].filters)
 
-def render_plain(query: Query) -> str:
-    """A query's SQL from its parts, as its author would have written it."""
-    conjuncts = [f"({f})" for r in query.relations for f in r.filters] + [f"({r.sql})" for r in query.residuals]
-    for (first, column), *others in query.classes:
-        conjuncts += [f'"{first}"."{column}" = "{alias}"."{other}"' for alias, other in others]
-    tables = ", ".join(f'{r.table} AS "{r.alias}"' for r in query.relations)
-    return f"SELECT {query.select} FROM {tables} WHERE {' AND '.join(conjuncts)} {query.tail}".strip()
+    blocks = tuple(replace(b, relations=tuple(filtered(r) for r in b.relations)) for b in base.blocks)
+    changed = replace(base, blocks=blocks)
+    return replace(changed, sql=written_out(changed))
 
 
 def _template(query: Query) -> object:
-    return tuple((r.alias, r.table, r.columns) for r in query.relations), query.classes
+    relations = tuple((r.alias, r.table, r.columns) for r in query.relations)
+    return relations, query.classes, query.frame, tuple(b.outer for b in query.blocks)
 
 
-def _same_relation(query: Query, relation: Relation) -> Relation:
-    return query.relations[query.index[relation.alias]]
-
-
-def _solution(server: Server, query: Query, off: tuple[str, ...], rng: np.random.Generator) -> str:
-    if rng.random() < SWITCHED:
-        return format_plan(Plan(None, off), query)
-    settings = (*render(query, Plan(None, off)).settings, *FAST_PLANNING)
-    text = server_tree_text(server, query, settings)
-    if rng.random() < 0.5:
-        tree = parse_plan(text, query).tree
-        assert tree is not None
-        text = format_plan(Plan(order_only(tree)), query)
+def _solution(
+    server: Server, query: Query, off: tuple[str, ...], abilities: Abilities, rng: np.random.Generator
+) -> str:
+    if not abilities.operators or rng.random() < SWITCHED:
+        return format_plan(Plan((), off), query, abilities)
+    plan = Plan((), off)
+    text = server_plan_text(server, query, (*switched(query, plan).settings, *FAST_PLANNING), abilities)
+    if Operator.JOIN in abilities.operators and rng.random() < 0.5:
+        trees = parse_plan(text, query, abilities).trees
+        text = format_plan(Plan(tuple(order_only(tree) for tree in trees)), query, abilities)
     return text
 
 

@@ -1,32 +1,32 @@
 """Plans as text: the grammar that a model writes them by, and the one canonical spelling of each.
 
-    plan  = "default" switch*  |  chain
-    chain = alias (operator unit)*          left-associative, joins like this: ((a op b) op c)
-    unit  = alias  |  "(" chain ")"         a chain in parentheses has at least two relations
+    plan  = "default" switch*  |  chain (";" chain)*      a chain for each block of the query, in order
+    chain = unit (operator unit)*           left-associative, joins like this: ((a op b) op c)
+    unit  = [method] alias  |  "(" chain ")"        a chain in parentheses has at least two relations
 
 Symbols are separated by blanks. An alias that could be mistaken for another symbol is written in double quotes, with its
-awkward characters percent-encoded. In canonical text the bigger side of a `hash` or `join` stands on the left, of equal
-sides the one with the relation that the query names first; the sides of a `nest` are what it means and stay.
+awkward characters percent-encoded. A chain never begins with a parenthesis. Which operators and methods there are depends
+on the `Abilities`; the canonical form is that of `canonical.py`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
-from boltbo.domains.plans.plan import SWITCHES, Join, Operator, Plan, Scan, Tree
+from boltbo.domains.plans.canonical import JOIN_METHODS, SCAN_METHODS, around, canonical_plan
+from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan, Tree
 from boltbo.domains.plans.query import Query
 from boltbo.problem import END, InvalidCandidate
 
 DEFAULT = "default"
-JOIN_METHODS = frozenset({"-hash", "-merge", "-nest"})
-SCAN_METHODS = frozenset({"-index", "-indexonly", "-bitmap", "-seq"})
+NEXT = ";"
 
-_SWITCH_ORDER = {switch: i for i, switch in enumerate(SWITCHES)}
-_RESERVED = frozenset({DEFAULT, *Operator})
+_RESERVED = frozenset({DEFAULT, NEXT, *Operator, *Method})
+_OPERATORS = frozenset(Operator)
+_METHODS = frozenset(Method)
 _PLAIN = re.compile(r'[^\s()"\-][^\s()"]*')
 _SHOWN = 12
 
@@ -38,20 +38,22 @@ class Switching(NamedTuple):
 
 
 class Growing(NamedTuple):
-    """State inside a tree. Sets of relations are bit masks.
+    """State inside the trees. Sets of relations are bit masks.
 
     Attributes:
         frames: The relations of every open chain, the innermost last; an outer chain's do not count an inner one's.
         used: All relations written so far.
-        forced: `hash` or `join`, whichever was written first; empty before.
-        wants: What comes next: a unit (after an operator), the first alias of a chain (after a parenthesis), or an
-            operator or an end (after a unit).
+        forced: `hash` or `join`, whichever was written first, where they exclude each other; else empty.
+        wants: What comes next: the first alias of a block, a unit (after an operator), the first alias of a chain in
+            parentheses, or an operator or an end (after a unit).
+        scanned: A method was just written: an alias comes next.
     """
 
     frames: tuple[int, ...]
     used: int
     forced: str
     wants: str
+    scanned: bool = False
 
 
 class Fixed(NamedTuple):
@@ -62,7 +64,8 @@ class Fixed(NamedTuple):
 
 State = Switching | Growing | Fixed
 START, DONE = Fixed("start"), Fixed("done")
-_UNIT, _FIRST, _AFTER = "unit", "first", "after"
+_BLOCK, _UNIT, _FIRST, _AFTER = "block", "unit", "first", "after"
+_NOTHING = Growing((0,), 0, "", _BLOCK)
 
 
 def symbol_of(alias: str) -> str:
@@ -81,12 +84,12 @@ class PlanGrammar:
 
     separator = " "
 
-    def __init__(self, query: Query) -> None:
-        self.query = query
+    def __init__(self, query: Query, abilities: Abilities = PLAIN_SQL) -> None:
+        self.query, self.abilities = query, abilities
         self.symbols = tuple(symbol_of(alias) for alias in query.aliases)
         self._position = {symbol: i for i, symbol in enumerate(self.symbols)}
         self._everyone = (1 << len(self.symbols)) - 1
-        self._longest = sum(len(s) + len(" ( join ) ") for s in self.symbols) + 100
+        self._longest = sum(len(s) + len(" indexonly ( merge ) ; ") for s in self.symbols) + 100
         self._known: dict[State, tuple[str, ...]] = {}
 
     def start(self) -> Hashable:
@@ -105,13 +108,10 @@ class PlanGrammar:
             return Switching((*state.off, symbol))
         if isinstance(state, Growing):
             return self._grow(state, symbol)
-        if symbol == DEFAULT:
-            return Switching(())
-        first = 1 << self._position[symbol]
-        return Growing((first,), first, "", _AFTER)
+        return Switching(()) if symbol == DEFAULT else self._grow(_NOTHING, symbol)
 
     def canonical(self, text: str) -> str:
-        return _spell(self.parse(text))
+        return spell(self.parse(text))
 
     def parse(self, text: str) -> Plan:
         """The canonical plan that a text from anywhere writes.
@@ -125,43 +125,53 @@ class PlanGrammar:
             )
         symbols = text.split()
         if symbols[:1] == [DEFAULT]:
-            return Plan(None, _switches(symbols[1:]))
+            return canonical_plan(Plan((), tuple(symbols[1:])), self.query, self.abilities)
         self._check(symbols)
-        return Plan(canonical_tree(self._tree(symbols), self.query))
+        return canonical_plan(Plan(self._trees(symbols)), self.query, self.abilities)
 
     # -- the machine --------------------------------------------------------------------------------------------------
 
     def _next(self, state: State) -> list[str]:
         if isinstance(state, Switching):
-            return [*(s for s in SWITCHES if _may_follow(s, state.off)), END]
+            return [*(s for s in self.abilities.switches if self._may_follow(s, state.off)), END]
         if isinstance(state, Fixed):
-            return [END] if state == DONE else [DEFAULT, *self.symbols]
+            trees = self._next(_NOTHING) if state == START and self.abilities.operators else []
+            return [END] if state == DONE else [DEFAULT, *trees]
         here, unused = state.frames[-1], self._everyone & ~state.used
         if state.wants == _AFTER:
             return self._after(state, here, unused)
+        methods = [] if state.scanned else [m.value for m in self.abilities.methods]
         if state.wants == _UNIT:
-            inner = self._inner(here, unused)
-            return [*self._named(self._around(here) & unused), *(["("] if inner else [])]
-        return self._named(self._inner(state.frames[-2], unused))
+            inner = not state.scanned and self._inner(here, unused)
+            return [*methods, *self._named(self._around(here) & unused), *(["("] if inner else [])]
+        if state.wants == _FIRST:
+            return [*methods, *self._named(self._inner(state.frames[-2], unused))]
+        return [*methods, *self._named(next(block for block in self.query.masks if block & unused))]
 
     def _after(self, state: Growing, here: int, unused: int) -> list[str]:
         symbols: list[str] = []
         if self._around(here) & unused:
-            symbols += [o for o in Operator if o == Operator.NEST or state.forced in ("", o)]
-        if len(state.frames) > 1 and here & (here - 1) and self._around(here) & state.frames[-2]:
-            symbols.append(")")
-        if len(state.frames) == 1 and not unused:
-            symbols.append(END)
+            symbols += [o for o in self.abilities.operators if o == Operator.NEST or state.forced in ("", o)]
+        if len(state.frames) > 1:
+            if here & (here - 1) and self._around(here) & state.frames[-2]:
+                symbols.append(")")
+        elif here in self.query.masks:
+            symbols.append(NEXT if unused else END)
         return symbols
 
     def _grow(self, state: Growing, symbol: str) -> Growing:
-        frames, used, forced, _ = state
+        frames, used, forced, wants, _ = state
+        if symbol in _METHODS:
+            return Growing(frames, used, forced, wants, True)
+        if symbol == NEXT:
+            return Growing((0,), used, forced, _BLOCK)
         if symbol == "(":
             return Growing((*frames, 0), used, forced, _FIRST)
         if symbol == ")":
             return Growing((*frames[:-2], frames[-2] | frames[-1]), used, forced, _AFTER)
-        if symbol in _RESERVED:
-            return Growing(frames, used, forced if symbol == Operator.NEST else symbol, _UNIT)
+        if symbol in _OPERATORS:
+            forces = self.abilities.exclusive and symbol != Operator.NEST
+            return Growing(frames, used, symbol if forces else forced, _UNIT)
         one = 1 << self._position[symbol]
         return Growing((*frames[:-1], frames[-1] | one), used | one, forced, _AFTER)
 
@@ -169,8 +179,7 @@ class PlanGrammar:
         return [symbol for i, symbol in enumerate(self.symbols) if relations >> i & 1]
 
     def _around(self, relations: int) -> int:
-        """The relations adjacent to any of these (some of these among them)."""
-        return _around(self.query.neighbours, relations)
+        return around(self.query.neighbours, relations)
 
     def _inner(self, outer: int, unused: int) -> int:
         """The unused relations with which a chain in parentheses may begin: those of all components (of the unused)
@@ -185,6 +194,11 @@ class PlanGrammar:
             if component & (component - 1) and component & border:
                 inner |= component
         return inner
+
+    def _may_follow(self, switch: str, off: tuple[str, ...]) -> bool:
+        after, order = {*off, switch}, self.abilities.switches
+        in_order = not off or order.index(switch) > order.index(off[-1])
+        return in_order and not after >= JOIN_METHODS and not after >= SCAN_METHODS
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -201,146 +215,75 @@ class PlanGrammar:
                 )
             state = self.advance(state, symbol)  # type: ignore[assignment]
 
-    def _tree(self, symbols: Sequence[str]) -> Tree:
-        """The tree of a checked text."""
+    def _trees(self, symbols: Sequence[str]) -> tuple[Tree, ...]:
+        """The trees of a checked text."""
+        trees: list[Tree] = []
         frames: list[tuple[Tree | None, Operator | None]] = []
         tree: Tree | None = None
         operator: Operator | None = None
-        for symbol in symbols:
+        method: Method | None = None
+        for symbol in [*symbols, NEXT]:
             if symbol == "(":
                 frames.append((tree, operator))
                 tree, operator = None, None
-                continue
-            if symbol in _RESERVED:
+            elif symbol == NEXT:
+                assert tree is not None
+                trees.append(tree)
+                tree, operator = None, None
+            elif symbol in _OPERATORS:
                 operator = Operator(symbol)
-                continue
-            if symbol == ")":
-                unit = tree
-                tree, operator = frames.pop()
+            elif symbol in _METHODS:
+                method = Method(symbol)
             else:
-                unit = Scan(self.query.aliases[self._position[symbol]])
-            assert unit is not None
-            tree = unit if tree is None or operator is None else Join(operator, tree, unit)
-        assert tree is not None
-        return tree
+                if symbol == ")":
+                    unit = tree
+                    tree, operator = frames.pop()
+                else:
+                    unit, method = Scan(self.query.aliases[self._position[symbol]], method), None
+                assert unit is not None
+                tree = unit if tree is None or operator is None else Join(operator, tree, unit)
+        return tuple(trees)
 
 
-def _switches(symbols: Sequence[str]) -> tuple[str, ...]:
-    for position, symbol in enumerate(symbols, 2):
-        if symbol not in SWITCHES:
-            raise InvalidCandidate(f"symbol {position}: {symbol[:40]!r} is no switch; expected {' or '.join(SWITCHES)}")
-        if symbol in symbols[: position - 2]:
-            raise InvalidCandidate(f"symbol {position}: {symbol} is there twice")
-    off = tuple(s for s in SWITCHES if s in symbols)
-    for methods, what in ((JOIN_METHODS, "join"), (SCAN_METHODS, "scan")):
-        if methods <= set(off):
-            raise InvalidCandidate(
-                f"all {what} methods are off; leave out one of {' '.join(s for s in off if s in methods)}"
-            )
-    return off
-
-
-def _may_follow(switch: str, off: tuple[str, ...]) -> bool:
-    after = {*off, switch}
-    in_order = not off or _SWITCH_ORDER[switch] > _SWITCH_ORDER[off[-1]]
-    return in_order and not after >= JOIN_METHODS and not after >= SCAN_METHODS
-
-
-@lru_cache(maxsize=1 << 16)
-def _around(neighbours: tuple[int, ...], relations: int) -> int:
-    around = 0
-    while relations:
-        around |= neighbours[(relations & -relations).bit_length() - 1]
-        relations &= relations - 1
-    return around
-
-
-# -- trees ------------------------------------------------------------------------------------------------------------
-
-
-def canonical_tree(tree: Tree, query: Query) -> Tree:
-    """The same plan with the sides of its `hash` and `join` joins in canonical order.
-
-    Raises:
-        InvalidCandidate: It is no plan of this query: a relation is missing or there twice, a join is a cross product,
-            or `hash` and `join` both occur.
-    """
-    neighbours, index = query.neighbours, query.index
-    seen: set[Operator] = set()
-
-    def visit(tree: Tree) -> tuple[Tree, int]:
-        if isinstance(tree, Scan):
-            if tree.alias not in index:
-                raise InvalidCandidate(f"the query has no relation {tree.alias!r}")
-            return tree, 1 << index[tree.alias]
-        left, ours = visit(tree.left)
-        right, theirs = visit(tree.right)
-        if ours & theirs:
-            raise InvalidCandidate(f"a relation is there twice: {_names(ours & theirs, query)}")
-        if not _around(neighbours, ours) & theirs:
-            raise InvalidCandidate(f"no joined column between {_names(ours, query)} and {_names(theirs, query)}")
-        seen.add(tree.operator)
-        if tree.operator != Operator.NEST and _rank(theirs) < _rank(ours):
-            left, right = right, left
-        if left is tree.left and right is tree.right:
-            return tree, ours | theirs
-        return Join(tree.operator, left, right), ours | theirs
-
-    ordered, everyone = visit(tree)
-    missing = (1 << len(query.relations)) - 1 & ~everyone
-    if missing:
-        raise InvalidCandidate(f"relations are missing: {_names(missing, query)}")
-    if {Operator.HASH, Operator.JOIN} <= seen:
-        raise InvalidCandidate("hash and join do not mix in one plan")
-    return ordered
-
-
-def _rank(relations: int) -> tuple[int, int]:
-    """Sorts the bigger set first; of equal ones that with the earliest relation."""
-    return -relations.bit_count(), relations & -relations
-
-
-def _names(relations: int, query: Query) -> str:
-    return ", ".join(alias for i, alias in enumerate(query.aliases) if relations >> i & 1)
-
-
-def parse_plan(text: str, query: Query) -> Plan:
+def parse_plan(text: str, query: Query, abilities: Abilities = PLAIN_SQL) -> Plan:
     """The canonical plan that a text writes.
 
     Raises:
         InvalidCandidate: The text is no plan of this query.
     """
-    return PlanGrammar(query).parse(text)
+    return PlanGrammar(query, abilities).parse(text)
 
 
-def format_plan(plan: Plan, query: Query) -> str:
+def format_plan(plan: Plan, query: Query, abilities: Abilities = PLAIN_SQL) -> str:
     """The canonical text of a plan.
 
     Raises:
         InvalidCandidate: It is no plan of this query.
     """
-    if plan.tree is None:
-        return _spell(Plan(None, _switches(plan.off)))
-    return _spell(Plan(canonical_tree(plan.tree, query)))
+    return spell(canonical_plan(plan, query, abilities))
 
 
-def _spell(plan: Plan) -> str:
+def spell(plan: Plan) -> str:
     """The text of a plan that is canonical already."""
-    if plan.tree is None:
+    if not plan.trees:
         return " ".join([DEFAULT, *plan.off])
     words: list[str] = []
-    _write(plan.tree, words)
+    for tree in plan.trees:
+        if words:
+            words.append(NEXT)
+        _write(tree, words)
     return " ".join(words)
 
 
 def _write(tree: Tree, words: list[str]) -> None:
     if isinstance(tree, Scan):
+        words += [tree.method.value] if tree.method else []
         words.append(symbol_of(tree.alias))
         return
     _write(tree.left, words)
     words.append(tree.operator.value)
     if isinstance(tree.right, Scan):
-        words.append(symbol_of(tree.right.alias))
+        _write(tree.right, words)
         return
     words.append("(")
     _write(tree.right, words)

@@ -32,15 +32,25 @@ class Server:
     Args:
         url: `postgresql://…`
         patience: Seconds to wait for a server that does not answer before giving up.
+        hint_plan: The library of pg_hint_plan, a name or an absolute path (which takes a superuser).
+        load: A library that every new connection loads; set by `dialects.choose`.
     """
 
-    def __init__(self, url: str, *, patience: float = 20.0) -> None:
+    def __init__(
+        self, url: str, *, patience: float = 20.0, hint_plan: str = "pg_hint_plan", load: str | None = None
+    ) -> None:
         self.url = url
         self.patience = patience
+        self.hint_plan = hint_plan
+        self.load = load
         self._connection: psycopg.Connection[Any] | None = None
 
     def __getstate__(self) -> Mapping[str, Any]:
-        return {"url": self.url, "patience": self.patience, "_connection": None}
+        return {**self.__dict__, "_connection": None}
+
+    def another(self) -> Server:
+        """A second connection to the same server."""
+        return Server(self.url, patience=self.patience, hint_plan=self.hint_plan, load=self.load)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -69,7 +79,8 @@ class Server:
         while True:
             try:
                 # no server-side preparation by psycopg: what is planned, and when, is measured here
-                return psycopg.connect(self.url, autocommit=True, prepare_threshold=None, connect_timeout=10)
+                connection = psycopg.connect(self.url, autocommit=True, prepare_threshold=None, connect_timeout=10)
+                break
             except psycopg.OperationalError as error:
                 if time.monotonic() + pause > deadline:
                     raise OracleUnavailable(
@@ -78,6 +89,13 @@ class Server:
                     ) from error
                 time.sleep(pause)
                 pause = min(2 * pause, 2.0)
+        if self.load is not None:
+            try:
+                connection.execute(sql.SQL("LOAD {}").format(sql.Literal(self.load)))
+            except psycopg.Error:
+                connection.close()
+                raise
+        return connection
 
     @contextmanager
     def read_only(self, settings: Settings = (), timeout: float | None = None) -> Iterator[psycopg.Cursor[Any]]:

@@ -4,7 +4,8 @@ Notation: an *edge* is a pair of relations that share a class of joined columns;
 
 Decoding is Kruskal's algorithm: edges are taken in the order of their priorities, each merges the two subtrees that it
 connects, so that every point is a plan without cross products, and points nearby are plans nearby. What an edge's
-coordinates say is the same for every plan: "join these two early", "with this operator".
+coordinates say is the same for every plan: "join these two early", "with this operator". No edge leads from one block of
+the query to another, so that a tree for each remains.
 
 A class of `m` columns has m (m - 1) / 2 edges. For a large one they are not coordinates of their own: its relations are
 put on a line (a position each), and neighbours on the line have a gap (priority and operator). The priority of an edge is
@@ -22,22 +23,39 @@ from typing import NamedTuple
 
 import numpy as np
 
-from boltbo.domains.plans.language import PlanGrammar, canonical_tree, format_plan
-from boltbo.domains.plans.plan import Join, Operator, Plan, Scan, Tree
+from boltbo.domains.plans.canonical import canonical_plan
+from boltbo.domains.plans.language import PlanGrammar, format_plan, spell
+from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan, Tree, scans_of
 from boltbo.domains.plans.query import Query
 from boltbo.problem import FloatArray, InvalidCandidate
 
-ServerTrees = Mapping[str, Tree] | Callable[[str], Tree | None]
-"""The tree that the server uses, by the text of the `default …` plan"""
+ServerTrees = Mapping[str, Plan] | Callable[[str], Plan | None]
+"""The trees that the server uses, by the text of the `default …` plan"""
 
 PAIRS_UP_TO = 4
 """Classes of more relations are put on a line."""
 
 FORCED = (Operator.HASH, Operator.JOIN)
-"""What the mode coordinate chooses between"""
+"""What the mode coordinate chooses between, where the two exclude each other"""
 
-_PARTS = 3
-"""Operator key: the first relation's side nests over the other; the mode's operator; the other nests over the first"""
+FREE = 0.5
+"""Share of a scan coordinate that leaves the method to the server."""
+
+
+class _Choice(NamedTuple):
+    """One meaning of an operator key. `operator` None: the one that the mode coordinate says."""
+
+    operator: Operator | None
+    turned: bool = False
+
+
+def _choices(abilities: Abilities) -> list[_Choice]:
+    """What the equal parts of an operator key mean; a sided `nest` has two, one at each end."""
+    others = [_Choice(None)] if abilities.exclusive else [_Choice(o) for o in abilities.operators if o != Operator.NEST]
+    if Operator.NEST not in abilities.operators:
+        return others
+    turned = [_Choice(Operator.NEST, turned=True)] if abilities.sided else []
+    return [_Choice(Operator.NEST), *others, *turned]
 
 
 class _Edge(NamedTuple):
@@ -64,64 +82,99 @@ class _Merge(NamedTuple):
 class PlanSpace:
     """The join trees of one query as a box (see `problem.SearchSpace`).
 
+    Its coordinates: the mode, where `hash` and `join` exclude each other; the edges; a scan method for each relation,
+    where methods can be forced.
+
     Args:
         query: The query.
         server_trees: What the server makes of `default …` candidates: they are encoded as their trees.
+        abilities: What may be written; at least one operator.
     """
 
-    def __init__(self, query: Query, server_trees: ServerTrees | None = None) -> None:
-        self.query = query
-        self._grammar = PlanGrammar(query)
+    def __init__(self, query: Query, server_trees: ServerTrees | None = None, abilities: Abilities = PLAIN_SQL) -> None:
+        self.query, self.abilities = query, abilities
+        self._grammar = PlanGrammar(query, abilities)
         self._server_trees = server_trees if server_trees is not None else {}
-        self._blocks = list(_blocks(query))
-        self._dim = 1 + sum(block.dim for block in self._blocks)
+        self._choices = _choices(abilities)
+        self._groups = list(_groups(query))
+        self._modes = 1 if abilities.exclusive else 0
+        self._scans = len(query.relations) if abilities.methods else 0
+        self._dim = self._modes + sum(group.dim for group in self._groups) + self._scans
 
     @property
     def dim(self) -> int:
         return self._dim
 
     def decode(self, points: FloatArray) -> list[str]:
-        return [format_plan(Plan(self._tree(row)), self.query) for row in np.atleast_2d(points).tolist()]
+        plans = [Plan(self._trees(row)) for row in np.atleast_2d(points).tolist()]
+        return [format_plan(plan, self.query, self.abilities) for plan in plans]
 
     def encode(self, candidate: str) -> FloatArray:
         plan = self._grammar.parse(candidate)
-        tree = plan.tree if plan.tree is not None else self._server_tree(plan)
+        trees = plan.trees or self._server_plan(plan).trees
         merges: list[_Merge] = []
         leaves: list[int] = []
-        _visit(tree, self.query.index, merges, leaves)
+        for tree in trees:
+            _visit(tree, self.query.index, merges, leaves)
         mode = next((FORCED.index(m.operator) for m in merges if m.operator in FORCED), 0)
-        point = [_middle(mode, len(FORCED))]
-        for block in self._blocks:
-            point += block.encode(merges, leaves)
+        point = [_middle(mode, len(FORCED))] * self._modes
+        for group in self._groups:
+            point += group.encode(merges, leaves, self._key)
+        if self._scans:
+            methods = {scan.alias: scan.method for tree in trees for scan in scans_of(tree)}
+            point += [self._scan_key(methods[alias]) for alias in self.query.aliases]
         return np.array(point)
 
-    def _server_tree(self, plan: Plan) -> Tree:
-        text = format_plan(plan, self.query)
+    def _server_plan(self, plan: Plan) -> Plan:
+        text = spell(plan)
         known = self._server_trees
-        tree = known(text) if callable(known) else known.get(text)
-        if tree is None:
+        found = known(text) if callable(known) else known.get(text)
+        if found is None:
             raise InvalidCandidate(f"{text!r} leaves the tree to the server, and which one it uses is not known here")
-        return canonical_tree(tree, self.query)
+        return canonical_plan(found, self.query, self.abilities)
 
-    def _tree(self, point: list[float]) -> Tree:
-        forced = FORCED[_part(point[0], len(FORCED))]
+    def _trees(self, point: list[float]) -> tuple[Tree, ...]:
+        forced = FORCED[_part(point[0], len(FORCED))] if self._modes else Operator.JOIN
         edges: list[_Edge] = []
-        at = 1
-        for block in self._blocks:
-            edges += block.edges(point[at : at + block.dim])
-            at += block.dim
+        at = self._modes
+        for group in self._groups:
+            edges += group.edges(point[at : at + group.dim])
+            at += group.dim
         edges.sort()
-        trees: list[Tree] = [Scan(alias) for alias in self.query.aliases]
+        methods = [self._method(x) for x in point[at:]] or [None] * len(self.query.relations)
+        trees: list[Tree] = [Scan(a, m) for a, m in zip(self.query.aliases, methods, strict=True)]
         root = list(range(len(trees)))
         for edge in edges:
             a, b = root[edge.first], root[edge.second]
             if a == b:
                 continue
-            part = _part(edge.key, _PARTS)
-            left, right = (a, b) if part < _PARTS - 1 else (b, a)
-            trees[a] = Join(forced if part == 1 else Operator.NEST, trees[left], trees[right])
+            choice = self._choices[_part(edge.key, len(self._choices))]
+            left, right = (b, a) if choice.turned else (a, b)
+            trees[a] = Join(choice.operator or forced, trees[left], trees[right])
             root = [a if r == b else r for r in root]
-        return trees[root[0]]
+        firsts = [self.query.index[block.aliases[0]] for block in self.query.blocks]
+        return tuple(trees[root[first]] for first in firsts)
+
+    def _key(self, merge: _Merge, first: int) -> float:
+        """The operator key of an edge of this merge, seen from the edge's first relation."""
+        turned = self.abilities.sided and merge.operator == Operator.NEST and not merge.left >> first & 1
+        wanted = {_Choice(merge.operator, turned), _Choice(None, turned)}
+        part = next(i for i, choice in enumerate(self._choices) if choice in wanted)
+        return _middle(part, len(self._choices))
+
+    def _method(self, x: float) -> Method | None:
+        if x < FREE:
+            return None
+        return self.abilities.methods[_part((x - FREE) / (1 - FREE), len(self.abilities.methods))]
+
+    def _scan_key(self, method: Method | None) -> float:
+        if method is None:
+            return FREE / 2
+        methods = self.abilities.methods
+        return FREE + (1 - FREE) * _middle(methods.index(method), len(methods))
+
+
+Key = Callable[[_Merge, int], float]
 
 
 class _Pair:
@@ -135,9 +188,9 @@ class _Pair:
     def edges(self, x: list[float]) -> list[_Edge]:
         return [_Edge(x[0], x[1], self.first, self.second)]
 
-    def encode(self, merges: list[_Merge], leaves: list[int]) -> list[float]:
+    def encode(self, merges: list[_Merge], leaves: list[int], key: Key) -> list[float]:
         merge = _merge_of(self.first, self.second, merges)
-        return [(merge.size - 1) / self.n, _key(merge, self.first)]
+        return [(merge.size - 1) / self.n, key(merge, self.first)]
 
 
 class _Line:
@@ -161,16 +214,16 @@ class _Line:
                 edges.append(_Edge(gaps[widest], keys[widest], line[i], line[j]))
         return edges
 
-    def encode(self, merges: list[_Merge], leaves: list[int]) -> list[float]:
+    def encode(self, merges: list[_Merge], leaves: list[int], key: Key) -> list[float]:
         m = len(self.members)
         line = [i for i in leaves if i in self.members]
         between = [_merge_of(a, b, merges) for a, b in pairwise(line)]
         positions = [(line.index(i) + 0.5) / m for i in self.members]
-        keys = [_key(merge, a) for merge, a in zip(between, line, strict=False)]
+        keys = [key(merge, a) for merge, a in zip(between, line, strict=False)]
         return [*positions, *((merge.size - 1) / self.n for merge in between), *keys]
 
 
-def _blocks(query: Query) -> Iterator[_Pair | _Line]:
+def _groups(query: Query) -> Iterator[_Pair | _Line]:
     """The query's edges, each at least once; a pair in two small classes has its coordinates once."""
     n = len(query.relations)
     classes = [sorted({query.index[alias] for alias, _ in members}) for members in query.classes]
@@ -196,13 +249,6 @@ def _merge_of(a: int, b: int, merges: list[_Merge]) -> _Merge:
     """The merge that brings two relations together: the innermost one that has both."""
     both = 1 << a | 1 << b
     return next(m for m in merges if both & (m.left | m.right) == both)
-
-
-def _key(merge: _Merge, first: int) -> float:
-    """The operator key of an edge of this merge, seen from the edge's first relation."""
-    if merge.operator != Operator.NEST:
-        return _middle(1, _PARTS)
-    return _middle(0 if merge.left >> first & 1 else _PARTS - 1, _PARTS)
 
 
 def _part(x: float, parts: int) -> int:

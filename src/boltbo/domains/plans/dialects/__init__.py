@@ -1,0 +1,48 @@
+"""The ways to make a server follow a plan, best first:
+
+    hints     pg_hint_plan says operators and scan methods, nested JOINs under collapse limits of 1 the order
+    leading   pg_hint_plan says everything, by a Leading hint too: the query's own text stays as it is
+    sql       no extension: nested JOINs and lateral subqueries; hash joins and nested loops
+    order     no extension: nested JOINs for the order, the server chooses the operators
+    bao       the query's own text under switches (enable_hashjoin = off, …)
+
+`auto` is `hints` where the server has pg_hint_plan, and `sql` where it has not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from boltbo.domains.plans.dialects.hints import Hints, Leading
+from boltbo.domains.plans.dialects.sql import Order, PlainSql, Switches
+from boltbo.domains.plans.dialects.statement import Dialect, Statement
+from boltbo.domains.plans.plan import SWITCHES
+
+__all__ = ["Dialect", "DialectName", "Statement", "by_name"]
+
+DialectName = Literal["auto", "hints", "leading", "sql", "order", "bao"]
+
+MEMOIZE_SINCE = 14_00_00
+
+
+def by_name(name: str, *, scans: bool = False, version: int = 18_00_00) -> Dialect:
+    """A dialect.
+
+    Args:
+        name: One of `DialectName` but `auto`.
+        scans: Plans say scan methods too, where the dialect can force them.
+        version: The server's `server_version_num`; a switch that it lacks is none of the language's.
+
+    Raises:
+        ValueError: There is no such dialect.
+    """
+    switches = tuple(s for s in SWITCHES if s != "-memo" or version >= MEMOIZE_SINCE)
+    kinds = {kind.name: kind for kind in (Hints, Leading, PlainSql, Order, Switches)}
+    if name not in kinds:
+        raise ValueError(f"no dialect {name!r}; there are {', '.join(kinds)}")
+    dialect = kinds[name]()
+    abilities = replace(dialect.abilities, switches=switches)
+    if not scans:
+        abilities = replace(abilities, methods=())
+    return kinds[name](abilities)

@@ -1,0 +1,56 @@
+"""Which dialect a server is spoken to in."""
+
+from __future__ import annotations
+
+import psycopg
+
+from boltbo.domains.plans.dialects import DialectName, by_name
+from boltbo.domains.plans.dialects.statement import Dialect
+from boltbo.domains.plans.server import Server
+from boltbo.settings import ConfigError
+
+HINTED = ("hints", "leading")
+
+
+def choose(server: Server, name: DialectName = "auto", *, scans: bool = False) -> Dialect:
+    """The dialect of this name, or the best that the server follows; loads pg_hint_plan where it takes that.
+
+    Raises:
+        ConfigError: The dialect needs pg_hint_plan, and the server does not have it.
+        OracleUnavailable: The server does not answer.
+    """
+    version = server.connection.info.server_version
+    if name == "auto":
+        name = "hints" if load_hint_plan(server) is None else "sql"
+    elif name in HINTED and (reason := load_hint_plan(server)) is not None:
+        raise ConfigError(
+            f"dialect {name!r} needs the extension pg_hint_plan, and the server does not have it: {reason}. Install it, "
+            "name its file with hint_plan, or use dialect 'sql', which needs no extension (but has no merge joins)."
+        )
+    return by_name(name, scans=scans, version=version)
+
+
+def load_hint_plan(server: Server) -> str | None:
+    """Have pg_hint_plan in every connection of `server` from now on; the reason where that cannot be.
+
+    Raises:
+        OracleUnavailable: The server does not answer.
+    """
+    if _there(server):
+        return None
+    server.load = server.hint_plan
+    server.close()
+    try:
+        if _there(server):
+            return None
+        reason = f"{server.hint_plan} is loaded and does nothing"
+    except psycopg.Error as error:
+        reason = str(error).strip().splitlines()[0]
+    server.load = None
+    server.close()
+    return reason
+
+
+def _there(server: Server) -> bool:
+    [(found,)] = server.query("SELECT current_setting('pg_hint_plan.enable_hint', true)")
+    return bool(found == "on")
