@@ -16,6 +16,7 @@ import pytest
 from boltbo import Campaign, OracleUnavailable, Settings, Status, Task
 from boltbo.domains.plans.context import condition_words, power
 from boltbo.domains.plans.design import bao_sets, shape
+from boltbo.domains.plans.dialects.sql import written_out
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.embedded import EmbeddedServer
 from boltbo.domains.plans.measure import measure
