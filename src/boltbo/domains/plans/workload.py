@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
-from boltbo.domains.plans.context import ContextWriter
+from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.domain import PlansDomain, Timeout
 from boltbo.domains.plans.measure import Objective, measure
 from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
@@ -46,6 +46,9 @@ class PlansOptions(Frozen):
     )
     min_seconds: Annotated[float, Field(ge=0)] = Field(0.003, description="shorter default plans are screened out")
     max_seconds: Annotated[float, Field(gt=0)] = Field(1.0, description="and longer ones")
+    dialect: DialectName = Field("auto", description="how plans are forced; auto: the best that the server follows")
+    scans: bool = Field(False, description="plans say scan methods too (pg_hint_plan only)")
+    hint_plan: str = Field("pg_hint_plan", description="the library of pg_hint_plan: a name, or a path for a superuser")
     objective: Objective = "latency"
     timeout: Timeout = Field("multiple", description="what stops an execution: a multiple of the best, or the model")
     timeout_factor: Annotated[float, Field(gt=1)] = 1.5
@@ -69,6 +72,9 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
         url = chosen.database if chosen.database != "embedded" else _embedded(chosen, queries, stack, bars)
         domain = PlansDomain(
             url,
+            dialect=chosen.dialect,
+            scans=chosen.scans,
+            hint_plan=chosen.hint_plan,
             objective=chosen.objective,
             timeout=chosen.timeout,
             timeout_factor=chosen.timeout_factor,
@@ -170,6 +176,7 @@ def _stored_tasks(
     if path.exists():
         stored = json.loads(path.read_text())
         if stored["key"] == key:
+            domain.dialect_name = stored.get("dialect", domain.dialect_name)  # a campaign keeps the one it began in
             return {part: [Task(**t) for t in stored[part]] for part in ("train", "validation")}
     wanted = options.train + options.validation
     tasks, dropped = make_tasks(domain, queries, options, wanted, bars)
@@ -182,7 +189,14 @@ def _stored_tasks(
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_suffix(".half")
     half.write_text(
-        json.dumps({"key": key, "dropped": dropped, **{p: [asdict(t) for t in ts] for p, ts in parts.items()}})
+        json.dumps(
+            {
+                "key": key,
+                "dialect": domain.dialect.name,
+                "dropped": dropped,
+                **{p: [asdict(t) for t in ts] for p, ts in parts.items()},
+            }
+        )
     )
     half.replace(path)
     bars.note(f"{len(tasks)} tasks; screened out: {_reasons(dropped)}")
@@ -195,7 +209,7 @@ def make_tasks(
     """The first `wanted` usable queries as tasks, and how many were dropped for which reason."""
     from boltbo.domains.plans.imdb.screen import screen_one
 
-    writer = ContextWriter(domain.server)
+    writer = domain.context_writer()
     tasks: list[Task] = []
     dropped: Counter[str] = Counter()
     with bars.track("screen queries", wanted) as update:
