@@ -1,0 +1,279 @@
+"""A variational autoencoder of symbol sequences: a box of a few dozen coordinates for candidates of any length.
+
+Kingma and Welling, "Auto-encoding variational Bayes" (2014), with the transformers and the small KL weight that latent-space
+optimizers of molecules, peptides and query plans use (Maus et al., 2022; Tao et al., 2025). With so small a weight the latent
+codes are no standard normal, so their centre and spread are kept with the model: `space.LatentSpace` searches there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from boltbo.latent.network import BEGIN, FIRST_SYMBOL, PAD, STOP, Network, Size
+from boltbo.llm.backend import CorruptModel, FitReport, Progress
+from boltbo.llm.decoder import frequencies
+from boltbo.llm.training import Schedule, train
+from boltbo.problem import FloatArray
+
+FORMAT = 1
+ROWS = 256
+"""Rows of a batch when nothing is learnt."""
+
+SUMMARIZED = 4096
+"""So many sequences say where the latent codes lie."""
+
+Symbols = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Of some sequences, encoded to their means and decoded greedily.
+
+    Attributes:
+        exact: The share that came back unchanged.
+        per_symbol: The share of symbols (and ends) that came back in their places.
+    """
+
+    exact: float
+    per_symbol: float
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The ids of a sequence with STOP."""
+
+    ids: list[int]
+
+    @property
+    def length(self) -> int:
+        return len(self.ids)
+
+
+class SequenceVAE:
+    """Sequences over a fixed vocabulary as points of R^d, and back.
+
+    Args:
+        symbols: The vocabulary.
+        longest: No decoded sequence has more symbols.
+        network: Of a matching size.
+    """
+
+    def __init__(self, symbols: Symbols, longest: int, network: Network) -> None:
+        self.symbols, self.longest = tuple(symbols), longest
+        self.network = network.eval()
+        self._ids = {symbol: FIRST_SYMBOL + i for i, symbol in enumerate(self.symbols)}
+
+    @classmethod
+    def create(
+        cls,
+        symbols: Symbols,
+        longest: int,
+        *,
+        latent: int = 64,
+        width: int = 128,
+        layers: int = 2,
+        heads: int = 4,
+        slots: int = 4,
+        seed: int = 0,
+    ) -> Self:
+        """A model that has learnt nothing.
+
+        Raises:
+            ValueError: A size is impossible (see `network.Size`), or a symbol is there twice.
+        """
+        if len(set(symbols)) < len(symbols):
+            raise ValueError("a symbol is there twice")
+        size = Size(FIRST_SYMBOL + len(symbols), latent, width, layers, heads, slots)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return cls(symbols, longest, Network(size))
+
+    @property
+    def dim(self) -> int:
+        return self.network.size.latent
+
+    @property
+    def centre(self) -> FloatArray:
+        """Where the codes of what was learnt lie, shape (d,)."""
+        return self.network.centre.double().numpy()
+
+    @property
+    def spread(self) -> FloatArray:
+        """Their standard deviation, shape (d,)."""
+        return self.network.spread.double().numpy()
+
+    def fit(
+        self,
+        sequences: Iterable[Symbols],
+        *,
+        seed: int,
+        epochs: float = 10.0,
+        max_seconds: float | None = None,
+        kl_weight: float = 1e-3,
+        rate: float = 2e-3,
+        tokens: int = 2048,
+        progress: Progress | None = None,
+    ) -> FitReport:
+        """Train all parameters.
+
+        Args:
+            sequences: What to learn from.
+            seed: Of their order and of the noise.
+            epochs: Passes over them.
+            max_seconds: Stop about then; where it binds, the result depends on how fast the machine is.
+            kl_weight: Of the divergence from the standard normal, in nats a sequence, beside the symbols' in nats.
+            rate: The highest learning rate.
+            tokens: Of a batch, padding included.
+            progress: Called after each step.
+
+        Raises:
+            ValueError: There is nothing to learn from.
+            FloatingPointError: The loss is not finite.
+        """
+        rows = [_Row(self._row(s)) for s in sequences]
+        if not rows:
+            raise ValueError("there is no sequence to learn from")
+        schedule: Schedule[_Row] = Schedule(epochs, rate, tokens, max_seconds=max_seconds, decay=0.01)
+
+        def loss(batch: list[_Row]) -> tuple[Tensor, float]:
+            ids = _padded([row.ids for row in batch])
+            mean, log_variance = self.network.read(ids)
+            points = mean + torch.randn_like(mean) * (log_variance / 2).exp()
+            wanted = ids != PAD
+            logits = self.network.logits(self.network.write(points, ids)[wanted])
+            divergence = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum()
+            return F.cross_entropy(logits, ids[wanted], reduction="sum") + kl_weight * divergence, float(wanted.sum())
+
+        with torch.random.fork_rng():
+            report = train(self.network, rows, loss, schedule, seed=seed, progress=progress)
+        chosen = np.random.default_rng(seed).permutation(len(rows))[:SUMMARIZED]
+        codes = self._codes([rows[i].ids for i in chosen])
+        self.network.centre = codes.mean(0)
+        self.network.spread = codes.std(0, correction=0).clamp(min=1e-3)
+        return report
+
+    def encode(self, sequences: Iterable[Symbols]) -> FloatArray:
+        """The means of the sequences' codes, shape (n, d). Symbols beyond the vocabulary are passed over."""
+        return self._codes([self._row(s) for s in sequences]).double().numpy()
+
+    @torch.no_grad()
+    def decode(self, points: FloatArray) -> list[list[str]]:
+        """The sequence that the decoder holds for the most likely, symbol by symbol, at each row of `points` (n, d)."""
+        together = torch.as_tensor(np.atleast_2d(points), dtype=torch.float32)
+        return [s for part in together.split(ROWS) for s in self._written(part)]
+
+    def reconstruction(self, sequences: Sequence[Symbols]) -> Reconstruction:
+        """How many of these come back; see `Reconstruction`."""
+        exact = same = total = 0
+        for given, found in zip(sequences, self.decode(self.encode(sequences)), strict=True):
+            exact += list(given) == found
+            same += sum(a == b for a, b in zip(given, found, strict=False)) + (len(given) == len(found))
+            total += len(given) + 1
+        return Reconstruction(exact / max(1, len(sequences)), same / max(1, total))
+
+    def random_points(self, n: int, seed: int) -> FloatArray:
+        """Points of the normal distribution with the codes' centre and spread, shape (n, d)."""
+        return self.centre + self.spread * np.random.default_rng(seed).standard_normal((n, self.dim))
+
+    def _row(self, symbols: Symbols) -> list[int]:
+        known = [self._ids[s] for s in symbols if s in self._ids]
+        return [*known[: self.longest], STOP]
+
+    @torch.no_grad()
+    def _codes(self, rows: Sequence[list[int]]) -> Tensor:
+        """Means (n, d), computed in batches of like lengths."""
+        codes = torch.empty(len(rows), self.dim)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        for start in range(0, len(order), ROWS):
+            part = order[start : start + ROWS]
+            codes[part] = self.network.read(_padded([rows[i] for i in part]))[0]
+        return codes
+
+    def _written(self, points: Tensor) -> list[list[str]]:
+        everywhere, memory = self.network.begin(points, self.longest + 1)
+        tokens = torch.full((len(points),), BEGIN)
+        left = torch.arange(len(points))
+        written: list[list[str]] = [[] for _ in points]
+        for _ in range(self.longest):
+            logits = self.network.step(tokens, everywhere, memory)
+            logits[:, :STOP] = -torch.inf
+            tokens = logits.argmax(1)
+            going = tokens != STOP
+            if not going.any():
+                break
+            if not going.all():
+                keep = going.nonzero()
+                memory.keep(keep)
+                tokens, everywhere, left = tokens[going], everywhere[going], left[going]
+            for row, token in zip(left.tolist(), tokens.tolist(), strict=True):
+                written[row].append(self.symbols[token - FIRST_SYMBOL])
+        return written
+
+    # --- on disk ----------------------------------------------------------------------------------------------------
+
+    def save(self, directory: Path) -> None:
+        """Write the model into a directory: `config.json` and `model.safetensors`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        config = {
+            "format": FORMAT, "size": asdict(self.network.size), "longest": self.longest, "symbols": self.symbols,
+        }  # fmt: skip
+        (directory / "config.json").write_text(json.dumps(config, indent=1))
+        safetensors.torch.save_file(self.network.state_dict(), directory / "model.safetensors")
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """The model that `save` wrote.
+
+        Raises:
+            CorruptModel: A file is missing, damaged or of another version.
+        """
+        name = "config.json"
+        try:
+            config = json.loads((directory / name).read_text())
+            if config["format"] != FORMAT:
+                raise ValueError(f"format {config['format']!r} is not {FORMAT}")
+            symbols, longest, size = config["symbols"], config["longest"], Size(**config["size"])
+            known = isinstance(symbols, list) and all(isinstance(s, str) for s in symbols)
+            if not known or len(set(symbols)) < len(symbols) or size.vocabulary != FIRST_SYMBOL + len(symbols):
+                raise ValueError("the symbols are not the vocabulary")
+            if not isinstance(longest, int) or longest < 0:
+                raise ValueError(f"longest is {longest!r}")
+            name = "model.safetensors"
+            network = _network(size, safetensors.torch.load_file(directory / name))
+        except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+            raise CorruptModel(
+                f"{directory / name} cannot be used: {type(error).__name__}: {error}. Delete the folder: it is made anew."
+            ) from error
+        return cls(symbols, longest, network)
+
+
+def _network(size: Size, weights: dict[str, Tensor]) -> Network:
+    """The network of these weights; ValueError if they are not all there, of this shape, float32 and finite."""
+    with torch.device("meta"):  # no memory and no random numbers for weights that are to be replaced
+        network = Network(size)
+    for name, expected in network.state_dict().items():
+        weight = weights.get(name)
+        if weight is None or weight.shape != expected.shape or weight.dtype != expected.dtype:
+            found = "nothing" if weight is None else f"{weight.dtype} {tuple(weight.shape)}"
+            raise ValueError(f"{name}: expected {expected.dtype} {tuple(expected.shape)}, found {found}")
+        if not weight.isfinite().all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    network.to_empty(device="cpu").load_state_dict(weights)
+    network.frequencies = frequencies(size.shape)
+    return network
+
+
+def _padded(rows: Sequence[list[int]]) -> Tensor:
+    longest = max(map(len, rows))
+    return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])
