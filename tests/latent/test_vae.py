@@ -24,7 +24,7 @@ def fresh(**options):
 
 def trained(seed=0):
     vae = fresh(seed=seed)
-    vae.fit(words(400, 0), seed=seed, epochs=40, tokens=256, rate=1e-2)
+    vae.fit(words(400, 0), seed=seed, epochs=25, tokens=256, rate=1e-2)
     return vae
 
 
@@ -140,14 +140,15 @@ def test_the_box_holds_what_was_learnt(vae):
 
 
 def test_optimizers_search_in_it(vae):
-    """The word with the most d: a local search in the box finds it among 64."""
+    """A local search in the box for many a d: nothing is asked twice, and it finds most of them."""
     from boltbo.optimizers import make_optimizer
     from boltbo.problem import Observation, Status
 
     optimizer = make_optimizer("local", LatentSpace(vae, Letters()), seed=0)
-    values = []
-    for _ in range(20):
+    values: list[float] = []
+    for _ in range(30):
         told = [Observation(c, 6.0 - c.count("d"), Status.COMPLETE, 0.0, "bo") for c in optimizer.ask(2)]
         values += [o.value for o in told]
         optimizer.tell(told)
-    assert min(values) <= 1.0
+    assert len(optimizer.history.seen) == 60
+    assert min(values) <= 2.0

@@ -81,10 +81,10 @@ class SequenceVAE:
         longest: int,
         *,
         latent: int = 64,
-        width: int = 128,
+        width: int = 64,
         layers: int = 2,
         heads: int = 4,
-        slots: int = 4,
+        slots: int = 2,
         seed: int = 0,
     ) -> Self:
         """A model that has learnt nothing.
@@ -94,7 +94,7 @@ class SequenceVAE:
         """
         if len(set(symbols)) < len(symbols):
             raise ValueError("a symbol is there twice")
-        size = Size(FIRST_SYMBOL + len(symbols), latent, width, layers, heads, slots)
+        size = Size(FIRST_SYMBOL + len(symbols), longest + 1, latent, width, layers, heads, slots)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return cls(symbols, longest, Network(size))
@@ -120,9 +120,9 @@ class SequenceVAE:
         seed: int,
         epochs: float = 10.0,
         max_seconds: float | None = None,
-        kl_weight: float = 1e-3,
+        kl_weight: float = 1e-2,
         rate: float = 2e-3,
-        tokens: int = 2048,
+        tokens: int = 512,
         progress: Progress | None = None,
     ) -> FitReport:
         """Train all parameters.
@@ -171,7 +171,7 @@ class SequenceVAE:
     def decode(self, points: FloatArray) -> list[list[str]]:
         """The sequence that the decoder holds for the most likely, symbol by symbol, at each row of `points` (n, d)."""
         together = torch.as_tensor(np.atleast_2d(points), dtype=torch.float32)
-        return [s for part in together.split(ROWS) for s in self._written(part)]
+        return [s for part in torch.split(together, ROWS) for s in self._written(part)]
 
     def reconstruction(self, sequences: Sequence[Symbols]) -> Reconstruction:
         """How many of these come back; see `Reconstruction`."""
@@ -201,12 +201,12 @@ class SequenceVAE:
         return codes
 
     def _written(self, points: Tensor) -> list[list[str]]:
-        everywhere, memory = self.network.begin(points, self.longest + 1)
+        said, memory = self.network.begin(points)
         tokens = torch.full((len(points),), BEGIN)
         left = torch.arange(len(points))
         written: list[list[str]] = [[] for _ in points]
         for _ in range(self.longest):
-            logits = self.network.step(tokens, everywhere, memory)
+            logits = self.network.step(tokens, said, memory)
             logits[:, :STOP] = -torch.inf
             tokens = logits.argmax(1)
             going = tokens != STOP
@@ -215,7 +215,7 @@ class SequenceVAE:
             if not going.all():
                 keep = going.nonzero()
                 memory.keep(keep)
-                tokens, everywhere, left = tokens[going], everywhere[going], left[going]
+                tokens, said, left = tokens[going], said[going], left[going]
             for row, token in zip(left.tolist(), tokens.tolist(), strict=True):
                 written[row].append(self.symbols[token - FIRST_SYMBOL])
         return written

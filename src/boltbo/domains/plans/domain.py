@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from boltbo.domains.plans.dialects import Dialect, DialectName, Statement
 from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.free_pairs import free_pairs
 from boltbo.domains.plans.language import PlanGrammar, format_plan
+from boltbo.domains.plans.latent import latent_space
 from boltbo.domains.plans.measure import Measurement, Objective, measure
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.plan import Plan
@@ -51,6 +53,7 @@ class PlansDomain:
         max_seconds: And never longer than this.
         repeats: Executions of a plan that seems to be the best so far; their median counts.
         patience: Seconds to wait for a server that does not answer.
+        vae: A folder that `latent.ensure_vae` filled: the search is in its latent space, not in the trees' own box.
     """
 
     name = "plans"
@@ -70,6 +73,7 @@ class PlansDomain:
         max_seconds: float = 60.0,
         repeats: int = 3,
         patience: float = 20.0,
+        vae: Path | None = None,
     ) -> None:
         self.server = Server(url, patience=patience, hint_plan=hint_plan)
         self.dialect_name = dialect
@@ -81,6 +85,7 @@ class PlansDomain:
         self.first_timeout = first_timeout
         self.max_seconds = max_seconds
         self.repeats = repeats
+        self.vae = vae
         self._known: dict[str, tuple[Query, PlanGrammar]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -184,6 +189,8 @@ class PlansDomain:
             settings = self.statement(task, text).settings
             return grammar.parse(server_plan_text(self.server, query, settings, abilities))
 
+        if self.vae is not None:
+            return latent_space(self.vae, query, server_trees, abilities)
         return PlanSpace(query, server_trees, abilities)
 
     def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Operator, Plan
 from boltbo.domains.plans.query import Block, Query, mark
 from boltbo.domains.plans.strings import from_string, longest, to_string, vocabulary, well_formed
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch is imported when it is needed
+    from boltbo.latent.space import LatentSpace
     from boltbo.latent.vae import SequenceVAE
 
 WHOLE = 0.5
@@ -39,14 +41,12 @@ class Recipe:
     Attributes:
         plans: Random plans to learn from.
         epochs: Passes over them.
-        max_seconds: Training stops about then.
         latent: Dimensions.
         seed: Of plans, first weights and training.
     """
 
-    plans: int = 20_000
-    epochs: float = 30.0
-    max_seconds: float = 240.0
+    plans: int = 40_000
+    epochs: float = 5.0
     latent: int = 64
     seed: int = 0
 
@@ -139,7 +139,7 @@ def ensure_vae(
     """
     recipe = recipe or Recipe()
     symbols, most = vocabulary(queries), longest(queries)
-    key = {**recipe.__dict__, "symbols": symbols, "longest": most, "operators": list(abilities.operators)}
+    key = {**asdict(recipe), "symbols": symbols, "longest": most, "operators": list(abilities.operators)}
     made = folder / "plans.json"
     if made.exists():
         stored = json.loads(made.read_text())
@@ -150,15 +150,14 @@ def ensure_vae(
     rng = np.random.default_rng(recipe.seed)
     corpus = list(random_strings(queries, recipe.plans + HELD_OUT, rng, abilities))
     vae = SequenceVAE.create(symbols, most, latent=recipe.latent, seed=recipe.seed)
-    fitted = vae.fit(
-        corpus[HELD_OUT:], seed=recipe.seed, epochs=recipe.epochs, max_seconds=recipe.max_seconds, progress=progress
-    )
+    fitted = vae.fit(corpus[HELD_OUT:], seed=recipe.seed, epochs=recipe.epochs, progress=progress)
     report = {
         **quality(vae, corpus[:HELD_OUT], recipe.seed),
         "seconds": fitted.seconds,
         "sequences": float(recipe.plans),
     }
     vae.save(folder)
+    _loaded.cache_clear()
     half = made.with_suffix(".half")
     half.write_text(json.dumps({"key": key, "report": report}, indent=1))
     half.replace(made)
@@ -171,3 +170,23 @@ def quality(vae: SequenceVAE, held_out: Sequence[Sequence[str]], seed: int) -> d
     strings = vae.decode(vae.random_points(len(held_out), seed))
     valid = sum(map(well_formed, strings)) / max(1, len(strings))
     return {"exact": reconstruction.exact, "per_symbol": reconstruction.per_symbol, "well_formed": valid}
+
+
+def latent_space(
+    folder: Path, query: Query, server_trees: Callable[[str], Plan], abilities: Abilities = PLAIN_SQL
+) -> LatentSpace:
+    """The box of a query in the latent space of the VAE that `ensure_vae` put into a folder.
+
+    Raises:
+        CorruptModel: The folder holds none.
+    """
+    from boltbo.latent.space import LatentSpace
+
+    return LatentSpace(_loaded(folder), PlanCodec(query, server_trees, abilities))
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path) -> SequenceVAE:
+    from boltbo.latent.vae import SequenceVAE
+
+    return SequenceVAE.load(folder)

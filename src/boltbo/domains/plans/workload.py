@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.domain import PlansDomain, Timeout
+from boltbo.domains.plans.latent import Recipe, ensure_vae
 from boltbo.domains.plans.measure import Objective, measure
 from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
 from boltbo.domains.plans.query import Query
@@ -53,6 +54,9 @@ class PlansOptions(Frozen):
     timeout: Timeout = Field("multiple", description="what stops an execution: a multiple of the best, or the model")
     timeout_factor: Annotated[float, Field(gt=1)] = 1.5
     repeats: Annotated[int, Field(ge=1)] = 3
+    space: Literal["tree", "strings"] = Field(
+        "tree", description="where optimizers search: the join trees' own box, or a VAE of plan strings trained before"
+    )
 
 
 @contextmanager
@@ -79,9 +83,14 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             timeout=chosen.timeout,
             timeout_factor=chosen.timeout_factor,
             repeats=chosen.repeats,
+            vae=caches / "vae" if chosen.space == "strings" else None,
         )
         stack.callback(domain.server.close)
         tasks = _stored_tasks(chosen, seed, domain, queries, caches / "tasks.json", bars)
+        if domain.vae is not None and domain.dialect.abilities.operators:
+            with bars.track("plan strings' VAE", 1) as update:
+                joined = [parse_query(str(t.data["sql"])) for t in (*tasks["train"], *tasks["validation"])]
+                ensure_vae(joined, domain.vae, Recipe(seed=seed), domain.dialect.abilities, update)
 
         def task_from(path: Path) -> Task:
             return new_task(domain, path, chosen.objective)
