@@ -50,6 +50,7 @@ def test_what_was_scored_is_recorded_and_nothing_is_asked_twice(tmp_path):
     assert all(o.value == sum(map(int, o.candidate.split())) for o in trajectory.observations)
     assert all((o.asked == "") == all(int(n) % 2 == 0 for n in call.split())
                for o, call in zip(trajectory.observations, domain.calls, strict=True))  # fmt: skip
+    assert 0 < trajectory.as_asked < 1
     assert len(set(domain.calls)) == len(domain.calls) == 20
 
 

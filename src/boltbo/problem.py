@@ -114,6 +114,14 @@ class Trajectory:
         """The complete observation with the lowest value, the earliest of equals; None if there is none."""
         return min((o for o in self.observations if o.complete), key=lambda o: o.value, default=None)
 
+    @property
+    def as_asked(self) -> float:
+        """The share of the calls in which the oracle scored what it was asked to; 1 without any call.
+
+        Of query plans this is the match rate: how often the server followed.
+        """
+        return 1.0 - sum(bool(o.asked) for o in self.observations) / max(len(self.observations), 1)
+
     def best_values(self) -> list[float]:
         """The best complete value after each call; infinity before the first one. Length: the number of calls."""
         values, best = [], math.inf

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from boltbo.problem import Observation, Status
+from boltbo.problem import Observation, Status, Trajectory
 from boltbo.storage import Stage, Store
 
 BEST_AT = (1, 10, 50, 100, 1000)
@@ -178,11 +178,14 @@ def progress_of(store: Store) -> dict[str, Any]:
     campaign, runs = store.row(), store.runs()
     by_stage: dict[str, str] = {}
     statuses: Counter[str] = Counter()
+    trajectories: list[Trajectory] = []
     for stage in Stage:
         own = [r for r in runs if r.stage is stage]
         if own:
             calls = store.count([r.id for r in own])
-            statuses.update(o.status.value for t in store.trajectories(own) for o in t.observations)
+            own_trajectories = store.trajectories(own)
+            statuses.update(o.status.value for t in own_trajectories for o in t.observations)
+            trajectories += own_trajectories
             by_stage[stage.value] = f"{sum(r.done for r in own)} of {len(own)} runs done, {calls} oracle calls"
     results = Results.read(store)
     return {
@@ -192,6 +195,18 @@ def progress_of(store: Store) -> dict[str, Any]:
         "storage": store.url,
         "stages": by_stage,
         "observations": dict(statuses),
+        "scored as asked": _as_asked(trajectories),
         "models": [f"BOLT-{len(m.tasks)} (round {m.round + 1})" for m in store.models()],
         "seconds": results.seconds,
     }
+
+
+def _as_asked(trajectories: Sequence[Trajectory]) -> str:
+    """How often the oracle scored the candidate that it was asked to, and the run in which it did so least."""
+    worst = min(trajectories, key=lambda t: t.as_asked, default=None)
+    calls = sum(len(t.observations) for t in trajectories)
+    if worst is None or not calls:
+        return "-"
+    followed = calls - sum(bool(o.asked) for t in trajectories for o in t.observations)
+    least = "" if followed == calls else f"; least {worst.as_asked:.1%}, of {worst.task.id}"
+    return f"{followed / calls:.1%}{least}"

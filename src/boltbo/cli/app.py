@@ -185,6 +185,7 @@ def optimize(
     found: dict[str, Any] = {
         "task": chosen.id,
         "calls": len(trajectory.observations),
+        "scored as asked": f"{trajectory.as_asked:.1%}",
         "default": first.value if first and first.complete else None,
         "best": best.value if best else None,
         "source": best.source if best else None,
