@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from boltbo.domains.plans.canonical import canonical_plan
 from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
-from boltbo.domains.plans.plan import Join, Operator, Plan, Scan
+from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
 from boltbo.domains.plans.query import Block, Query, Relation
 from boltbo.problem import END, InvalidCandidate
 
-H, N, J = Operator.HASH, Operator.NEST, Operator.JOIN
-ODD = ["default", "hash", "join", "nest", "(", ")", "my alias", "-hash", 'a"b', '"a"', "%20", "50%", "ü"]
+H, M, N, J = Operator.HASH, Operator.MERGE, Operator.NEST, Operator.JOIN
+ODD = ["default", "hash", ";", "seq", "join", "nest", "(", ")", "my alias", "-hash", 'a"b', '"a"', "%20", "50%", "ü"]
 
 
 def query_of(classes, aliases):
@@ -29,16 +29,36 @@ CHAIN = query_of(
 TRIANGLE = query_of(((("a", "x"), ("b", "x"), ("c", "x")),), ("a", "b", "c"))
 
 
+ABILITIES = {
+    "sql": PLAIN_SQL,
+    "order": Abilities((J,)),
+    "hints": Abilities((H, M, N, J), methods=tuple(Method)),
+    "leading": Abilities((H, M, N, J), sided=True, methods=(Method.SEQ, Method.INDEX)),
+    "bao": Abilities(()),
+}
+abilities_of = st.sampled_from(list(ABILITIES.values()))
+
+
 @st.composite
-def queries(draw, most=8):
-    """Random connected join graphs: classes of two and more relations over a random spanning tree."""
-    n = draw(st.integers(1, most))
-    aliases = draw(st.permutations([f"r{i}" for i in range(n)] if draw(st.booleans()) else (ODD * 2)[:n]))
+def blocks(draw, aliases):
+    """A random connected join graph: classes of two and more relations over a random spanning tree."""
+    n = len(aliases)
     classes = [{i, draw(st.integers(0, i - 1))} for i in range(1, n)]
     for c in classes:
         c |= draw(st.sets(st.integers(0, n - 1), max_size=3))
     named = tuple(tuple((aliases[i], f"c{k}") for i in sorted(c)) for k, c in enumerate(classes))
-    return query_of(named, aliases)
+    return Block(tuple(Relation(a, f"table of {a}") for a in aliases), named)
+
+
+@st.composite
+def queries(draw, most=8):
+    """Queries of one to three blocks."""
+    names = draw(st.sampled_from([[f"r{i}" for i in range(12)], ODD]))
+    names = draw(st.permutations(names))[: draw(st.integers(1, most))]
+    if len(names) < 4 or draw(st.booleans()):
+        return Query("", (draw(blocks(names)),))
+    cut = draw(st.integers(2, len(names) - 2))
+    return Query("", (draw(blocks(names[:cut])), draw(blocks(names[cut:]))))
 
 
 def walk(grammar, choose, most=200):
@@ -78,16 +98,16 @@ def all_trees(query, operators):
 
 
 @settings(max_examples=150, deadline=None)
-@given(queries(), st.integers(0, 2**32))
-def test_every_walk_ends_and_can_be_read(query, seed):
-    grammar, rng = PlanGrammar(query), np.random.default_rng(seed)
+@given(queries(), abilities_of, st.integers(0, 2**32))
+def test_every_walk_ends_and_can_be_read(query, abilities, seed):
+    grammar, rng = PlanGrammar(query, abilities), np.random.default_rng(seed)
     for _ in range(5):
         text = walk(grammar, lambda allowed: allowed[rng.integers(len(allowed))])
         canonical = grammar.canonical(text)
-        plan = parse_plan(text, query)
+        plan = parse_plan(text, query, abilities)
         assert grammar.canonical(canonical) == canonical
-        assert parse_plan(canonical, query) == plan
-        assert format_plan(plan, query) == canonical
+        assert parse_plan(canonical, query, abilities) == plan
+        assert format_plan(plan, query, abilities) == canonical
         follow(grammar, canonical)
 
 
@@ -177,11 +197,52 @@ def test_trees_that_are_no_plan_are_refused():
             canonical_plan(Plan((tree,)), CHAIN)
 
 
+TWO = Query("", (*query_of(((("a", "x"), ("b", "x")),), ("a", "b")).blocks,
+                 *query_of(((("c", "x"), ("d", "x")),), ("c", "d")).blocks))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("b hash a ; d nest c", "a hash b ; d nest c"),
+        ("a nest b ; c nest d", "a nest b ; c nest d"),
+        ("default -hash", "default -hash"),
+    ],
+)
+def test_a_tree_for_each_block(text, canonical):
+    assert PlanGrammar(TWO).canonical(text) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a hash b", "the end cannot stand here; expected ;"),
+        ("c hash d ; a hash b", "symbol 1: 'c'"),
+        ("a hash b ; c hash d ; a hash b", "symbol 8: ';'"),
+        ("a hash b ; c join d", "symbol 6: 'join'"),
+        ("seq a hash b ; c hash d", "symbol 1: 'seq'"),
+        ("a merge b ; c hash d", "symbol 2: 'merge'"),
+    ],
+)
+def test_what_is_no_plan_of_two_blocks(text, message):
+    with pytest.raises(InvalidCandidate, match=message):
+        PlanGrammar(TWO).canonical(text)
+
+
+def test_operators_mix_and_have_no_sides_where_hints_force_them():
+    grammar = PlanGrammar(CHAIN, ABILITIES["hints"])
+    assert grammar.canonical("index b nest seq a merge c join d") == "seq a nest index b merge c join d"
+    with pytest.raises(InvalidCandidate, match="symbol 2: 'index' cannot"):
+        grammar.canonical("seq index a hash b hash c hash d")
+    assert PlanGrammar(CHAIN, ABILITIES["leading"]).canonical("b nest a merge c join d") == "b nest a merge c join d"
+    assert PlanGrammar(CHAIN, ABILITIES["bao"]).allowed(grammar.start()) == ("default",)
+
+
 def test_aliases_that_look_like_other_symbols_are_quoted():
     query = query_of(tuple(((a, "x"), (b, "x")) for a, b in itertools.pairwise(ODD)), ODD)
     grammar = PlanGrammar(query)
     assert len(set(grammar.symbols)) == len(ODD)
-    assert grammar.symbols[:4] == ('"default"', '"hash"', '"join"', '"nest"')
+    assert grammar.symbols[:4] == ('"default"', '"hash"', '"%3B"', '"seq"')
     text = " nest ".join(grammar.symbols)
     assert grammar.canonical(text) == text
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boltbo.domains.plans.language import PlanGrammar, parse_plan
-from boltbo.domains.plans.plan import Join, Operator, Plan, Scan
+from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
 from boltbo.domains.plans.query import Block, Query, Relation
 from boltbo.domains.plans.space import PlanSpace
+from boltbo.domains.plans.switches import SwitchSpace
 from boltbo.problem import END, InvalidCandidate
 
 
@@ -21,16 +22,32 @@ def query_of(n, classes):
 
 @st.composite
 def queries(draw, most=10):
+    """Queries of one block or two."""
     n = draw(st.integers(1, most))
     classes = [{i, draw(st.integers(0, i - 1))} for i in range(1, n)]
     for c in classes:
         c |= draw(st.sets(st.integers(0, n - 1), max_size=draw(st.sampled_from([0, 2, 8]))))
-    return query_of(n, [sorted(c) for c in classes])
+    query = query_of(n, [sorted(c) for c in classes])
+    second = Block((Relation("x", "tx"), Relation("y", "ty")), ((("x", "c"), ("y", "c")),))
+    return Query("", (*query.blocks, second)) if draw(st.booleans()) else query
+
+
+OPERATORS = tuple(Operator)
+abilities_of = st.sampled_from(
+    [
+        PLAIN_SQL,
+        Abilities((Operator.JOIN,)),
+        Abilities(OPERATORS, methods=tuple(Method)),
+        Abilities(OPERATORS, sided=True),
+    ]
+)
 
 
 def random_tree_text(grammar, rng):
-    state, symbols = grammar.advance(grammar.start(), grammar.symbols[rng.integers(len(grammar.symbols))]), []
-    symbols.append(next(s for i, s in enumerate(grammar.symbols) if state.used >> i & 1))
+    state, symbols = grammar.start(), []
+    symbols = [s for s in grammar.allowed(state) if s != "default"]
+    symbols = [symbols[rng.integers(len(symbols))]]
+    state = grammar.advance(state, symbols[0])
     while True:
         allowed = grammar.allowed(state)
         symbol = allowed[rng.integers(len(allowed))]
@@ -41,9 +58,10 @@ def random_tree_text(grammar, rng):
 
 
 @settings(max_examples=200, deadline=None)
-@given(queries(), st.integers(0, 2**32))
-def test_every_tree_survives_the_box(query, seed):
-    grammar, space, rng = PlanGrammar(query), PlanSpace(query), np.random.default_rng(seed)
+@given(queries(), abilities_of, st.integers(0, 2**32))
+def test_every_tree_survives_the_box(query, abilities, seed):
+    grammar, rng = PlanGrammar(query, abilities), np.random.default_rng(seed)
+    space = PlanSpace(query, abilities=abilities)
     for _ in range(5):
         text = grammar.canonical(random_tree_text(grammar, rng))
         point = space.encode(text)
@@ -53,9 +71,9 @@ def test_every_tree_survives_the_box(query, seed):
 
 
 @settings(max_examples=100, deadline=None)
-@given(queries(), st.integers(0, 2**32))
-def test_every_point_is_a_canonical_plan(query, seed):
-    grammar, space = PlanGrammar(query), PlanSpace(query)
+@given(queries(), abilities_of, st.integers(0, 2**32))
+def test_every_point_is_a_canonical_plan(query, abilities, seed):
+    grammar, space = PlanGrammar(query, abilities), PlanSpace(query, abilities=abilities)
     rng = np.random.default_rng(seed)
     points = np.vstack([rng.random((8, space.dim)), rng.integers(0, 2, (4, space.dim)).astype(float)])
     for text in space.decode(points):
@@ -77,7 +95,9 @@ def test_points_nearby_are_plans_nearby(classes):
     space = PlanSpace(query)
     x = rng.random((60, space.dim))
     here = [subtrees(parse_plan(t, query).trees[0]) for t in space.decode(x)]
-    near = [subtrees(parse_plan(t, query).trees[0]) for t in space.decode(np.clip(x + rng.normal(0, 0.01, x.shape), 0, 1))]
+    near = [
+        subtrees(parse_plan(t, query).trees[0]) for t in space.decode(np.clip(x + rng.normal(0, 0.01, x.shape), 0, 1))
+    ]
     far = here[1:] + here[:1]
     assert np.mean([len(a & b) / len(a) for a, b in zip(here, near, strict=True)]) > 0.7
     assert np.mean([len(a & b) / len(a) for a, b in zip(here, far, strict=True)]) < 0.5
@@ -107,6 +127,15 @@ def test_server_plans_are_encoded_as_their_trees():
         assert space.decode(space.encode("default  -hash")) == ["r1 nest r0 hash r2"]
         with pytest.raises(InvalidCandidate, match="not known"):
             space.encode("default -merge")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32))
+def test_switches_as_a_box(seed):
+    space, rng = SwitchSpace(Abilities(())), np.random.default_rng(seed)
+    for text in space.decode(np.vstack([rng.random((8, space.dim)), np.ones((1, space.dim))])):
+        assert PlanGrammar(query_of(2, [(0, 1)]), Abilities(())).canonical(text) == text
+        assert space.decode(space.encode(text)[None]) == [text]
 
 
 def test_encoding_and_decoding_are_quick():
