@@ -45,8 +45,8 @@ class Recipe:
         seed: Of plans, first weights and training.
     """
 
-    plans: int = 40_000
-    epochs: float = 5.0
+    plans: int = 30_000
+    epochs: float = 4.0
     latent: int = 64
     seed: int = 0
 
