@@ -23,14 +23,14 @@ WHERE t.id = mk.movie_id AND mk.keyword_id = k.id AND mi.movie_id = t.id AND t.p
 @pytest.fixture(scope="module")
 def strings(imdb_url, tmp_path_factory):
     folder = tmp_path_factory.mktemp("vae")
-    domain = PlansDomain(imdb_url, objective="work", patience=3.0, vae=folder)
+    domain = PlansDomain(imdb_url, patience=3.0, vae=folder)
     ensure_vae([parse_query(SQL)], folder, Recipe(plans=200, epochs=2.0, latent=8), domain.dialect.abilities)
     yield domain
     domain.server.close()
 
 
 def test_every_point_is_a_plan_and_the_servers_own_have_points(strings):
-    task = strings.task_of("q", SQL, 1.0)
+    task = strings.task_of("q", SQL, 0.02)  # seconds: bad plans are stopped soon
     space, grammar = strings.space(task), strings.grammar(task)
     assert space.dim == 8
     for text in space.decode(np.random.default_rng(0).random((20, 8))):
@@ -41,7 +41,7 @@ def test_every_point_is_a_plan_and_the_servers_own_have_points(strings):
 
 def test_a_run_searches_in_it(strings, tmp_path):
     strings = pickle.loads(pickle.dumps(strings))  # as worker processes get it
-    task = strings.task_of("q", SQL, 1.0)
+    task = strings.task_of("q", SQL, 0.02)  # seconds: bad plans are stopped soon
     with Store(str(tmp_path / "s.db")) as store:
         store.attach("c", "plans", {}, "")
         store.add_runs([Run(Stage.SINGLE, 0, task, (("default", "default"),), 8, 1, "turbo", {}, 0)])
