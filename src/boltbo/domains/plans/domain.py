@@ -16,7 +16,7 @@ from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.free_pairs import free_pairs
 from boltbo.domains.plans.language import PlanGrammar, format_plan
 from boltbo.domains.plans.latent import latent_space
-from boltbo.domains.plans.measure import Measurement, Objective, measure
+from boltbo.domains.plans.measure import Measurement, Objective, Planning, Summary, measure
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.plan import Plan
 from boltbo.domains.plans.query import Query
@@ -51,7 +51,8 @@ class PlansDomain:
         timeout_factor: The multiple.
         first_timeout: And never runs longer than this multiple of the default plan.
         max_seconds: And never longer than this.
-        repeats: Executions of a plan that seems to be the best so far; their median counts.
+        repeats, warm, summary, planning: See `measure.measure`: of a plan that seems to be the best so far, how many
+            executions count, and how; what counts of planning.
         patience: Seconds to wait for a server that does not answer.
         vae: A folder that `latent.ensure_vae` filled: the search is in its latent space, not in the trees' own box.
     """
@@ -72,6 +73,9 @@ class PlansDomain:
         first_timeout: float = 3.0,
         max_seconds: float = 60.0,
         repeats: int = 3,
+        warm: bool = True,
+        summary: Summary = "median",
+        planning: Planning = "excluded",
         patience: float = 20.0,
         vae: Path | None = None,
     ) -> None:
@@ -84,7 +88,7 @@ class PlansDomain:
         self.timeout_factor = timeout_factor
         self.first_timeout = first_timeout
         self.max_seconds = max_seconds
-        self.repeats = repeats
+        self.repeats, self.warm, self.summary, self.planning = repeats, warm, summary, planning
         self.vae = vae
         self._known: dict[str, tuple[Query, PlanGrammar]] = {}
 
@@ -142,6 +146,12 @@ class PlansDomain:
         query, grammar = self._parsed(task)
         return self.dialect.render(query, grammar.parse(candidate))
 
+    def measured(
+        self, task: Task, candidate: str, limit: float | None = None, beat: float | None = None
+    ) -> Measurement:
+        """A candidate's executions, outside any run: under a limit in seconds, repeated where the first is below `beat`."""
+        return self._measure(self.statement(task, candidate), limit or self.max_seconds, beat)
+
     def context_writer(self) -> ContextWriter:
         return ContextWriter(self.server, self.dialect.abilities)
 
@@ -166,6 +176,9 @@ class PlansDomain:
                 limit=limit,
                 beat=best,
                 repeats=self.repeats,
+                warm=self.warm,
+                summary=self.summary,
+                planning=self.planning,
             )
         )
 

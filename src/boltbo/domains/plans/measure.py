@@ -1,13 +1,16 @@
 """Executing one plan and measuring it: the oracle of the plans domain.
 
 The statement is prepared and planned first, then executed, so that the value is execution alone: a forced join order takes
-a fraction of the default's planning time, and counting that as a gain would flatter the search.
+a fraction of the default's planning time, and counting that as a gain would flatter the search. `planning="included"` adds
+the server's own planning time for those who plan at every call.
+
+The cache is warm: what counts of a plan that is repeated leaves its first execution out, which may have had to read.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,11 +18,19 @@ from typing import Any, Literal
 
 import psycopg
 
-from boltbo.domains.plans.server import Server, Settings, _plan_of, milliseconds, set_local
+from boltbo.domains.plans.server import Server, Settings, milliseconds
+from boltbo.problem import OracleUnavailable
 
 Objective = Literal["latency", "cpu", "work"]
 """`latency`: the client's clock, seconds. `cpu`: the backend's CPU seconds (a server on this machine, Linux). `work`: rows and
 buffers touched, in millions, by EXPLAIN ANALYZE: the same number on every machine, for tests."""
+
+PROC = "/proc/{}/schedstat"
+"""Where Linux says how long a process has run"""
+
+Planning = Literal["excluded", "included"]
+Summary = Literal["median", "minimum"]
+_SUMMARIES: dict[Summary, Callable[[Sequence[float]], float]] = {"median": median, "minimum": min}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +38,18 @@ class Measurement:
     """One execution, or several of the same plan.
 
     Attributes:
-        value: The objective: median of the executions; the limit where the first one did not end in time.
+        value: The objective; the limit where the first execution did not end in time.
         censored: It did not end in time.
         plan: The plan that the server ran, from EXPLAIN.
+        values: The objective of each execution, in order, the first one (which warms the cache) included.
+        planning: Seconds that the server planned.
     """
 
     value: float
     censored: bool
     plan: Mapping[str, Any]
+    values: tuple[float, ...] = ()
+    planning: float = 0.0
 
 
 def measure(
@@ -46,6 +61,9 @@ def measure(
     limit: float,
     beat: float | None = None,
     repeats: int = 3,
+    warm: bool = True,
+    summary: Summary = "median",
+    planning: Planning = "excluded",
     planning_limit: float = 60.0,
 ) -> Measurement:
     """Execute a statement under a time limit.
@@ -56,43 +74,68 @@ def measure(
         settings: Server settings of the plan.
         objective: What the value is.
         limit: Seconds after which an execution is stopped.
-        beat: A first execution below it is repeated, and the median counts: the luckiest of many noisy single
-            measurements would else pass for the best plan. None: always repeat.
-        repeats: Executions in that case.
+        beat: A first execution below it is repeated: the luckiest of many noisy single measurements would else pass for
+            the best plan. None: always repeat. Nothing repeats the deterministic `work`.
+        repeats: Executions in that case, beyond the first.
+        warm: Of a plan that is repeated, leave the first execution out.
+        summary: What counts of several executions.
+        planning: Whether the seconds of planning are part of the value (not of `work`).
         planning_limit: Seconds for planning.
 
     Raises:
         psycopg.Error: The server refuses the statement or was lost.
+        OracleUnavailable: `cpu` is asked of a server whose processes cannot be seen here.
     """
-    with server.read_only(settings, planning_limit) as cursor:
-        # a prepared statement outlives its transaction; what a cut-off call left behind goes first
-        cursor.execute(b"DEALLOCATE ALL; PREPARE boltbo AS " + statement.encode())
-        plan = _plan_of(cursor, "EXPLAIN (FORMAT JSON) EXECUTE boltbo")
-        cursor.execute(set_local("statement_timeout", milliseconds(limit)))
+    # a prepared statement outlives its transaction; what a cut-off call left behind goes first
+    hinted, prepare = statement.startswith("/*+"), f"PREPARE boltbo AS {statement}"
+    # pg_hint_plan reads its comment at the head of a message only
+    first = "DEALLOCATE ALL" if hinted else f"DEALLOCATE ALL; {prepare}"
+    with server.read_only(settings, planning_limit, first=first) as cursor:
+        if hinted:
+            cursor.execute(prepare.encode())
+        cursor.execute("EXPLAIN (FORMAT JSON, SUMMARY ON) EXECUTE boltbo")
+        [(answer,)] = cursor.fetchall()
+        cursor.execute(f"SET LOCAL statement_timeout = {milliseconds(limit)}")
+        plan, planned = answer[0]["Plan"], float(answer[0].get("Planning Time", 0.0)) / 1e3
+        extra = planned if planning == "included" and objective != "work" else 0.0
         values: list[float] = []
         try:
-            values.append(_execute(server, cursor, objective))
-            while objective != "work" and len(values) < repeats and (beat is None or values[0] < beat):
-                values.append(_execute(server, cursor, objective))
+            values.append(_execute(cursor, objective) + extra)
+            if objective != "work" and (beat is None or values[0] < beat):
+                while len(values) <= repeats:
+                    values.append(_execute(cursor, objective) + extra)
         except psycopg.errors.QueryCanceled:
             if not values:
-                return Measurement(limit, True, plan)
-        return Measurement(median(values), False, plan)
+                return Measurement(limit + extra, True, plan, (), planned)
+        counted = values[1:] if warm and len(values) > 1 else values
+        return Measurement(_SUMMARIES[summary](counted), False, plan, tuple(values), planned)
 
 
-def _execute(server: Server, cursor: psycopg.Cursor[Any], objective: Objective) -> float:
+def _execute(cursor: psycopg.Cursor[Any], objective: Objective) -> float:
     if objective == "work":
-        return _work(_plan_of(cursor, "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE boltbo")) / 1e6
-    pid = cursor.connection.info.backend_pid
-    before = _cpu_seconds(pid) if objective == "cpu" else time.perf_counter()
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE boltbo")
+        [(answer,)] = cursor.fetchall()
+        return _work(answer[0]["Plan"]) / 1e6
+    if objective == "cpu":
+        pid = cursor.connection.info.backend_pid
+        before = _cpu_seconds(pid)
+        cursor.execute("EXECUTE boltbo")
+        cursor.fetchall()
+        return _cpu_seconds(pid) - before
+    started = time.perf_counter()
     cursor.execute("EXECUTE boltbo")
     cursor.fetchall()
-    after = _cpu_seconds(pid) if objective == "cpu" else time.perf_counter()
-    return after - before
+    return time.perf_counter() - started
 
 
 def _cpu_seconds(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    try:
+        return int(Path(PROC.format(pid)).read_text().split()[0]) / 1e9
+    except OSError as error:
+        raise OracleUnavailable(
+            f"objective 'cpu' reads the CPU time of the server's process {pid} from /proc, and it is not there: it needs a "
+            "server on this machine, and Linux. Use objective 'latency'."
+        ) from error
 
 
 def _work(node: Mapping[str, Any]) -> float:

@@ -75,6 +75,7 @@ class Block:
         select: The SELECT list as SQL, with DISTINCT if given.
         tail: GROUP BY, HAVING, ORDER BY, LIMIT as SQL; may be empty.
         outer: What is joined onto the finished inner joins, as SQL: `LEFT JOIN … ON …`, `CROSS JOIN LATERAL …`; may be empty.
+        written: All of it as it was written, with a `mark` for each block inside.
     """
 
     relations: tuple[Relation, ...]
@@ -83,6 +84,7 @@ class Block:
     select: str = "*"
     tail: str = ""
     outer: str = ""
+    written: str = ""
 
     @cached_property
     def aliases(self) -> tuple[str, ...]:
@@ -97,11 +99,13 @@ class Query:
         sql: As given, without a trailing semicolon.
         blocks: What is searched, at least one; no two relations of a query have the same alias.
         frame: The statement with a `mark` for each block that stands in no other block.
+        kept: Why its other SELECTs of several relations are no blocks, the largest first.
     """
 
     sql: str
     blocks: tuple[Block, ...]
     frame: str = mark(0)
+    kept: tuple[str, ...] = ()
 
     @cached_property
     def relations(self) -> tuple[Relation, ...]:

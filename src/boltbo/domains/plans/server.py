@@ -98,14 +98,20 @@ class Server:
         return connection
 
     @contextmanager
-    def read_only(self, settings: Settings = (), timeout: float | None = None) -> Iterator[psycopg.Cursor[Any]]:
-        """A cursor in a read-only transaction with `settings` and a statement timeout (seconds), rolled back at the end."""
+    def read_only(
+        self, settings: Settings = (), timeout: float | None = None, first: str = ""
+    ) -> Iterator[psycopg.Cursor[Any]]:
+        """A cursor in a read-only transaction with `settings` and a statement timeout (seconds), rolled back at the end.
+
+        `first` is sent along with its beginning, which saves a round trip; its results are the cursor's last ones.
+        """
         connection = self.connection
         with connection.cursor() as cursor:
             limits = [("statement_timeout", milliseconds(timeout))] if timeout else []
             begin = [sql.SQL("BEGIN READ ONLY"), *(set_local(k, v) for k, v in [*settings, *limits])]
-            cursor.execute(sql.SQL("; ").join(begin))
             try:
+                # bytes: taken as they are, no % placeholders
+                cursor.execute(sql.SQL("; ").join(begin).as_bytes(cursor) + (f";\n{first}".encode() if first else b""))
                 yield cursor
             finally:
                 _roll_back(cursor)

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.domain import PlansDomain, Timeout
 from boltbo.domains.plans.latent import Recipe, ensure_vae
-from boltbo.domains.plans.measure import Objective, measure
+from boltbo.domains.plans.measure import Objective, Planning, Summary, measure
 from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
 from boltbo.domains.plans.query import Query
 from boltbo.problem import Task
@@ -53,7 +53,10 @@ class PlansOptions(Frozen):
     objective: Objective = "latency"
     timeout: Timeout = Field("multiple", description="what stops an execution: a multiple of the best, or the model")
     timeout_factor: Annotated[float, Field(gt=1)] = 1.5
-    repeats: Annotated[int, Field(ge=1)] = 3
+    repeats: Annotated[int, Field(ge=1)] = Field(3, description="executions of an apparent best that count")
+    warm: bool = Field(True, description="an apparent best has one more execution before those that count")
+    summary: Summary = Field("median", description="of those that count")
+    planning: Planning = Field("excluded", description="whether the server's planning is part of the time")
     space: Literal["tree", "strings"] = Field(
         "tree", description="where optimizers search: the join trees' own box, or a VAE of plan strings trained before"
     )
@@ -83,6 +86,9 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             timeout=chosen.timeout,
             timeout_factor=chosen.timeout_factor,
             repeats=chosen.repeats,
+            warm=chosen.warm,
+            summary=chosen.summary,
+            planning=chosen.planning,
             vae=caches / "vae" if chosen.space == "strings" else None,
         )
         stack.callback(domain.server.close)
