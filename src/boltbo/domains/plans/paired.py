@@ -101,11 +101,12 @@ def compare(
     if _once(server, candidate, objective, stop_at) is None:
         return Comparison((first,), (), math.inf, math.inf, math.inf, 1.0, False)
     for i in range(pairs):
-        for statement in (default, candidate)[:: 1 if i % 2 == 0 else -1]:
-            value = _once(server, statement, objective, limit if statement is default else stop_at)
+        for turn in (i, i + 1):
+            own = turn % 2 == 0
+            value = _once(server, default if own else candidate, objective, limit if own else stop_at)
             if value is not None:
-                (before if statement is default else after).append(value)
-            elif statement is default:
+                (before if own else after).append(value)
+            elif own:
                 raise TooSlow(f"the default plan does not end in {limit:.3g} s")
             else:
                 return Comparison(tuple(before or [first]), tuple(after), math.inf, math.inf, math.inf, 1.0, False)
