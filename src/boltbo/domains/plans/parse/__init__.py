@@ -1,0 +1,84 @@
+"""From SQL text to a `Query`.
+
+The structure comes from tokens and from sqlglot's syntax trees; every piece of SQL that goes into the `Query` is a slice of
+the original text: no piece is ever generated anew, so that none can change its meaning.
+
+    read.py      text to tree and tokens                 names.py    whose a name is
+    tokens.py    where clauses and joins begin           outside.py  what an expression reads from around it
+    find.py      the SELECTs that may become blocks      sources.py  the FROM clause of one
+    block.py     from one SELECT to a block
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from boltbo.domains.plans.parse.block import BlockParser
+from boltbo.domains.plans.parse.errors import NotASelect, SqlSyntaxError, UnsupportedQuery
+from boltbo.domains.plans.parse.find import Candidate, Text, candidates, settled
+from boltbo.domains.plans.parse.names import Columns, Scope, quote
+from boltbo.domains.plans.parse.read import read
+from boltbo.domains.plans.query import Block, Query, mark
+
+__all__ = ["Columns", "NotASelect", "SqlSyntaxError", "UnsupportedQuery", "parse_query", "quote"]
+
+
+def parse_query(sql: str, columns: Columns | None = None) -> Query:
+    """Parse one statement, and find its blocks of inner joins.
+
+    No two relations of the blocks have the same alias: of SELECTs that share one, the largest is a block, and the others stay
+    as they are written. What stays may use the same aliases again; EXPLAIN then calls one of them `alias_1`.
+
+    Args:
+        sql: The statement, with or without a semicolon.
+        columns: The columns of the tables, to resolve names that are written without their relation. Without it, such
+            names are refused in WHERE and ON; elsewhere they make every relation keep all its columns.
+
+    Raises:
+        SqlSyntaxError, NotASelect: See `errors.py`.
+        UnsupportedQuery: The statement has no block. The message says why its largest SELECT is none.
+    """
+    _, tokens = read(sql)
+    text = Text(sql)
+    found = candidates(tokens, sql, Scope(columns or {}))
+    text.spans = [candidate.span for candidate in found]
+    blocks: dict[int, Block] = {}
+    reasons: dict[int, tuple[int, str]] = {}
+    for i, candidate in enumerate(found):
+        parser = BlockParser(candidate, text)
+        try:
+            blocks[i] = parser.block()
+        except UnsupportedQuery as error:
+            reasons[i] = parser.size, str(error)
+    chosen = _choose(blocks, found, reasons)
+    ranked = sorted(reasons, key=lambda i: (-reasons[i][0], found[i].depth, i))
+    if not chosen:
+        raise UnsupportedQuery(reasons[ranked[0]][1] if ranked else "the statement has no SELECT")
+    number = {i: n for n, i in enumerate(chosen)}
+
+    def rewrite(i: int) -> str:
+        return mark(number[i]) if i in number else settled(text.between(*found[i].span, without=i), rewrite)
+
+    def final(i: int) -> Block:
+        relations = tuple(replace(r, table=settled(r.table, rewrite)) for r in blocks[i].relations)
+        written = settled(text.between(*found[i].span, without=i), rewrite)
+        return replace(blocks[i], relations=relations, outer=settled(blocks[i].outer, rewrite), written=written)
+
+    end = tokens[-1].end + 1
+    frame = settled(text.between(0, end), rewrite)
+    kept = tuple(reasons[i][1] for i in ranked if reasons[i][0] > 1)
+    return Query(sql[:end], tuple(final(i) for i in chosen), frame, kept)
+
+
+def _choose(blocks: dict[int, Block], found: list[Candidate], reasons: dict[int, tuple[int, str]]) -> list[int]:
+    """The blocks that stay, in the order of the text; why another does not is added to `reasons`."""
+    taken: set[str] = set()
+    chosen = []
+    for i in sorted(blocks, key=lambda i: (-len(blocks[i].relations), found[i].depth, i)):
+        twice = sorted(taken.intersection(blocks[i].aliases))
+        if twice:
+            reasons[i] = len(blocks[i].relations), f"its relation {twice[0]!r} is called like one of a larger block"
+            continue
+        taken.update(blocks[i].aliases)
+        chosen.append(i)
+    return sorted(chosen)
