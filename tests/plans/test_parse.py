@@ -69,6 +69,10 @@ def test_classes_close_over_equalities():
         ("SELECT a.y AS n FROM a, b WHERE a.x = b.x ORDER BY n", {"a": ("x", "y"), "b": ("x",)}),
         ("SELECT (SELECT max(c.z) FROM c WHERE c.w = b.v) FROM a, b WHERE a.x = b.x", {"a": ("x",), "b": ("v", "x")}),
         ("SELECT c.y FROM a JOIN b ON a.x = b.x LEFT JOIN c ON c.z = b.v", {"a": ("x",), "b": ("v", "x")}),
+        (
+            "SELECT 1 FROM a JOIN b ON a.x = b.x LEFT JOIN (c CROSS JOIN LATERAL f(a.v, c.z) AS l) ON c.z = b.w",
+            {"a": ("v", "x"), "b": ("w", "x")},
+        ),
         ("SELECT 1 FROM a JOIN b ON a.x = b.x LEFT JOIN c ON c.z = v", {"a": ("*",), "b": ("*",)}),
         ("SELECT a.ctid, a.* FROM a JOIN b USING (x)", {"a": ("*", "ctid"), "b": ("x",)}),
     ],
@@ -220,6 +224,7 @@ def test_using_in_a_chain():
         ("SELECT * FROM a JOIN b USING (x)", UnsupportedQuery, "USING"),
         ("SELECT a.y FROM a, b WHERE a.x = b.x GROUP BY a.x", UnsupportedQuery, "GROUP BY"),
         ("SELECT f(a.y) FROM a, b WHERE a.x = b.x GROUP BY a.x ORDER BY b.y", UnsupportedQuery, "GROUP BY"),
+        ("SELECT f(a.y + 1) FROM a, b WHERE a.x = b.x GROUP BY (a.x, b.y), 1 HAVING a.z > 1", UnsupportedQuery, "a.z"),
         ("SELECT 1 FROM a RIGHT JOIN b ON a.x = b.x", UnsupportedQuery, "RIGHT JOIN"),
         ("SELECT 1 FROM a LEFT JOIN b USING (x) JOIN c ON a.x = c.x", UnsupportedQuery, "USING"),
         ("SELECT 1 FROM a JOIN c USING (x) LEFT JOIN b ON a.x = b.x", UnsupportedQuery, "USING"),

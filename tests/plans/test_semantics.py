@@ -101,6 +101,13 @@ QUERIES = {
         role r JOIN person p ON p.id = r.person LEFT JOIN LATERAL (SELECT b.info AS top FROM fact b JOIN kind k
         ON k.id = b.topic WHERE b.film = r.film ORDER BY b.info DESC NULLS LAST LIMIT 1) m ON m.top > 3
         CROSS JOIN generate_series(p.born, 1952) AS u(i) WHERE r.film = f.id AND l.n < 3""",
+    "a LATERAL subquery within the null side": """
+        SELECT f.id, l.s, s.note FROM film f LEFT JOIN (fact b CROSS JOIN LATERAL (SELECT f.year + b.info AS s) l)
+        ON b.film = f.id AND l.s > 2000 JOIN role r ON r.film = f.id LEFT JOIN (SELECT q.note, p.id FROM role q JOIN person p
+        ON p.id = q.person WHERE p.born > 1951) s ON s.id = r.person""",
+    "columns of base tables renamed, whole rows": """
+        SELECT count(x), x.a, (SELECT count(*) FROM fact WHERE fact.film = x.a AND y IS NOT NULL) FROM film AS x(a, b)
+        JOIN role y ON y.film = x.a, kind z (i) WHERE z.i = x.b GROUP BY x.a, y""",
     "USING over columns with duplicates and NULLs": """
         SELECT r.note, a.info, q.person FROM role r JOIN fact a USING (film) JOIN role q USING (film)
         WHERE a.topic < 4 AND (q.note = 'note 3' OR r.person = q.person)""",

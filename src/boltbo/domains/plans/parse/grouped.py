@@ -24,9 +24,10 @@ def check_grouped(select: exp.Select) -> None:
     group = select.args.get("group")
     if group is None or any(v for k, v in group.args.items() if k != "expressions") or group.find(*_SETS):
         return
-    ordinals = {int(e.name) for e in group.expressions if isinstance(e, exp.Literal) and not e.is_string}
-    columns = {(c.table.lower(), c.name.lower()) for c in group.expressions if isinstance(c, exp.Column)}
-    whole = {e.sql("postgres").lower() for e in group.expressions}
+    keys = [key.unnest() for e in group.expressions for key in (e.expressions if isinstance(e, exp.Tuple) else [e])]
+    ordinals = {int(e.name) for e in keys if isinstance(e, exp.Literal) and not e.is_string}
+    columns = {(c.table.lower(), c.name.lower()) for c in keys if isinstance(c, exp.Column)}
+    whole = {e.sql("postgres").lower() for e in keys}
     whole |= {e.unalias().sql("postgres").lower() for i, e in enumerate(select.expressions, 1) if i in ordinals}
     outputs = {e.alias_or_name.lower() for e in select.expressions}
     items = [e.unalias() for e in select.expressions if ("", e.alias_or_name.lower()) not in columns]

@@ -28,7 +28,7 @@ def _walk(node: exp.Expr, levels: tuple[Level, ...], scope: Scope) -> Iterator[t
         return
     if isinstance(node, exp.Query):
         scope = scope.within(node)
-    for key, child in _children(node):
+    for key, child in children(node):
         if not (isinstance(node, exp.SetOperation) and key in ("order", "limit", "offset")):
             yield from _walk(child, levels, scope)
 
@@ -58,10 +58,10 @@ def _select(query: exp.Select, levels: tuple[Level, ...], scope: Scope) -> Itera
     for source in sources:
         yield from _item(source, levels, inner, scope)
     skipped = {id(with_), *(id(source) for source in sources)}
-    for _, child in _children(query):
+    for _, child in children(query):
         if id(child) in skipped:
             continue
-        parts = [c for _, c in _children(child)] if isinstance(child, exp.From | exp.Join) else [child]
+        parts = [c for _, c in children(child)] if isinstance(child, exp.From | exp.Join) else [child]
         for part in parts:
             if id(part) not in skipped:
                 yield from _walk(part, inner, scope)
@@ -93,7 +93,8 @@ def names_of(item: exp.Expr) -> list[str]:
     return [alias] if alias is not None else []
 
 
-def _children(node: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
+def children(node: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
+    """The nodes right below one, each with its key."""
     for key, value in node.args.items():
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, exp.Expression):

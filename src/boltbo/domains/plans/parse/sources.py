@@ -15,7 +15,7 @@ from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 from boltbo.domains.plans.parse.errors import UnsupportedQuery
 from boltbo.domains.plans.parse.find import Text
 from boltbo.domains.plans.parse.names import Names, Scope, alias_of, clause, fold, items, join_in, quote
-from boltbo.domains.plans.parse.outside import names_of, outside
+from boltbo.domains.plans.parse.outside import children, names_of, outside
 from boltbo.domains.plans.parse.read import tree_of
 from boltbo.domains.plans.parse.tokens import Step, closing, steps
 
@@ -130,11 +130,13 @@ class Sources:
         if step.using:
             raise UnsupportedQuery(f"{step.words} … USING is not supported; write ON")
         reads = [_condition(self.text.sql, step.on)] if step.on else []
-        if not isinstance(item, exp.Subquery):
-            reads.append(item)
         names: dict[str, Names] = {}
         for part in _parts(item):
             names |= dict.fromkeys(names_of(part), self.scope.columns(part))
+            if isinstance(part, exp.Lateral):
+                reads.append(part)
+            elif _is_function(part):
+                reads += [n for key, n in children(part) if key not in ("alias", "joins")]
         if not names:
             raise UnsupportedQuery(f"FROM has {item.sql('postgres')!r} without an alias; give it one")
         for alias in names:
