@@ -8,7 +8,7 @@ import pytest
 from boltbo.domains.plans.dialects import by_name
 from boltbo.domains.plans.dialects.sql import written_out
 from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
-from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
 from boltbo.domains.plans.query import fill
 from boltbo.domains.plans.tree import plan_from_explain
 from boltbo.problem import END
@@ -167,3 +167,78 @@ def test_random_plans_return_the_same_rows(connection, name, dialect):
         found, names, explained = run(connection, statement.sql, statement.settings)
         assert (found, names) == (rows, columns), f"{format_plan(plan, query, dialect.abilities)}\n{statement.sql}"
         plan_from_explain(explained, query, dialect.abilities)
+
+
+TABLES = {
+    "film": ("id", "kind", "year"),
+    "role": ("film", "person"),
+    "person": ("id", "born"),
+    "fact": ("film", "topic", "info"),
+    "kind": ("id",),
+}
+KEYS = {"film": "id", "role": "film", "person": "id", "fact": "film", "kind": "id"}
+
+
+def random_statement(rng):
+    """Inner and outer joins nested in any way, with conditions on whatever can be seen."""
+    aliases = iter(range(99))
+
+    def pick(options):
+        return options[rng.integers(len(options))]
+
+    def column(seen):
+        alias, table = pick(seen)
+        return f"{alias}.{pick(TABLES[table])}"
+
+    def key(seen):
+        alias, table = pick(seen)
+        return f"{alias}.{KEYS[table]}"
+
+    def extra(seen):
+        return pick(
+            [f"{column(seen)} > {rng.integers(30)}", f"{column(seen)} IS NULL", f"{column(seen)} <> {column(seen)}"]
+        )
+
+    def unit(depth):
+        if depth and rng.random() < 0.3:
+            text, seen = tree(depth - 1)
+            return f"({text})", seen
+        table, alias = pick(list(TABLES)), f"t{next(aliases)}"
+        if rng.random() < 0.15:
+            rest = ", ".join(c for c in TABLES[table])
+            return f"(SELECT {rest} FROM {table} WHERE {KEYS[table]} < 40) {alias}", [(alias, table)]
+        return f"{table} AS {alias}", [(alias, table)]
+
+    def tree(depth):
+        text, seen = unit(depth)
+        for _ in range(rng.integers(1, 4)):
+            other, theirs = unit(depth)
+            word = pick(["JOIN", "INNER JOIN", "LEFT JOIN", "LEFT OUTER JOIN"])
+            more = f" AND {extra(seen + theirs)}" if rng.random() < 0.3 else ""
+            text = f"{text} {word} {other} ON {key(seen)} = {key(theirs)}{more}"
+            seen = seen + theirs
+        return text, seen
+
+    source, seen = tree(2)
+    where = f" WHERE {' OR '.join(extra(seen) for _ in range(rng.integers(1, 3)))}" if rng.random() < 0.6 else ""
+    return f"SELECT count(*), {', '.join(f'sum({column(seen)})' for _ in range(3))} FROM {source}{where}"
+
+
+def test_random_joins_return_the_same_rows(connection):
+    rng, dialects = np.random.default_rng(7), [by_name("sql"), by_name("order")]
+    searched = floating = 0
+    for _ in range(150):
+        sql = random_statement(rng)
+        try:
+            query = parse_query(sql)
+        except UnsupportedQuery:
+            continue
+        rows, columns, _ = run(connection, sql)
+        searched += 1
+        floating += any(block.outer for block in query.blocks)
+        for dialect in dialects:
+            plan = random_plan(query, dialect.abilities, rng)
+            statement = dialect.render(query, plan)
+            assert run(connection, statement.sql, statement.settings)[:2] == (rows, columns), f"{sql}\n{statement.sql}"
+    assert floating >= 20
+    assert searched > floating
