@@ -118,6 +118,14 @@ def test_outer_joins_float_on_top():
     assert relations(query)["d"].columns == ("k", "x")
 
 
+def test_joins_in_parentheses_are_opened():
+    query = parse_query("""SELECT * FROM ((SELECT 1 AS x) a JOIN b ON a.x = b.x) JOIN (((c JOIN d ON c.x = d.x)) LEFT JOIN
+        (((SELECT 2 AS y) e JOIN f ON e.y = f.y) JOIN g ON g.y = f.y) ON e.y = d.y) ON c.x = a.x""")
+    assert query.aliases == ("a", "b", "c", "d")
+    assert query.blocks[0].select == ", ".join(f'"{alias}".*' for alias in "abcdefg")
+    assert relations(query)["d"].columns == ("*",)
+
+
 def test_what_depends_on_other_relations_floats_too():
     query = parse_query("""SELECT 1 FROM a, LATERAL (SELECT a.x + b.y AS s FROM g WHERE g.y = a.v) l CROSS JOIN unnest(a.k) u,
         generate_series(1, 3) AS n(i), b WHERE a.x = n.i AND b.x = n.i AND l.s > u.u""")

@@ -43,7 +43,7 @@ def clause(node: exp.Expr, name: str) -> exp.Expr | None:
 def items(query: exp.Expr) -> list[exp.Expr]:
     """The items of a SELECT's FROM, or of a join in parentheses."""
     source = clause(query, "from")
-    first = [source.this] if source is not None else [query] if isinstance(query, exp.Table) else []
+    first = [source.this] if source is not None else [query] if isinstance(query, exp.Table | exp.Subquery) else []
     joined = [join.this for join in query.args.get("joins") or ()]
     return [*first, *joined, *(query.args.get("laterals") or ())]
 
@@ -55,10 +55,12 @@ def alias_of(item: exp.Expr) -> str | None:
     return fold(identifier) if isinstance(identifier, exp.Identifier) else None
 
 
-def join_in(item: exp.Expr) -> exp.Table | None:
-    """The join that stands in parentheses as an item of FROM, if it is one."""
-    inner = item.this if isinstance(item, exp.Subquery) else None
-    return inner if isinstance(inner, exp.Table) and not item.args.get("alias") else None
+def join_in(item: exp.Expr) -> exp.Expr | None:
+    """The join that stands in parentheses as an item of FROM, if it is one: its first item, which has the others."""
+    inner = item.this if isinstance(item, exp.Subquery) and not item.args.get("alias") else None
+    if isinstance(inner, exp.Subquery):
+        return inner if inner.args.get("joins") or join_in(inner) is not None else None
+    return inner if isinstance(inner, exp.Table) else None
 
 
 @dataclass(frozen=True)

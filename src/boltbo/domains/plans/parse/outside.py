@@ -74,8 +74,11 @@ def _item(
     join = join_in(item)
     if join is not None:
         for part in items(join):
-            if part is not join:
+            if part is not join or join_in(part) is not None:
                 yield from _item(part, levels, inner, scope)
+            else:
+                content = levels if isinstance(part, exp.Subquery) else inner
+                yield from _walk(part.this, content, scope)
         for joined in join.args.get("joins") or ():
             on = joined.args.get("on")
             if on is not None:
@@ -88,7 +91,7 @@ def names_of(item: exp.Expr) -> list[str]:
     """The aliases that a FROM item brings: one, or those of a join in parentheses."""
     join = join_in(item)
     if join is not None:
-        return [name for part in items(join) for name in ([alias_of(part)] if part is join else names_of(part)) if name]
+        return [name for part in items(join) for name in names_of(part)]
     alias = alias_of(item)
     return [alias] if alias is not None else []
 

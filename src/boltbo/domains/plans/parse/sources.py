@@ -208,10 +208,7 @@ def _parts(item: exp.Expr) -> Iterator[exp.Expr]:
         yield item
         return
     for part in items(join):
-        if part is join:
-            yield part
-        else:
-            yield from _parts(part)
+        yield from _parts(part)
 
 
 def _is_function(item: exp.Expr) -> bool:
