@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from boltbo.domains.plans.dialects import Statement
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.measure import measure
-from boltbo.domains.plans.paired import Comparison, TooSlow, compare, same_results
-from boltbo.problem import OracleUnavailable
+from boltbo.domains.plans.paired import Comparison, TooSlow, compare
 
 SLOW = "SELECT count(*) FROM title a, title b WHERE a.id < 300 AND b.id < 300"
 QUICK = "SELECT count(*) FROM title a WHERE a.id < 300"
@@ -68,39 +66,10 @@ def test_a_candidate_that_takes_too_long_is_stopped(domain: PlansDomain) -> None
         compare(domain.server, Statement("SELECT pg_sleep(1)"), Statement("SELECT 1"), pairs=2, limit=0.05)
 
 
-def test_results_are_compared_as_multisets(domain: PlansDomain) -> None:
-    rows = "SELECT * FROM (VALUES (1, 'a'), (2, 'b'), (2, 'b')) v(n, t)"
-    assert same_results(domain.server, Statement(rows), Statement(rows + " ORDER BY 1 DESC"))
-    assert not same_results(domain.server, Statement(rows), Statement(rows.replace(", (2, 'b')", "", 1)))
-    added = "SELECT 0.1::float8 + 0.2::float8 + 0.3::float8"
-    assert same_results(domain.server, Statement(added), Statement("SELECT 0.3::float8 + 0.2::float8 + 0.1::float8"))
-
-
-def test_what_a_measurement_says(domain: PlansDomain) -> None:
-    server = domain.server
-    one = measure(server, SLOW, (), objective="latency", limit=10, beat=0.0)
-    assert len(one.values) == 1
-    assert one.value == one.values[0]
-    assert one.planning > 0
-    assert not one.censored
-    several = measure(server, SLOW, (), objective="latency", limit=10, repeats=4)
-    assert len(several.values) == 5
-    assert several.value == np.median(several.values[1:])
-    least = measure(server, SLOW, (), objective="latency", limit=10, repeats=2, summary="minimum", warm=False)
-    assert len(least.values) == 3
-    assert least.value == min(least.values)
-    both = measure(server, SLOW, (), objective="latency", limit=10, beat=0.0, planning="included")
-    assert both.value > both.planning > 0
-    late = measure(server, "SELECT pg_sleep(2)", (), objective="latency", limit=0.05)
-    assert (late.value, late.censored, late.values) == (0.05, True, ())
-    work = [measure(server, SLOW, (), objective="work", limit=10).value for _ in range(2)]
-    assert work[0] == work[1] > 0
-    assert measure(server, SLOW, (), objective="cpu", limit=10, beat=0.0).value > 0
-
-
-def test_cpu_seconds_need_a_server_on_this_machine(domain: PlansDomain, monkeypatch: pytest.MonkeyPatch) -> None:
-    from boltbo.domains.plans import measure as module
-
-    monkeypatch.setattr(module, "PROC", "/proc/nowhere/{}")
-    with pytest.raises(OracleUnavailable, match="Use objective 'latency'"):
-        measure(domain.server, QUICK, (), objective="cpu", limit=10)
+def test_planning_is_told_and_counts_where_it_is_to(domain: PlansDomain) -> None:
+    slow, quick = Statement(SLOW), Statement(QUICK)
+    without = compare(domain.server, slow, quick, pairs=2)
+    assert min(without.planning) > 0
+    counted = compare(domain.server, Statement("SELECT 1"), Statement("SELECT 1"), pairs=2, planning="included")
+    assert min(counted.before) > 0
+    assert len(counted.before) == len(counted.after) == 2

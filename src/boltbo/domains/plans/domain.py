@@ -137,6 +137,9 @@ class PlansDomain:
         scored = format_plan(with_methods_of(executed, plan), query, abilities)
         return Evaluation(m.value, status, "the server did not follow", scored)
 
+    def query(self, task: Task) -> Query:
+        return self._parsed(task)[0]
+
     def statement(self, task: Task, candidate: str) -> Statement:
         """What is sent to the server for a candidate.
 

@@ -22,11 +22,12 @@ from boltbo.domains.plans.server import Server, Settings, milliseconds
 from boltbo.problem import OracleUnavailable
 
 Objective = Literal["latency", "cpu", "work"]
-"""`latency`: the client's clock, seconds. `cpu`: the backend's CPU seconds (a server on this machine, Linux). `work`: rows and
-buffers touched, in millions, by EXPLAIN ANALYZE: the same number on every machine, for tests."""
+"""`latency`: the client's clock, seconds. `cpu`: the backend's CPU seconds (a server on this machine, Linux, no parallel
+workers). `work`: rows and buffers touched, in millions, by EXPLAIN ANALYZE: the same number on every machine, for tests."""
 
-PROC = "/proc/{}/schedstat"
-"""Where Linux says how long a process has run"""
+PROC = "/proc/{}"
+"""Where Linux says what a process is and how long it has run"""
+LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
 Planning = Literal["excluded", "included"]
 Summary = Literal["median", "minimum"]
@@ -84,7 +85,7 @@ def measure(
 
     Raises:
         psycopg.Error: The server refuses the statement or was lost.
-        OracleUnavailable: `cpu` is asked of a server whose processes cannot be seen here.
+        OracleUnavailable: `cpu` is asked of a server whose processes cannot be seen here, or of a parallel plan.
     """
     # a prepared statement outlives its transaction; what a cut-off call left behind goes first
     hinted, prepare = statement.startswith("/*+"), f"PREPARE boltbo AS {statement}"
@@ -97,6 +98,11 @@ def measure(
         [(answer,)] = cursor.fetchall()
         cursor.execute(f"SET LOCAL statement_timeout = {milliseconds(limit)}")
         plan, planned = answer[0]["Plan"], float(answer[0].get("Planning Time", 0.0)) / 1e3
+        if objective == "cpu" and _parallel(plan):
+            raise OracleUnavailable(
+                "objective 'cpu' sees the server's one process, and this plan has parallel workers: set "
+                "max_parallel_workers_per_gather = 0 for your role or database, or use objective 'latency'"
+            )
         extra = planned if planning == "included" and objective != "work" else 0.0
         values: list[float] = []
         try:
@@ -117,25 +123,34 @@ def _execute(cursor: psycopg.Cursor[Any], objective: Objective) -> float:
         [(answer,)] = cursor.fetchall()
         return _work(answer[0]["Plan"]) / 1e6
     if objective == "cpu":
-        pid = cursor.connection.info.backend_pid
-        before = _cpu_seconds(pid)
+        before = _cpu_seconds(cursor.connection.info)
         cursor.execute("EXECUTE boltbo")
         cursor.fetchall()
-        return _cpu_seconds(pid) - before
+        return _cpu_seconds(cursor.connection.info) - before
     started = time.perf_counter()
     cursor.execute("EXECUTE boltbo")
     cursor.fetchall()
     return time.perf_counter() - started
 
 
-def _cpu_seconds(pid: int) -> float:
+def _cpu_seconds(info: psycopg.ConnectionInfo) -> float:
+    process = Path(PROC.format(info.backend_pid))
     try:
-        return int(Path(PROC.format(pid)).read_text().split()[0]) / 1e9
+        # a process of this number may be here too when the server is elsewhere
+        if not info.host.startswith(("/", "@")) and info.host not in LOCAL:
+            raise FileNotFoundError
+        if "post" not in (process / "comm").read_text():  # postgres, postmaster, edb-postgres
+            raise FileNotFoundError
+        return int((process / "schedstat").read_text().split()[0]) / 1e9
     except OSError as error:
         raise OracleUnavailable(
-            f"objective 'cpu' reads the CPU time of the server's process {pid} from /proc, and it is not there: it needs a "
-            "server on this machine, and Linux. Use objective 'latency'."
+            f"objective 'cpu' reads the CPU time of the server's process {info.backend_pid} from /proc, and it is not "
+            "there: it needs a server on this machine, and Linux. Use objective 'latency'."
         ) from error
+
+
+def _parallel(node: Mapping[str, Any]) -> bool:
+    return "Workers Planned" in node or any(_parallel(child) for child in node.get("Plans", ()))
 
 
 def _work(node: Mapping[str, Any]) -> float:

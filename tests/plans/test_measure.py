@@ -1,0 +1,87 @@
+"""What one measurement says, for each objective, on a real server."""
+
+from __future__ import annotations
+
+import numpy as np
+import psycopg
+import pytest
+
+from boltbo.domains.plans import measure as module
+from boltbo.domains.plans.domain import PlansDomain
+from boltbo.domains.plans.measure import measure
+from boltbo.problem import OracleUnavailable
+
+SLOW = "SELECT count(*) FROM title a, title b WHERE a.id < 300 AND b.id < 300"
+QUICK = "SELECT count(*) FROM title a WHERE a.id < 300"
+
+
+def test_what_is_no_better_than_the_best_is_executed_once(domain: PlansDomain) -> None:
+    one = measure(domain.server, SLOW, (), objective="latency", limit=10, beat=0.0)
+    assert len(one.values) == 1
+    assert one.value == one.values[0]
+    assert one.planning > 0
+    assert not one.censored
+
+
+def test_of_an_apparent_best_the_first_execution_warms_the_cache(domain: PlansDomain) -> None:
+    several = measure(domain.server, SLOW, (), objective="latency", limit=10, beat=10.0, repeats=4)
+    assert len(several.values) == 5
+    assert several.value == np.median(several.values[1:])
+    cold = measure(domain.server, SLOW, (), objective="latency", limit=10, repeats=3, warm=False)
+    assert cold.value == np.median(cold.values)
+
+
+def test_the_minimum_of_several(domain: PlansDomain) -> None:
+    least = measure(domain.server, SLOW, (), objective="latency", limit=10, repeats=2, summary="minimum", warm=False)
+    assert len(least.values) == 3
+    assert least.value == min(least.values)
+
+
+def test_planning_counts_where_it_is_to(domain: PlansDomain) -> None:
+    both = measure(domain.server, SLOW, (), objective="latency", limit=10, beat=0.0, planning="included")
+    assert both.value > both.planning > 0
+
+
+def test_what_takes_too_long_is_censored(domain: PlansDomain) -> None:
+    late = measure(domain.server, "SELECT pg_sleep(2)", (), objective="latency", limit=0.05)
+    assert (late.value, late.censored, late.values) == (0.05, True, ())
+    assert domain.server.query("SELECT 1") == [(1,)]
+
+
+def test_work_is_the_same_number_each_time(domain: PlansDomain) -> None:
+    work = [measure(domain.server, SLOW, (), objective="work", limit=10) for _ in range(2)]
+    assert work[0].value == work[1].value > measure(domain.server, QUICK, (), objective="work", limit=10).value > 0
+    assert len(work[0].values) == 1
+
+
+def test_cpu_seconds_of_a_server_on_this_machine(domain: PlansDomain) -> None:
+    assert measure(domain.server, SLOW, (), objective="cpu", limit=10, beat=0.0).value > 0
+
+
+def test_cpu_seconds_need_a_server_on_this_machine(domain: PlansDomain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROC", "/proc/nowhere/{}")
+    with pytest.raises(OracleUnavailable, match="Use objective 'latency'"):
+        measure(domain.server, QUICK, (), objective="cpu", limit=10)
+
+
+def test_cpu_seconds_of_some_other_process_are_not_the_servers(
+    domain: PlansDomain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROC", "/proc/self")
+    with pytest.raises(OracleUnavailable, match="not there"):
+        measure(domain.server, QUICK, (), objective="cpu", limit=10)
+
+
+def test_cpu_seconds_of_parallel_workers_are_not_seen(domain: PlansDomain) -> None:
+    forced = [
+        ("max_parallel_workers_per_gather", "2"), ("parallel_setup_cost", "0"), ("parallel_tuple_cost", "0"),
+        ("min_parallel_table_scan_size", "0"), ("min_parallel_index_scan_size", "0"),
+    ]  # fmt: skip
+    with pytest.raises(OracleUnavailable, match="parallel workers"):
+        measure(domain.server, "SELECT count(*) FROM cast_info", forced, objective="cpu", limit=10)
+    assert measure(domain.server, "SELECT count(*) FROM cast_info", forced, objective="latency", limit=10).value > 0
+
+
+def test_the_servers_refusal_is_not_a_measurement(domain: PlansDomain) -> None:
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        measure(domain.server, "SELECT 1 FROM nothing_of_that_name", (), objective="latency", limit=1)
