@@ -15,11 +15,13 @@ from rich.table import Table
 
 from boltbo import __version__
 from boltbo.cli.config import load_config
+from boltbo.cli.plans import plans
 from boltbo.problem import Task
 from boltbo.settings import ConfigError
 from boltbo.setup import Problem
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(plans, name="plans")
 console = Console()
 
 

@@ -1,0 +1,204 @@
+"""`boltbo plans …`: what a database person does with plans once they are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from boltbo.settings import ConfigError
+
+if TYPE_CHECKING:
+    from boltbo.domains.plans.handover import Handover
+    from boltbo.domains.plans.server import Server
+
+plans = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="rich", help="Query plans: hand them over, check them again."
+)
+console = Console()
+
+
+class Form(StrEnum):
+    SQL = "sql"
+    HINTS = "hints"
+    HINT_TABLE = "hint-table"
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+class Planning(StrEnum):
+    EXCLUDED = "excluded"
+    INCLUDED = "included"
+
+
+PairsOption = Annotated[int, typer.Option(min=2, help="Executions of each, plan and default in turn.")]
+LimitOption = Annotated[float, typer.Option(min=0.001, help="Seconds for one execution of the default plan.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
+
+
+@plans.command()
+def export(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The campaign whose plans are handed over.")],
+    out: Annotated[Path, typer.Option(help="The folder to write to, in place of an earlier export.")] = Path("plans"),
+    form: Annotated[
+        Form, typer.Option(help="sql: a script with settings; hints: a comment; hint-table: INSERTs.")
+    ] = Form.SQL,
+    task: Annotated[list[str] | None, typer.Option("--task", help="Only this task; repeatable.")] = None,
+    pairs: PairsOption = 11,
+    limit: LimitOption = 60.0,
+    planning: Annotated[
+        Planning | None, typer.Option(help="Whether planning is part of the time; default: as in the campaign.")
+    ] = None,
+    storage: Annotated[str | None, typer.Option("--storage", metavar="URL", help="Default: CONFIG.db.")] = None,
+    format: FormatOption = Format.TABLE,
+    changes: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for boltbo run.")] = None,
+) -> None:
+    """Write down the plans that are faster than the server's own beyond noise.
+
+    Each task's best plan is executed in turn with the default plan, in the form in which it is written, after its full
+    result was compared. What is not faster beyond noise (a paired test, 95%) is listed and not written. A statement that
+    is planned at each call pays for planning too: --planning included counts it.
+
+      boltbo plans export examples/plans.toml --out faster
+
+      boltbo plans export examples/plans.toml --form hint-table --planning included --out faster
+    """
+    from boltbo.cli.app import opened
+    from boltbo.domains.plans.domain import PlansDomain
+    from boltbo.domains.plans.files import write
+    from boltbo.domains.plans.handover import DIFFERENT_RESULTS, best_candidates, hand_over
+    from boltbo.progress import Bars
+
+    where = storage or str(config.with_suffix(".db"))
+    if "://" not in where and not Path(where).exists():
+        raise ConfigError(f"there is no storage {where!r}: name one with --storage, or begin with boltbo run {config}")
+    with opened(config, storage, changes=changes) as (campaign, problem):
+        if not isinstance(problem.domain, PlansDomain):
+            raise ConfigError(f"{config} is no campaign of query plans")
+        store = campaign.store
+        best = best_candidates(store.trajectories(store.runs()))
+        unknown = sorted(set(task or ()) - set(best))
+        if unknown:
+            raise ConfigError(f"no plan was found for {', '.join(unknown)}; there are {len(best)} tasks in {where}")
+        chosen = [best[i] for i in sorted(set(task or best))]
+        checked = []
+        counted: Literal["excluded", "included"] | None = None if planning is None else planning.value
+        with Bars().track("plans checked", len(chosen)) as update:
+            for i, (one, candidate) in enumerate(chosen):
+                checked.append(hand_over(problem.domain, one, candidate, form.value, pairs, limit, counted))
+                update(i + 1, len(chosen))
+    checked = write(out, checked)
+    _print(checked, format)
+    if format is Format.TABLE:
+        written = sum(h.holds for h in checked)
+        console.print(
+            f"{written} plans written to {out}; check them later: boltbo plans verify {out} --config {config}"
+        )
+    wrong = [h.task for h in checked if h.verdict == DIFFERENT_RESULTS]
+    if wrong:
+        typer.echo(
+            f"THE RESULTS DIFFER from the query's own: {', '.join(wrong)}. Nothing was written for them. If the query always "
+            "returns the same (no LIMIT without an order, no random(), no now()), this is a bug of boltbo: please report it.",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+@plans.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="What boltbo plans export wrote.")],
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="postgresql://… of the database, as it is now.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="CONFIG.toml", help="Or the campaign, to use its database.")
+    ] = None,
+    pairs: PairsOption = 11,
+    limit: LimitOption = 60.0,
+    hint_plan: Annotated[str, typer.Option(help="The library of pg_hint_plan: a name, or a path.")] = "pg_hint_plan",
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Check exported plans again: data, statistics and versions change.
+
+    Does each still return the rows of the server's own plan, is it planned as it was, is it still faster? Exit status 1
+    if one does not hold.
+
+      boltbo plans verify faster --database postgresql://me@db/shop
+    """
+    from boltbo.domains.plans.dialects.choose import load_hint_plan
+    from boltbo.domains.plans.files import read
+    from boltbo.domains.plans.handover import check
+    from boltbo.progress import Bars
+
+    exported = read(folder)
+    checked = []
+    with _server(database, config, hint_plan) as server:
+        if any(h.form != "sql" for h in exported) and (reason := load_hint_plan(server)) is not None:
+            raise ConfigError(f"these plans are hints, and the server has no pg_hint_plan: {reason}")
+        with Bars().track("plans checked", len(exported)) as update:
+            for i, handed in enumerate(exported):
+                checked.append(check(server, handed, pairs, limit))
+                update(i + 1, len(exported))
+    _print(checked, format)
+    if not all(h.holds for h in checked):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterator[Server]:
+    from boltbo.cli.config import load_config
+    from boltbo.domains.plans.domain import PlansDomain
+    from boltbo.domains.plans.server import Server
+    from boltbo.progress import Bars
+
+    if (database is None) == (config is None):
+        raise ConfigError("say where to check: --database URL, or --config CONFIG.toml")
+    if config is None:
+        server = Server(str(database), hint_plan=hint_plan)
+        try:
+            yield server
+        finally:
+            server.close()
+        return
+    loaded = load_config(config)
+    with loaded.build(loaded.options, loaded.settings.seed, config.with_suffix(".artifacts"), Bars()) as problem:
+        if not isinstance(problem.domain, PlansDomain):
+            raise ConfigError(f"{config} is no campaign of query plans")
+        yield problem.domain.server
+
+
+def _print(checked: Sequence[Handover], format: Format) -> None:
+    from boltbo.cli.app import _print_json
+
+    if format is Format.JSON:
+        _print_json([asdict(h) for h in checked])
+        return
+    work = any(h.objective == "work" for h in checked)
+    unit = "work" if work else "ms"
+    table = Table("query", f"before, {unit}", "after", "ratio", "95% interval", "runs", "verdict", box=box.SIMPLE_HEAD)
+    for h in checked:
+        c = h.comparison
+        numbers = ["-"] * 5
+        if c is not None:
+            span = f"{c.low:.2f} to {c.high:.2f}"
+            numbers = [_median(c.before, work), _median(c.after, work), f"{c.ratio:.2f}", span, str(len(c.before))]
+        table.add_row(escape(h.task), *numbers, f"[{'green' if h.holds else 'yellow'}]{escape(h.verdict)}[/]")
+    console.print(table)
+
+
+def _median(values: tuple[float, ...], work: bool) -> str:
+    from statistics import median
+
+    return f"{median(values) * (1 if work else 1e3):.4g}" if values else "stopped"

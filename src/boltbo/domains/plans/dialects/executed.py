@@ -1,0 +1,99 @@
+"""What a server executed, said again: as hints for the untouched statement, and as one line to compare plans by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from boltbo.domains.plans.dialects.hints import hint_name
+
+Node = Mapping[str, Any]
+
+_JOINS = {"Hash Join": "HashJoin", "Merge Join": "MergeJoin", "Nested Loop": "NestLoop"}
+_SCANS = {
+    "Seq Scan": "SeqScan",
+    "Index Scan": "IndexScan",
+    "Index Only Scan": "IndexOnlyScan",
+    "Bitmap Heap Scan": "BitmapScan",
+}
+_SUFFIX = re.compile(r"_\d+$")
+
+
+def hints_of_explain(top: Node, aliases: Collection[str]) -> list[str]:
+    """Leading, operator and scan hints that make pg_hint_plan do to the query's own text what the server did.
+
+    Args:
+        top: The top plan node of EXPLAIN (FORMAT JSON), of any statement of the query.
+        aliases: Those of the query.
+    """
+    own = frozenset(aliases)
+    exact = {node["Alias"] for node in _nodes(top) if "Alias" in node}
+    hints: list[str] = []
+
+    def name(node: Node) -> str:
+        base = _SUFFIX.sub("", node["Alias"])
+        inside_lateral = base in own and node["Alias"] not in own and base not in exact
+        return hint_name(base if inside_lateral else node["Alias"])
+
+    def visit(node: Node) -> tuple[str, list[str]] | None:
+        """The nested pairs and the names below a node, where it is one join tree or one scan."""
+        kind = node["Node Type"]
+        if kind in _SCANS:
+            hints.append(f"{_SCANS[kind]}({name(node)})")
+            return name(node), [name(node)]
+        children = [visit(child) for child in node.get("Plans", ())]
+        inputs = [c for c, n in zip(children, node.get("Plans", ()), strict=True) if c and _is_input(n)]
+        if kind in _JOINS and len(inputs) == 2:
+            (left, ours), (right, theirs) = inputs
+            hints.append(f"{_JOINS[kind]}({' '.join([*ours, *theirs])})")
+            return f"({left} {right})", [*ours, *theirs]
+        if kind == "Subquery Scan" and inputs and node["Alias"] not in own:
+            return inputs[0]
+        if len(inputs) == 1 and kind != "Subquery Scan":
+            return inputs[0]
+        for pairs, names in inputs:
+            if len(names) > 1:
+                hints.append(f"Leading({pairs})")
+        return None
+
+    whole = visit(top)
+    if whole is not None and len(whole[1]) > 1:
+        hints.append(f"Leading({whole[0]})")
+    return hints
+
+
+def shape_of(top: Node, aliases: Collection[str]) -> str:
+    """A plan's operators, sides and scans in one line, without its estimates.
+
+    The names that a lateral subquery gets are those of its relation, so that one plan in two dialects has one shape.
+    """
+    own = frozenset(aliases)
+
+    def write(node: Node) -> str:
+        parts = [write(child) for child in node.get("Plans", ()) if _is_input(child)]
+        kind = node["Node Type"]
+        alias = node.get("Alias")
+        if alias is not None and kind != "Subquery Scan":
+            base = _SUFFIX.sub("", alias)
+            index = f" {node['Index Name']}" if "Index Name" in node else ""
+            return f"{kind} {base if base in own else alias}{index}"
+        if len(parts) == 1 and kind in _PASSING:
+            return parts[0]
+        return f"{kind}({', '.join(parts)})"
+
+    return write(top)
+
+
+_PASSING = frozenset({"Hash", "Subquery Scan", "Materialize", "Sort", "Incremental Sort"})
+"""Nodes that say nothing that the joins around them do not"""
+
+
+def _is_input(node: Node) -> bool:
+    return node.get("Parent Relationship") not in ("InitPlan", "SubPlan")
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
