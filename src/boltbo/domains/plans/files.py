@@ -147,7 +147,11 @@ def _row(h: Handover) -> str:
     return (
         "-- hints in the table hold for all queries that differ from this one by constants only\n"
         "-- it takes: CREATE EXTENSION pg_hint_plan; SET pg_hint_plan.enable_hint_table = on;\n"
-        + ("" if _by_id(h) else "-- the text must be the client's to the letter, with its semicolon if it sends one\n")
+        + (
+            "-- and compute_query_id = on\n"
+            if _by_id(h)
+            else "-- the text must be the client's to the letter, with its semicolon if it sends one\n"
+        )
         + f"INSERT INTO hint_plan.hints ({column}, application_name, hints)\n"
         f"VALUES ({_key(h)}, '', {_literal(h.hints)})\n"
         f"ON CONFLICT ({column}, application_name) DO UPDATE SET hints = excluded.hints;"
