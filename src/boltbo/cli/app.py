@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from boltbo import __version__
@@ -203,20 +204,40 @@ def optimize(
 
 
 @app.command()
-def doctor(storage: StorageOption = None, format: FormatOption = Format.TABLE) -> None:
+def doctor(
+    storage: StorageOption = None,
+    database: Annotated[
+        str | None, typer.Option("--database", metavar="URL", help="Look at this PostgreSQL instead: postgresql://…")
+    ] = None,
+    hint_plan: Annotated[
+        str, typer.Option(help="With --database: the library of pg_hint_plan, a name or a path.")
+    ] = "pg_hint_plan",
+    format: FormatOption = Format.TABLE,
+) -> None:
     """Check what is installed and what works here: packages, embedded PostgreSQL, the model, the storage.
 
-    boltbo doctor
+      boltbo doctor
+
+    Or what a PostgreSQL of your own has, what each missing thing costs, and what to do. Exit status 1: boltbo cannot work.
+
+      boltbo doctor --database postgresql://me@db/shop
     """
     from boltbo.cli.doctor import examine
 
-    findings = examine(storage)
+    if database is None:
+        findings = examine(storage)
+    else:
+        from boltbo.cli.doctor_database import examine_database
+
+        findings = examine_database(database, hint_plan)
     if format is Format.JSON:
         _print_json([f.__dict__ for f in findings])
     else:
-        table = Table("", "part", "found", "what to do")
+        table = Table(box=None, show_header=False)
         for f in findings:
-            table.add_row("[green]ok[/green]" if f.works else "[yellow]--[/yellow]", f.part, f.found, f.remedy)
+            notes = [f"costs: {f.cost}"] * bool(f.cost) + [f"do: {f.remedy}"] * bool(f.remedy)
+            mark = "[green]ok[/green]" if f.works else "[red]no[/red]" if f.needed else "[yellow]--[/yellow]"
+            table.add_row(mark, escape(f.part), escape("\n".join([f.found, *notes])))
         console.print(table)
     if not all(f.works for f in findings if f.needed):
         raise typer.Exit(1)

@@ -15,13 +15,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=False)
 class Finding:
-    """One part: does it work, what was found, what to do if not; `needed` parts decide the exit status."""
+    """One part: does it work, what was found, what to do if not, what it costs to leave it so; `needed` parts decide the
+    exit status."""
 
     part: str
     works: bool
     found: str
     remedy: str = ""
     needed: bool = True
+    cost: str = ""
 
 
 def examine(storage: str | None = None) -> list[Finding]:

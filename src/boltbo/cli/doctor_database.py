@@ -1,0 +1,159 @@
+"""`boltbo doctor --database URL`: what a PostgreSQL has, what each missing thing costs, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from boltbo.cli.doctor import Finding
+
+if TYPE_CHECKING:
+    from boltbo.domains.plans.capabilities import Capabilities
+
+
+def examine_database(url: str, hint_plan: str = "pg_hint_plan") -> list[Finding]:
+    """Look at a server; its `needed` findings decide whether boltbo can work there.
+
+    Raises:
+        ConfigError: The URL is none.
+        OracleUnavailable: There is no connection; the message says why.
+    """
+    from boltbo.domains.plans.capabilities import capabilities
+    from boltbo.domains.plans.conditions import conditions
+    from boltbo.domains.plans.server import Server
+
+    with closing(Server(url, patience=0.0, hint_plan=hint_plan)) as server:
+        found = capabilities(server)
+    findings = [_version(found), _tables(found), _rights(found), _hint_plan(found, hint_plan), _hint_table(found)]
+    findings += [_stat_statements(found), _cpu(found), *_circumstances(found)]
+    for condition in conditions(found):
+        findings.append(
+            Finding(
+                condition.name, not condition.effect, condition.value, condition.remedy, needed=False, cost=condition.effect
+            )
+        )  # fmt: skip
+    return findings
+
+
+def _version(found: Capabilities) -> Finding:
+    from boltbo.domains.plans.capabilities import NEWEST, OLDEST
+
+    seen = f"PostgreSQL {found.version_text}, {found.where}{', a superuser' if found.superuser else ''}"
+    cost = "" if found.supported else f"boltbo was never tested on it: {OLDEST} to {NEWEST} are supported"
+    return Finding("server", found.supported, seen, "" if found.supported else "use another server", cost=cost)
+
+
+def _tables(found: Capabilities) -> Finding:
+    readable = found.tables - found.unreadable
+    seen = f"{readable} of {found.tables} tables can be read"
+    role, database = found.where.partition("@")[0] or "ROLE", found.where.rpartition("/")[2]
+    grant = f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+    if not found.tables:
+        return Finding(
+            "tables", False, f"none in {database or 'this database'}", "name a database with tables in the URL"
+        )
+    if not readable:
+        return Finding("tables", False, seen, grant, cost="no query can be executed")
+    cost = "queries on the others are reported and skipped" if found.unreadable else ""
+    return Finding("tables", not cost, seen, grant if cost else "", needed=False, cost=cost)
+
+
+def _rights(found: Capabilities) -> Finding:
+    if found.refused:
+        seen = "; ".join(f"{name}: {reason}" for name, reason in found.refused.items())
+        return Finding("settings of plans", False, seen, "allow SET for this role", cost="plans cannot be forced")
+    return Finding("settings of plans", True, "this role can set them")
+
+
+def _hint_plan(found: Capabilities, library: str) -> Finding:
+    part = "pg_hint_plan"
+    if found.hint_plan == "loaded":
+        return Finding(part, True, "loaded in every session", needed=False)
+    if found.hint_plan == "loadable":
+        if found.pooled:
+            return Finding(
+                part, False, "this role can load it", f"ALTER ROLE … SET session_preload_libraries = '{library}'",
+                needed=False, cost="behind a pooler a LOAD is not sure to be in the session that executes",
+            )  # fmt: skip
+        return Finding(part, True, "this role can load it, and boltbo does", needed=False)
+    role = found.where.partition("@")[0] or "ROLE"
+    if found.hint_plan_reason == "pg_hint_plan.enable_hint is off":
+        remedy = f"ALTER ROLE {role} SET pg_hint_plan.enable_hint = on"
+    elif "not allowed" in found.hint_plan_reason:
+        remedy = f"as a superuser: ALTER ROLE {role} SET session_preload_libraries = 'pg_hint_plan'"
+    else:
+        major = found.version // 10_000
+        remedy = (
+            f"install the package of your system (Debian: apt install postgresql-{major}-pg-hint-plan), then as a superuser: "
+            f"ALTER ROLE {role} SET session_preload_libraries = 'pg_hint_plan'"
+        )
+    return Finding(
+        part, False, found.hint_plan_reason, remedy, needed=False,
+        cost="the SQL-only dialect is used: hash joins and nested loops can be forced; merge joins and scan methods cannot, "
+        "and what is exported is rewritten SQL, not hints",
+    )  # fmt: skip
+
+
+def _hint_table(found: Capabilities) -> Finding:
+    part = "hint table"
+    if found.hint_table in ("norm_query_string", "query_id"):
+        how = {"norm_query_string": "text", "query_id": "query id"}[found.hint_table]
+        return Finding(part, True, f"hint_plan.hints finds queries by {how}", needed=False)
+    if found.hint_table == "unreadable":
+        seen, remedy = (
+            "hint_plan.hints is there, and this role cannot read it",
+            "GRANT USAGE ON SCHEMA hint_plan, SELECT",
+        )
+    else:
+        seen, remedy = "none in this database", "CREATE EXTENSION pg_hint_plan"
+    cost = "plans can be exported as SQL and as hints in the query's text, not as rows that steer an unchanged program"
+    return Finding(part, False, seen, remedy, needed=False, cost=cost)
+
+
+def _stat_statements(found: Capabilities) -> Finding:
+    part, state = "pg_stat_statements", found.stat_statements
+    if state == "readable":
+        return Finding(part, True, "readable: the workload can be 'pg_stat_statements'", needed=False)
+    role = found.where.partition("@")[0] or "ROLE"
+    cost = "the workload must come as SQL files"
+    remedies = {
+        "partly hidden": f"GRANT pg_read_all_stats TO {role}",
+        "outdated": "ALTER EXTENSION pg_stat_statements UPDATE",
+        "not preloaded": "shared_preload_libraries = 'pg_stat_statements' in postgresql.conf, and a restart",
+        "not created": "CREATE EXTENSION pg_stat_statements (and shared_preload_libraries = 'pg_stat_statements')",
+        "absent": "install the server's contrib modules",
+    }
+    if state == "partly hidden":
+        cost = "of a workload from there only this role's own statements are seen"
+    return Finding(part, False, state, remedies[state], needed=False, cost=cost)
+
+
+def _cpu(found: Capabilities) -> Finding:
+    part = "objective cpu"
+    if not found.cpu_reason:
+        return Finding(part, True, "the server's CPU time can be read", needed=False)
+    cost = "latency is measured by the client's clock, network included, and scatters more than CPU time"
+    return Finding(part, False, found.cpu_reason, "run boltbo on the server's machine (Linux)", needed=False, cost=cost)
+
+
+def _circumstances(found: Capabilities) -> Iterator[Finding]:
+    if found.pooled:
+        yield Finding(
+            "pooler", False, "connections are handed out by a pooler", "give boltbo the server's own port", needed=False,
+            cost="works (everything is within one transaction), but times include the pooler, and waiting for a connection",
+        )  # fmt: skip
+    if found.replica:
+        yield Finding(
+            "standby", True, "a read replica: boltbo only reads", needed=False,
+            cost="a long execution may be cancelled by a conflict with what is replayed (max_standby_streaming_delay)",
+        )  # fmt: skip
+    if found.never_analyzed:
+        names = found.never_analyzed
+        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield Finding(
+            "statistics", False, f"never analyzed: {listed}", "ANALYZE", needed=False,
+            cost="the server guesses there: an ANALYZE alone is likely to gain more than any search",
+        )  # fmt: skip
+    else:
+        yield Finding("statistics", True, "every table with rows was analyzed", needed=False)
