@@ -30,11 +30,15 @@ class Surrogate:
     """
 
     def __init__(self, theta: FloatArray, X: FloatArray, values: FloatArray, censored: NDArray[np.bool_]) -> None:
-        self.warp = Warp.fit(values[~censored])
+        best, worst = float(values[~censored].min()), float(values[~censored].max())
+        # Bounds have a say in the scale: where most observations are bounds, the complete ones are the good tail alone, and
+        # to standardise that would leave the model no room above it. But no more than they can tell: a bound of a minute
+        # among values of milliseconds would squash these.
+        self.warp = Warp.fit(np.where(censored, np.minimum(values, worst + (worst - best)), values))
         targets = self.warp(values)
         # A lower bound stays one when it is lowered, and far beyond the worst value seen it would only bend the model.
         targets[censored] = np.minimum(targets[censored], targets[~censored].max() + BEYOND_WORST)
-        self._worst = float(values[~censored].max())
+        self._worst = worst
         order = np.argsort(censored, kind="stable")  # complete observations first
         self._X = X[order]
         self._complete = int((~censored).sum())
