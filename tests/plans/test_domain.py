@@ -22,7 +22,8 @@ from boltbo.domains.plans.embedded import EmbeddedServer
 from boltbo.domains.plans.measure import measure
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.server import Server, redact
-from boltbo.domains.plans.workload import PlansOptions, build, make_tasks, new_task, read_folder, stratified
+from boltbo.domains.plans.sources import read_folder, stratified
+from boltbo.domains.plans.workload import PlansOptions, build, make_tasks, new_task
 from boltbo.progress import Bars
 from boltbo.settings import ConfigError
 
@@ -197,7 +198,7 @@ def test_queries_that_cannot_be_used_are_counted_and_skipped(
     for name, text in {**BAD, "good.sql": SQL}.items():
         (tmp_path / name).write_text(text)
     options = PlansOptions(min_seconds=0.0, max_seconds=10.0, objective="work")
-    tasks, dropped = make_tasks(domain, read_folder(tmp_path), options, 9, Bars(False))
+    tasks, dropped = make_tasks(domain, read_folder(tmp_path).queries, options, 9, Bars(False))
     assert [t.id for t in tasks] == ["good"]
     assert sum(dropped.values()) == 3
     told = capsys.readouterr().err
@@ -222,7 +223,7 @@ def test_too_few_usable_queries_say_why(imdb_url: str, tmp_path: Path) -> None:
     (tmp_path / "delete.sql").write_text(BAD["delete.sql"])
     options = {"database": imdb_url, "workload": str(tmp_path)}
     with (
-        pytest.raises(ConfigError, match=r"0 of 1 queries are usable, 34 are needed \(1 cannot be steered"),
+        pytest.raises(ConfigError, match=r"0 of 1 queries are usable, 34 are needed \(1 not a SELECT"),
         build(options, 0, tmp_path / "caches", Bars(False)),
     ):
         pass

@@ -156,6 +156,61 @@ def verify(
         raise typer.Exit(1)
 
 
+@plans.command("check")
+def check_workload(
+    workload: Annotated[
+        str, typer.Argument(metavar="PATH", help="A folder of .sql files, one file, or pg_stat_statements.")
+    ],
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="Also ask this PostgreSQL whether it accepts each query.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="List those that are searched, too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Of pg_stat_statements, the dearest so many.")] = 500,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Say which queries of a workload can be searched, and why the others cannot. Nothing is executed.
+
+    boltbo plans check folder/with/sql
+
+    boltbo plans check pg_stat_statements --database postgresql://me@db/shop
+    """
+    from contextlib import ExitStack
+
+    from boltbo.cli.app import _print_json
+    from boltbo.domains.plans.server import Server
+    from boltbo.domains.plans.sources import read_path
+    from boltbo.domains.plans.statements import STAT_STATEMENTS, read_stat_statements
+    from boltbo.domains.plans.survey import summary, survey
+
+    with ExitStack() as stack:
+        server = None
+        if database is not None:
+            server = Server(database)
+            stack.callback(server.close)
+        if workload != STAT_STATEMENTS:
+            found = read_path(Path(workload))
+        elif server is not None:
+            found = read_stat_statements(server, limit)
+        else:
+            raise ConfigError("pg_stat_statements is read from a server: name it with --database")
+        surveyed = survey(found, server)
+    said = summary(surveyed)
+    if format is Format.JSON:
+        _print_json(
+            {"summary": said, "queries": [asdict(s) for s in surveyed], "skipped": found.skipped, "notes": found.notes}
+        )
+        return
+    table = Table("query", "relations", "", box=box.SIMPLE_HEAD)
+    for s in surveyed:
+        if every or s.reason:
+            table.add_row(escape(s.id), "+".join(map(str, s.relations)) or "-", escape(s.note))
+    if table.row_count:
+        console.print(table)
+    for note in found.told():
+        console.print(escape(note))
+    console.print(escape(said))
+
+
 @contextmanager
 def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterator[Server]:
     from boltbo.cli.config import load_config

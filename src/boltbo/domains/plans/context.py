@@ -1,4 +1,6 @@
-"""What the language model reads about a query: compact, structured text of words that recur from query to query.
+"""What the language model reads about a query, by policy.
+
+`plan`, the default: compact, structured text of words that recur from query to query.
 
     t title 2^14 / 2^17 production_year <= 1970 production_year > 1950
     mi1 movie_info 2^12 / 2^19 info in 5 Adventure Crime ..
@@ -7,18 +9,42 @@
 
 One line a relation (its alias, its table, the server's estimate of the rows that pass its filters and of all its rows, as
 powers of two, and the filters), one line of columns made equal, and the server's own plan.
+
+`structure`: the same without the server's plan. `sql`: the statement alone, as in the paper.
+
+    SELECT COUNT ( * ) FROM title AS t , movie_info AS mi1 WHERE mi1.movie_id = t.id AND t.production_year <= 1970
+
+Its text is the one that `dialects.sql.written_out` makes of the parsed query, for all queries alike (those of the free pairs
+have no other), with a blank between any two symbols: the compact model's tokenizer takes what stands between blanks for a
+word, and spells in bytes only words that are rare. A statement of more than `WORDS` symbols ends there.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from typing import Literal
 
+from boltbo.domains.plans.dialects.sql import written_out
 from boltbo.domains.plans.language import format_plan
 from boltbo.domains.plans.plan import PLAIN_SQL, Abilities
 from boltbo.domains.plans.query import Query, Relation
 from boltbo.domains.plans.server import Server
 from boltbo.domains.plans.tree import plan_from_explain
+
+Policy = Literal["sql", "structure", "plan"]
+
+READS: dict[Policy, str] = {
+    "sql": "a query as SQL",
+    "structure": "a query: its relations with the estimated rows that pass their filters and of the whole table, the filters, "
+    "and the columns made equal",
+    "plan": "a query: its relations with the estimated rows that pass their filters and of the whole table, the filters, the "
+    "columns made equal, and the server's own plan",
+}
+"""What the instruction to a model says it is given"""
+
+WORDS = 600
+"""Symbols of a statement that are written out"""
 
 LITERALS = 2
 """How many constants of a filter are written out; the estimate speaks for the rest."""
@@ -27,20 +53,28 @@ LITERALS = 2
 class ContextWriter:
     """Writes contexts, remembering the server's row estimates: queries of one workload share most of their filters."""
 
-    def __init__(self, server: Server, abilities: Abilities = PLAIN_SQL) -> None:
-        self.server, self.abilities = server, abilities
+    def __init__(self, server: Server, abilities: Abilities = PLAIN_SQL, policy: Policy = "plan") -> None:
+        self.server, self.abilities, self.policy = server, abilities, policy
         self._rows: dict[tuple[str, tuple[str, ...]], float] = {}
+
+    def another(self) -> ContextWriter:
+        """One that writes the same over a connection of its own."""
+        return ContextWriter(self.server.another(), self.abilities, self.policy)
 
     def write(self, query: Query) -> str:
         """The context of a query.
 
         Raises:
-            psycopg.Error: The server refuses the query.
+            psycopg.Error: The server refuses the query (`sql` does not ask it).
         """
+        if self.policy == "sql":
+            return sql_words(written_out(query))
         lines = [self._relation(r) for r in query.relations]
         joins = " ; ".join(" ".join(f"{a}.{c}" for a, c in members) for members in query.classes)
-        plan = server_plan_text(self.server, query, (), self.abilities)
-        return "\n".join([*lines, f"joins {joins}", f"server {plan}"])
+        structure = "\n".join([*lines, f"joins {joins}"])
+        if self.policy == "structure":
+            return structure
+        return f"{structure}\nserver {server_plan_text(self.server, query, (), self.abilities)}"
 
     def _relation(self, relation: Relation) -> str:
         words = [relation.alias]
@@ -65,6 +99,25 @@ class ContextWriter:
 def power(rows: float) -> str:
     """The nearest power of two, as one word."""
     return f"2^{round(math.log2(max(rows, 1.0)))}"
+
+
+_SYMBOL = re.compile(
+    r"""'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|(?:(?:"(?:[^"]|"")*"|[^\W\d]\w*)(?:\s*\.\s*)?)+|[\d.]+|[<>=!~*+/%^|&@#-]+|::|\S""",
+    re.DOTALL,
+)
+_PLAIN_NAME = re.compile(r'"([a-z_][a-z0-9_]*)"', re.ASCII)
+
+
+def sql_words(statement: str) -> str:
+    """A statement as one line of symbols parted by blanks, without comments and without quotes that names do not need.
+
+    >>> sql_words('SELECT COUNT(*) FROM title AS "t"\\nWHERE "t"."id"=7 -- why')
+    'SELECT COUNT ( * ) FROM title AS t WHERE t.id = 7'
+    """
+    symbols = [s for s in _SYMBOL.findall(statement) if not s.startswith(("--", "/*"))]
+    words = [s if s.startswith("'") else _PLAIN_NAME.sub(r"\1", s.strip()) for s in symbols]
+    shown = words if len(words) <= WORDS else [*words[:WORDS], ".."]
+    return " ".join(" ".join(shown).split())
 
 
 _LITERAL = re.compile(r"'(?:[^']|'')*'")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from boltbo.domains.plans.context import ContextWriter, server_plan_text
+from boltbo.domains.plans.context import READS, ContextWriter, Policy, server_plan_text
 from boltbo.domains.plans.design import bao_design
 from boltbo.domains.plans.dialects import Dialect, DialectName, Statement
 from boltbo.domains.plans.dialects.choose import choose
@@ -28,8 +28,7 @@ from boltbo.domains.plans.types import check_types
 from boltbo.problem import Evaluation, SearchSpace, Status, Task
 
 INSTRUCTION = """\
-You write join plans for PostgreSQL. You are given a query: its relations with the estimated rows that pass their filters and
-of the whole table, the filters, the columns made equal, and the server's own plan. Answer with one plan that runs fast:
+You write join plans for PostgreSQL. You are given {reads}. Answer with one plan that runs fast:
 a chain of every relation exactly once, operators between them (hash, merge, nest, join), parentheses around a bushy right
 side; or the word default with switches. Only join relations that share a joined column."""
 
@@ -44,6 +43,7 @@ class PlansDomain:
         url: The PostgreSQL that holds the data.
         dialect: How plans are forced (see `dialects`); `auto` is the best that the server follows.
         scans: Plans say scan methods too, where the dialect can force them.
+        context: What a model reads of a query; see `context`.
         hint_plan: The library of pg_hint_plan, a name or an absolute path, loaded where the server has not loaded it.
         objective: See `measure.Objective`.
         timeout: What stops an execution: `multiple`, of the run's best value so far; `model`, the optimizer's own limit for
@@ -58,7 +58,6 @@ class PlansDomain:
     """
 
     name = "plans"
-    instruction = INSTRUCTION
 
     def __init__(
         self,
@@ -66,6 +65,7 @@ class PlansDomain:
         *,
         dialect: DialectName = "auto",
         scans: bool = False,
+        context: Policy = "plan",
         hint_plan: str = "pg_hint_plan",
         objective: Objective = "latency",
         timeout: Timeout = "multiple",
@@ -82,6 +82,8 @@ class PlansDomain:
         self.server = Server(url, patience=patience, hint_plan=hint_plan)
         self.dialect_name = dialect
         self.scans = scans
+        self.context = context
+        self.instruction = INSTRUCTION.format(reads=READS[context])
         self._dialect: Dialect | None = None
         self.objective = objective
         self.timeout = timeout
@@ -156,7 +158,7 @@ class PlansDomain:
         return self._measure(self.statement(task, candidate), limit or self.max_seconds, beat)
 
     def context_writer(self) -> ContextWriter:
-        return ContextWriter(self.server, self.dialect.abilities)
+        return ContextWriter(self.server, self.dialect.abilities, self.context)
 
     def _limit(self, task: Task, best: float | None, limit: float | None) -> float:
         if self.objective == "work":  # no clock decides what a deterministic objective says
@@ -210,7 +212,7 @@ class PlansDomain:
         return PlanSpace(query, server_trees, abilities)
 
     def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
-        return free_pairs(self.server, [self._parsed(t)[0] for t in tasks], n, seed, self.dialect.abilities)
+        return free_pairs(self.context_writer(), [self._parsed(t)[0] for t in tasks], n, seed)
 
     def _parsed(self, task: Task) -> tuple[Query, PlanGrammar]:
         if task.id not in self._known:

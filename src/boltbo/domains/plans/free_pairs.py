@@ -21,7 +21,7 @@ from boltbo.domains.plans.context import ContextWriter, server_plan_text
 from boltbo.domains.plans.design import bao_sets
 from boltbo.domains.plans.dialects.sql import switched, written_out
 from boltbo.domains.plans.language import format_plan, parse_plan
-from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Operator, Plan, Tree
+from boltbo.domains.plans.plan import Abilities, Join, Operator, Plan, Tree
 from boltbo.domains.plans.query import Query, Relation
 from boltbo.domains.plans.server import Server
 
@@ -40,10 +40,8 @@ FAST_PLANNING = (("geqo", "on"), ("geqo_threshold", "12"), ("geqo_effort", "2"))
 """Exhaustive planning of 14 relations takes a second; the genetic search takes milliseconds and is good enough here."""
 
 
-def free_pairs(
-    server: Server, queries: Sequence[Query], n: int, seed: int, abilities: Abilities = PLAIN_SQL
-) -> Iterator[tuple[str, str]]:
-    """About `n` pairs (context, plan), the same for the same server, queries and seed.
+def free_pairs(writer: ContextWriter, queries: Sequence[Query], n: int, seed: int) -> Iterator[tuple[str, str]]:
+    """About `n` pairs (context, plan), the same for the same server, policy of contexts, queries and seed.
 
     Raises:
         OracleUnavailable: The server does not answer.
@@ -57,7 +55,7 @@ def free_pairs(
     def chunk(number: int) -> list[tuple[str, str]]:
         """The pairs of some new queries: what they are does not depend on which connection makes them."""
         if not hasattr(own, "writer"):
-            own.writer = ContextWriter(server.another(), abilities)
+            own.writer = writer.another()
             writers.append(own.writer)
         rng = np.random.default_rng([seed, number])
         return [pair for _ in range(CHUNK) for pair in _pairs(own.writer, groups, rng)]
@@ -76,8 +74,8 @@ def free_pairs(
                 return
     finally:
         pool.shutdown(cancel_futures=True)
-        for writer in writers:
-            writer.server.close()
+        for used in writers:
+            used.server.close()
 
 
 def _pairs(writer: ContextWriter, groups: Sequence[Sequence[Query]], rng: np.random.Generator) -> list[tuple[str, str]]:

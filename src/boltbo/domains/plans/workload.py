@@ -6,26 +6,36 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
 
+from boltbo.domains.plans.context import Policy
 from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.domain import PlansDomain, Timeout
 from boltbo.domains.plans.latent import Recipe, ensure_vae
 from boltbo.domains.plans.measure import Objective, Planning, Summary, measure
-from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
-from boltbo.domains.plans.query import Query
+from boltbo.domains.plans.parse import NotASelect, SqlSyntaxError, UnsupportedQuery, parse_query
+from boltbo.domains.plans.sources import (
+    Named,
+    Workload,
+    decoded,
+    read_path,
+    reason_in_short,
+    searchable,
+    stratified,
+    template_of,
+)
+from boltbo.domains.plans.statements import STAT_STATEMENTS, read_stat_statements
 from boltbo.problem import Task
 from boltbo.progress import Bars
 from boltbo.settings import ConfigError, Frozen, explain
 from boltbo.setup import Problem
 
-Named = tuple[str, str]
-"""(id, SQL)"""
+Part = Literal["train", "validation"]
 
 
 class PlansOptions(Frozen):
@@ -34,20 +44,28 @@ class PlansOptions(Frozen):
     database: str = Field(
         "embedded", description="postgresql://…, or embedded: a server and generated IMDB data of our own"
     )
-    workload: str = Field("generated", description="a folder of .sql files, or generated")
+    workload: str = Field(
+        "generated", description="a folder of .sql files, a file of many statements, pg_stat_statements, or generated"
+    )
     scale: Annotated[float, Field(gt=0)] = Field(0.1, description="embedded only: size of the generated data")
     data_seed: int = Field(0, description="embedded only: seed of data and generated queries")
     templates: Annotated[int, Field(ge=1)] | None = Field(
         None, description="only the first so many templates of the workload"
     )
+    unseen_templates: Annotated[int, Field(ge=0)] = Field(
+        0, description="validation is of so many templates, of which nothing is trained on; 0: of all"
+    )
     train: Annotated[int, Field(ge=1)] = Field(24, description="training tasks")
     validation: Annotated[int, Field(ge=0)] = Field(10, description="validation tasks")
     queries: Annotated[int, Field(ge=1)] = Field(
-        0 + 120, description="queries looked at before screening, over all templates"
+        120, description="queries looked at before screening, over all templates"
     )
     min_seconds: Annotated[float, Field(ge=0)] = Field(0.003, description="shorter default plans are screened out")
     max_seconds: Annotated[float, Field(gt=0)] = Field(1.0, description="and longer ones")
     dialect: DialectName = Field("auto", description="how plans are forced; auto: the best that the server follows")
+    context: Policy = Field(
+        "plan", description="what a model reads of a query: its SQL, its structure, or structure and default plan"
+    )
     scans: bool = Field(False, description="plans say scan methods too (pg_hint_plan only)")
     hint_plan: str = Field("pg_hint_plan", description="the library of pg_hint_plan: a name, or a path for a superuser")
     objective: Objective = "latency"
@@ -74,12 +92,13 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
         chosen = PlansOptions(**options)
     except ValidationError as error:
         raise explain(error, "[domain]") from error
-    queries = _queries(chosen, seed)
     with ExitStack() as stack:
-        url = chosen.database if chosen.database != "embedded" else _embedded(chosen, queries, stack, bars)
+        files = _files(chosen)
+        url = chosen.database if chosen.database != "embedded" else _embedded(chosen, files, stack, bars)
         domain = PlansDomain(
             url,
             dialect=chosen.dialect,
+            context=chosen.context,
             scans=chosen.scans,
             hint_plan=chosen.hint_plan,
             objective=chosen.objective,
@@ -92,7 +111,7 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             vae=caches / "vae" if chosen.space == "strings" else None,
         )
         stack.callback(domain.server.close)
-        tasks = _stored_tasks(chosen, seed, domain, queries, caches / "tasks.json", bars)
+        tasks = _stored_tasks(chosen, seed, domain, files, caches / "tasks.json", bars)
         if domain.vae is not None and domain.dialect.abilities.operators:
             with bars.track("plan strings' VAE", 1) as update:
                 joined = [parse_query(str(t.data["sql"])) for t in (*tasks["train"], *tasks["validation"])]
@@ -104,20 +123,6 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
         yield Problem(domain, tasks["train"], tasks["validation"], task_from)
 
 
-def read_folder(folder: Path) -> list[Named]:
-    """Every `.sql` file below a folder, named by its path, sorted.
-
-    Raises:
-        ConfigError: There is no such folder, or no such file in it.
-    """
-    if not folder.is_dir():
-        raise ConfigError(f"the workload folder {folder} does not exist")
-    files = sorted(folder.rglob("*.sql"))
-    if not files:
-        raise ConfigError(f"no .sql file in {folder}")
-    return [(str(f.relative_to(folder).with_suffix("")), f.read_text(errors="replace")) for f in files]
-
-
 def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") -> Task:
     """A task of one SQL file, its default plan measured.
 
@@ -125,8 +130,8 @@ def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") 
         ConfigError: The file cannot be read or its query cannot be steered.
     """
     try:
-        sql = path.read_text()
-        query = _searchable(sql)
+        sql, _ = decoded(path.read_bytes())
+        query = searchable(sql)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -138,41 +143,34 @@ def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") 
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _queries(options: PlansOptions, seed: int) -> list[Named]:
-    """The queries to look at, the same number of each template as far as there are."""
-    if options.workload == "generated":
+def _files(options: PlansOptions) -> Workload | None:
+    """The queries that lie in files; None where the workload is another."""
+    if options.workload in ("generated", STAT_STATEMENTS):
+        return None
+    return read_path(Path(options.workload))
+
+
+def _queries(options: PlansOptions, seed: int, domain: PlansDomain, files: Workload | None) -> Workload:
+    """The queries to look at, of each template about as many, in random order; of the server's statistics the dearest."""
+    if options.workload == STAT_STATEMENTS:
+        return read_stat_statements(domain.server, options.queries, options.data_seed)
+    if files is None:
         from boltbo.domains.plans.imdb.workload import generate_workload, templates_by_name
 
         names = sorted(templates_by_name())[: options.templates]
-        return stratified(generate_workload(options.queries, options.data_seed, names), options.queries, seed)
-    return stratified(read_folder(Path(options.workload)), options.queries, seed, options.templates)
+        found = Workload(generate_workload(options.queries, options.data_seed, names))
+    else:
+        found = files
+    return replace(found, queries=stratified(found.queries, options.queries, seed, options.templates))
 
 
-def stratified(queries: Sequence[Named], n: int, seed: int, templates: int | None = None) -> list[Named]:
-    """`n` of the queries in a random order that takes the templates in turn (all, or the first few in their order).
-
-    A query's template is what stands before the last `/`, or the first `-`, of its id.
-    """
-    rng = np.random.default_rng(seed)
-    groups: dict[str, list[Named]] = {}
-    for i in rng.permutation(len(queries)):
-        name = queries[i][0]
-        groups.setdefault(name.rpartition("/")[0] or name.partition("-")[0], []).append(queries[i])
-    groups = dict(sorted(groups.items())[:templates])
-    ordered = []
-    for rank in range(max(map(len, groups.values()), default=0)):
-        ordered += [group[rank] for _, group in sorted(groups.items()) if rank < len(group)]
-    return ordered[:n]
-
-
-def _embedded(options: PlansOptions, queries: Sequence[Named], stack: ExitStack, bars: Bars) -> str:
+def _embedded(options: PlansOptions, files: Workload | None, stack: ExitStack, bars: Bars) -> str:
     from boltbo.domains.plans.embedded import EmbeddedServer
     from boltbo.domains.plans.imdb.harvest import harvest
     from boltbo.domains.plans.imdb.load import ensure_database
 
     server = stack.enter_context(EmbeddedServer())
-    folder = options.workload != "generated"
-    literals = harvest([sql for _, sql in read_folder(Path(options.workload))]) if folder else None
+    literals = harvest([sql for _, sql in files.queries]) if files is not None else None
     with bars.track("generated IMDB data", 1) as update:
         return ensure_database(
             server.url(),
@@ -184,38 +182,75 @@ def _embedded(options: PlansOptions, queries: Sequence[Named], stack: ExitStack,
 
 
 def _stored_tasks(
-    options: PlansOptions, seed: int, domain: PlansDomain, queries: Sequence[Named], path: Path, bars: Bars
-) -> dict[Literal["train", "validation"], list[Task]]:
+    options: PlansOptions, seed: int, domain: PlansDomain, files: Workload | None, path: Path, bars: Bars
+) -> dict[Part, list[Task]]:
     """The tasks, made once and kept: their default values and estimates must not change in the middle of a campaign."""
     key = {**options.model_dump(mode="json"), "seed": seed}
     if path.exists():
         stored = json.loads(path.read_text())
         if stored["key"] == key:
             domain.dialect_name = stored.get("dialect", domain.dialect_name)  # a campaign keeps the one it began in
-            return {part: [Task(**t) for t in stored[part]] for part in ("train", "validation")}
+            return {"train": _from_json(stored["train"]), "validation": _from_json(stored["validation"])}
+    workload = _queries(options, seed, domain, files)
+    for note in workload.told():
+        bars.note(note)
+    parts, dropped = _parts(options, seed, domain, workload, bars)
+    n = sum(map(len, parts.values()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".half")
+    tasks = {part: [asdict(task) for task in found] for part, found in parts.items()}
+    half.write_text(json.dumps({"key": key, "dialect": domain.dialect.name, "dropped": dropped, **tasks}))
+    half.replace(path)
+    bars.note(f"{n} tasks; screened out: {_reasons(dropped)}")
+    return parts
+
+
+def _from_json(stored: Sequence[Mapping[str, Any]]) -> list[Task]:
+    return [Task(**task) for task in stored]
+
+
+def _parts(
+    options: PlansOptions, seed: int, domain: PlansDomain, workload: Workload, bars: Bars
+) -> tuple[dict[Part, list[Task]], Counter[str]]:
+    """The tasks of both parts, and how many queries were dropped for which reason."""
+    if options.unseen_templates:
+        unseen, seen = _apart(options, seed, workload.queries)
+        chosen, dropped = _enough(domain, unseen, options, options.validation, workload.sampled, bars)
+        trained, more = _enough(domain, seen, options, options.train, workload.sampled, bars)
+        return {"validation": chosen, "train": trained}, dropped + more
     wanted = options.train + options.validation
+    tasks, dropped = _enough(domain, workload.queries, options, wanted, workload.sampled, bars)
+    if options.workload == STAT_STATEMENTS:  # they come by what they cost, and both parts get of all
+        tasks = [tasks[i] for i in np.random.default_rng(seed).permutation(len(tasks))]
+    return {"validation": tasks[: options.validation], "train": tasks[options.validation :]}, dropped
+
+
+def _apart(options: PlansOptions, seed: int, queries: Sequence[Named]) -> tuple[list[Named], list[Named]]:
+    """The queries of as many templates, drawn by lot, as validation is of; and the others."""
+    names = sorted({template_of(name) for name, _ in queries})
+    if options.unseen_templates >= len(names):
+        raise ConfigError(
+            f"domain.unseen_templates = {options.unseen_templates} leaves nothing to train on: there are {len(names)} templates"
+        )
+    unseen = {names[i] for i in np.random.default_rng(seed).permutation(len(names))[: options.unseen_templates]}
+    return [q for q in queries if template_of(q[0]) in unseen], [q for q in queries if template_of(q[0]) not in unseen]
+
+
+def _enough(
+    domain: PlansDomain,
+    queries: Sequence[Named],
+    options: PlansOptions,
+    wanted: int,
+    sampled: frozenset[str],
+    bars: Bars,
+) -> tuple[list[Task], Counter[str]]:
     tasks, dropped = make_tasks(domain, queries, options, wanted, bars)
     if len(tasks) < wanted:
         raise ConfigError(
             f"{len(tasks)} of {len(queries)} queries are usable, {wanted} are needed ({_reasons(dropped)}). "
             "Raise domain.queries, lower domain.train, or widen min_seconds and max_seconds."
         )
-    parts = {"validation": tasks[: options.validation], "train": tasks[options.validation :]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".half")
-    half.write_text(
-        json.dumps(
-            {
-                "key": key,
-                "dialect": domain.dialect.name,
-                "dropped": dropped,
-                **{p: [asdict(t) for t in ts] for p, ts in parts.items()},
-            }
-        )
-    )
-    half.replace(path)
-    bars.note(f"{len(tasks)} tasks; screened out: {_reasons(dropped)}")
-    return parts  # type: ignore[return-value]
+    return [replace(t, data={**t.data, "constants": "sampled"}) if t.id in sampled else t for t in tasks], dropped
 
 
 def make_tasks(
@@ -232,30 +267,20 @@ def make_tasks(
             if len(tasks) == wanted:
                 break
             try:
-                query = _searchable(sql)
-            except ValueError as error:
-                dropped[f"cannot be steered ({type(error).__name__})"] += 1
-                bars.note(f"{name}: {error}")
-                continue
-            reason = screen_one(domain.server, query.sql, options.min_seconds, options.max_seconds)
-            if reason is not None:
-                dropped[reason] += 1
-                continue
-            default = measure(domain.server, query.sql, (), objective=options.objective, limit=2 * options.max_seconds)
-            try:
+                query = searchable(sql)
+                reason = screen_one(domain.server, query.sql, options.min_seconds, options.max_seconds)
+                if reason is not None:
+                    dropped[reason] += 1
+                    continue
+                limit = 2 * options.max_seconds
+                default = measure(domain.server, query.sql, (), objective=options.objective, limit=limit)
                 tasks.append(domain.task_of(name, sql, default.value, writer))
-            except UnsupportedQuery as error:
-                dropped["cannot be steered (UnsupportedQuery)"] += 1
+            except (SqlSyntaxError, NotASelect, UnsupportedQuery) as error:
+                dropped[reason_in_short(error)] += 1
                 bars.note(f"{name}: {error}")
+                continue
             update(len(tasks), wanted)
     return tasks, dropped
-
-
-def _searchable(sql: str) -> Query:
-    query = parse_query(sql)
-    if len(query.relations) < 2:
-        raise UnsupportedQuery("one relation: there is no join to plan")
-    return query
 
 
 def _reasons(dropped: Counter[str]) -> str:
