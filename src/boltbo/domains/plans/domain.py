@@ -83,7 +83,6 @@ class PlansDomain:
         self.dialect_name = dialect
         self.scans = scans
         self.context = context
-        self.instruction = INSTRUCTION.format(reads=READS[context])
         self._dialect: Dialect | None = None
         self.objective = objective
         self.timeout = timeout
@@ -96,6 +95,10 @@ class PlansDomain:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_known": {}}
+
+    @property
+    def instruction(self) -> str:
+        return INSTRUCTION.format(reads=READS[self.context])
 
     @property
     def dialect(self) -> Dialect:
