@@ -15,6 +15,8 @@ from boltbo.domains.plans.server import Server
 from boltbo.domains.plans.sources import Workload, read_file, read_folder, template_of
 from boltbo.domains.plans.split import split
 from boltbo.domains.plans.survey import summary, survey
+from boltbo.domains.plans.workload import build
+from boltbo.progress import Bars
 from boltbo.settings import ConfigError
 
 JOINED = "SELECT COUNT(*) FROM title t, kind_type kt WHERE t.kind_id = kt.id"
@@ -204,3 +206,15 @@ def test_the_check_from_the_command_line(tmp_path: Path, imdb_url: str) -> None:
     answer = json.loads(told.output)
     assert answer["summary"].startswith("1 of 7 queries are searched")
     assert {q["id"] for q in answer["queries"]} == set(QUERIES)
+
+
+def test_what_is_no_url_is_one_clear_error(tmp_path: Path) -> None:
+    write(tmp_path, **QUERIES)
+    told = CliRunner().invoke(app, ["plans", "check", str(tmp_path), "--database", "postgresql://me:pass/word@db/shop"])
+    assert isinstance(told.exception, ConfigError)
+    assert "word" not in str(told.exception).replace("password", "")
+    with (
+        pytest.raises(ConfigError, match="no URL of a PostgreSQL"),
+        build({"database": "nonsense"}, 0, tmp_path, Bars(False)),
+    ):
+        pass

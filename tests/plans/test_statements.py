@@ -27,6 +27,8 @@ RUN = [
     f"{JOINED} AND t.production_year BETWEEN 1990 AND 2000",
     f"{JOINED} AND kt.kind IN ('movie', 'episode')",
     f"{JOINED} AND t.title LIKE 'A%'",
+    f"PREPARE mine (int) AS {JOINED} AND t.production_year < $1",
+    "EXECUTE mine (2000)",
     "SELECT id FROM title WHERE production_year > 2000",
     "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace",
     "CREATE TEMP TABLE x AS SELECT 1",
@@ -61,6 +63,7 @@ def test_what_ran_is_found_with_constants_that_can_be_executed(server: Server) -
     drawn = [texts[name] for name in found.sampled]
     assert any(re.search(r"kt\.kind = '[a-z ]+'$", text) for text in drawn)
     assert any(re.search(r"BETWEEN \d{4} AND \d{4}$", text) for text in drawn)
+    assert any(re.search(r"^SELECT .* AND t\.production_year < \d{4}$", text) for text in drawn)
     assert any(re.search(r"kt\.kind IN \('[a-z ]+', '[a-z ]+'", text) for text in drawn)
     assert not any(word in text for text in texts.values() for word in ("LIKE", "pg_class", "CREATE", "pg_stat"))
 
@@ -87,6 +90,8 @@ def test_a_campaign_on_it(busy: str, tmp_path: Path) -> None:
         assert any(task.data.get("constants") == "sampled" for task in tasks)
         for task in tasks:
             assert problem.domain.evaluate(task, "default", None).value > 0
+    with closing(Server(busy)) as server:  # what was executed for the campaign is none of the workload
+        assert not any("boltbo" in text or '"t"' in text for _, text in read_stat_statements(server, 100).queries)
 
 
 def test_a_server_without_it_says_what_to_do(imdb_url: str) -> None:

@@ -177,6 +177,7 @@ def check_workload(
     from contextlib import ExitStack
 
     from boltbo.cli.app import _print_json
+    from boltbo.domains.plans.capabilities import shown
     from boltbo.domains.plans.server import Server
     from boltbo.domains.plans.sources import read_path
     from boltbo.domains.plans.statements import STAT_STATEMENTS, read_stat_statements
@@ -185,6 +186,7 @@ def check_workload(
     with ExitStack() as stack:
         server = None
         if database is not None:
+            shown(database)  # refuses what is no URL
             server = Server(database)
             stack.callback(server.close)
         if workload != STAT_STATEMENTS:

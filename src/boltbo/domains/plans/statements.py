@@ -25,6 +25,9 @@ STAT_STATEMENTS = "pg_stat_statements"
 HIDDEN = "<insufficient privilege>"
 
 _PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$\d+)""")
+_PREPARED = re.compile(r"""\s*PREPARE\s+(?!boltbo)[\w"]+\s*(?:\([^)]*\)\s*)?AS\b\s*""", re.IGNORECASE)
+"""A statement that was prepared by name is kept with this before it; boltbo prepares what it measures, too"""
+
 _CATALOG = re.compile(
     r"\b(?:FROM|JOIN)\s+(?:pg_catalog\.)?pg_\w+|\binformation_schema\.|\bpg_stat_statements\b", re.IGNORECASE
 )
@@ -60,7 +63,8 @@ def read_stat_statements(server: Server, limit: int, seed: int = 0) -> Workload:
             f"pg_stat_statements cannot be read ({reason}): boltbo doctor --database says what to do"
         ) from error
     hidden = sum(text == HIDDEN or text is None for _, text, _ in rows)
-    selects = [(number, text) for number, text, _ in rows if text is not None and _is_query(text)][:limit]
+    known = [(number, _PREPARED.sub("", text, count=1)) for number, text, _ in rows if text is not None]
+    selects = [(number, text) for number, text in known if _is_query(text)][:limit]
     queries: list[Named] = []
     skipped: list[Named] = []
     sampled: set[str] = set()

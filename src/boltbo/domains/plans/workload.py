@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
+from boltbo.domains.plans.capabilities import shown
 from boltbo.domains.plans.context import Policy
 from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.domain import PlansDomain, Timeout
@@ -92,8 +93,10 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
         chosen = PlansOptions(**options)
     except ValidationError as error:
         raise explain(error, "[domain]") from error
+    if chosen.database != "embedded":
+        shown(chosen.database)  # refuses what is no URL
+    files = _files(chosen)
     with ExitStack() as stack:
-        files = _files(chosen)
         url = chosen.database if chosen.database != "embedded" else _embedded(chosen, files, stack, bars)
         domain = PlansDomain(
             url,
