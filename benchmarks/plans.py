@@ -44,7 +44,7 @@ CUTS = (100, 400)
 RANDOM, RANDOM_SECONDS = 4, 0.4
 """Random plans of each query whose results are checked, and how long one may take"""
 MATCHED = {"hints": True, "leading": False, "sql": True, "order": True}
-"""Dialects whose match rate is measured, and whether on queries of any size: a Leading hint makes the server search all orders"""
+"""Dialects whose match rate is measured, and whether on large queries too: a Leading hint makes the server search all orders"""
 
 
 def main() -> None:
