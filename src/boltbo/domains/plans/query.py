@@ -3,7 +3,7 @@
 A statement is a frame of SQL in which each block (one SELECT over inner joins) left a mark. What is searched is the join
 tree of each block; the frame (WITH, UNION, the statement around a subquery) stays as it was written.
 
-`parse.py` makes a `Query` from SQL; `language.py`, `space.py` and `dialects/` read it.
+`parse/` makes a `Query` from SQL; `language.py`, `space.py` and `dialects/` read it.
 """
 
 from __future__ import annotations
