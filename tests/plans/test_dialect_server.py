@@ -10,7 +10,7 @@ from boltbo.domains.plans.dialects import Statement
 from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
 from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
-from boltbo.domains.plans.plan import Join, Plan, Scan
+from boltbo.domains.plans.plan import Join, Method, Operator, Plan, Scan
 from boltbo.domains.plans.server import Server
 from boltbo.domains.plans.tree import follows, plan_from_explain
 from boltbo.domains.plans.types import check_types
@@ -131,11 +131,13 @@ def test_every_plan_returns_the_same_rows(server, dialect, name):
         read = plan_from_explain(explained, query, dialect.abilities)
         parse_plan(format_plan(read, query, dialect.abilities), query, dialect.abilities)
     plans, followed = 0, 0
-    for text in random_plans(query, dialect.abilities, 60, seed=len(name)):
+    for text in random_plans(query, dialect.abilities, 80, seed=len(name)):
         plan = parse_plan(text, query, dialect.abilities)
         statement = dialect.render(query, plan)
         rows, explained = run(connection, statement)
         assert rows == expected, f"{text}\n{statement.sql}"
+        if any(contradicts_itself(tree) for tree in plan.trees):
+            continue
         executed = plan_from_explain(explained, query, dialect.abilities)
         plans += 1
         followed += follows(executed, bare(plan), query, dialect.abilities)
@@ -154,6 +156,16 @@ def test_scan_methods_are_followed_where_an_index_allows_them(server, dialect):
             text,
             format_plan(executed, query, dialect.abilities),
         )
+
+
+def contradicts_itself(tree):
+    """A bitmap scan takes a condition on its index. A relation that has none of its own gets one from a nested loop only: no
+    server can scan it so and hash or merge it. Which rows come out is checked all the same."""
+    if isinstance(tree, Scan):
+        return False
+    scanned = [t.method for t in (tree.left, tree.right) if isinstance(t, Scan)]
+    keyed = tree.operator in (Operator.HASH, Operator.MERGE)
+    return (keyed and Method.BITMAP in scanned) or contradicts_itself(tree.left) or contradicts_itself(tree.right)
 
 
 def bare(plan):

@@ -19,7 +19,7 @@ import psycopg
 
 from boltbo.domains.plans.context import ContextWriter, server_plan_text
 from boltbo.domains.plans.design import bao_sets
-from boltbo.domains.plans.dialects.sql import switched, written_out
+from boltbo.domains.plans.dialects.sql import Switches, written_out
 from boltbo.domains.plans.language import format_plan, parse_plan
 from boltbo.domains.plans.plan import Abilities, Join, Operator, Plan, Tree
 from boltbo.domains.plans.query import Query, Relation
@@ -116,7 +116,7 @@ def _solution(
     if not abilities.operators or rng.random() < SWITCHED:
         return format_plan(Plan((), off), query, abilities)
     plan = Plan((), off)
-    text = server_plan_text(server, query, (*switched(query, plan).settings, *FAST_PLANNING), abilities)
+    text = server_plan_text(server, query, (*Switches().render(query, plan).settings, *FAST_PLANNING), abilities)
     if Operator.JOIN in abilities.operators and rng.random() < 0.5:
         trees = parse_plan(text, query, abilities).trees
         text = format_plan(Plan(tuple(order_only(tree) for tree in trees)), query, abilities)

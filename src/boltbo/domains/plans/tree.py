@@ -29,15 +29,16 @@ Node = Mapping[str, Any]
 Piece = tuple[Tree, int]
 """A tree and the bit mask of its relations"""
 
-_JOINS = {"Hash Join": Operator.HASH, "Merge Join": Operator.MERGE, "Nested Loop": Operator.NEST}
-_SCANS = {
+JOINS = {"Hash Join": Operator.HASH, "Merge Join": Operator.MERGE, "Nested Loop": Operator.NEST}
+SCANS = {
     "Seq Scan": Method.SEQ,
     "Index Scan": Method.INDEX,
     "Index Only Scan": Method.ONLY,
     "Bitmap Heap Scan": Method.BITMAP,
 }
 _NOT_INPUT = ("InitPlan", "SubPlan")
-_SUFFIX = re.compile(r"_\d+$")
+SUFFIX = re.compile(r"_\d+$")
+"""What the server adds to an alias that it has twice, as it has a relation's within its lateral subquery"""
 
 
 def plan_from_explain(explain: Node | Sequence[Node], query: Query, abilities: Abilities = PLAIN_SQL) -> Plan:
@@ -150,9 +151,9 @@ class _Reader:
         alias = self._alias(node)
         if alias is not None:
             return [self._scan(alias, self._method(node))]
-        inputs = [self._pieces(child) for child in node.get("Plans", ()) if _is_input(child)]
+        inputs = [self._pieces(child) for child in node.get("Plans", ()) if is_input(child)]
         inputs = [pieces for pieces in inputs if pieces]
-        joins = node["Node Type"] in _JOINS
+        joins = node["Node Type"] in JOINS
         if len(inputs) < 2 or not joins:
             return inputs[0] if inputs else []  # of a partitioned table's parts, one speaks for all
         outer, inner = inputs[0], [p for p in inputs[1] if not any(p[1] & o[1] for o in inputs[0])]
@@ -182,7 +183,7 @@ class _Reader:
         return Scan(alias, method), 1 << self.query.index[alias]
 
     def _operator(self, node: Node) -> Operator:
-        operator = _JOINS[node["Node Type"]]
+        operator = JOINS[node["Node Type"]]
         if operator in self.abilities.operators:
             return operator
         return self._keyed() if operator == Operator.MERGE else Operator.JOIN
@@ -191,7 +192,7 @@ class _Reader:
         return Operator.HASH if Operator.HASH in self.abilities.operators else Operator.JOIN
 
     def _method(self, node: Node) -> Method | None:
-        method = _SCANS.get(node["Node Type"])
+        method = SCANS.get(node["Node Type"])
         return method if method in self.abilities.methods else None
 
     def _alias(self, node: Node) -> str | None:
@@ -199,7 +200,7 @@ class _Reader:
         name = node.get("Alias")
         if name is None or name in self.aliases:
             return name
-        base = _SUFFIX.sub("", name)
+        base = SUFFIX.sub("", name)
         if base in self.aliases and base not in self.exact:
             return base
         return self.inside.get(name)
@@ -209,12 +210,13 @@ def _covered(pieces: Sequence[Piece]) -> int:
     return sum(relations.bit_count() for _, relations in pieces)
 
 
-def _is_input(node: Node) -> bool:
+def is_input(node: Node) -> bool:
+    """Whether a node feeds the one above it: the plans of subqueries hang beside."""
     return node.get("Parent Relationship") not in _NOT_INPUT
 
 
 def _nodes(node: Node) -> Iterator[Node]:
     yield node
     for child in node.get("Plans", ()):
-        if _is_input(child):
+        if is_input(child):
             yield from _nodes(child)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
-from boltbo.domains.plans.dialects.hints import hint_name
+from boltbo.domains.plans.dialects.hints import METHOD_HINTS, OPERATOR_HINTS, hint_name
+from boltbo.domains.plans.tree import JOINS, SCANS, SUFFIX, Node, is_input
 
-Node = Mapping[str, Any]
-
-_JOINS = {"Hash Join": "HashJoin", "Merge Join": "MergeJoin", "Nested Loop": "NestLoop"}
-_SCANS = {
-    "Seq Scan": "SeqScan",
-    "Index Scan": "IndexScan",
-    "Index Only Scan": "IndexOnlyScan",
-    "Bitmap Heap Scan": "BitmapScan",
-}
-_SUFFIX = re.compile(r"_\d+$")
+_PASSING = frozenset({"Hash", "Subquery Scan", "Materialize", "Sort", "Incremental Sort"})
+"""Nodes that say nothing that the joins around them do not"""
 
 
 def hints_of_explain(top: Node, aliases: Collection[str]) -> list[str]:
@@ -32,21 +23,21 @@ def hints_of_explain(top: Node, aliases: Collection[str]) -> list[str]:
     hints: list[str] = []
 
     def name(node: Node) -> str:
-        base = _SUFFIX.sub("", node["Alias"])
+        base = SUFFIX.sub("", node["Alias"])
         inside_lateral = base in own and node["Alias"] not in own and base not in exact
         return hint_name(base if inside_lateral else node["Alias"])
 
     def visit(node: Node) -> tuple[str, list[str]] | None:
         """The nested pairs and the names below a node, where it is one join tree or one scan."""
         kind = node["Node Type"]
-        if kind in _SCANS:
-            hints.append(f"{_SCANS[kind]}({name(node)})")
+        if kind in SCANS:
+            hints.append(f"{METHOD_HINTS[SCANS[kind]]}({name(node)})")
             return name(node), [name(node)]
         children = [visit(child) for child in node.get("Plans", ())]
-        inputs = [c for c, n in zip(children, node.get("Plans", ()), strict=True) if c and _is_input(n)]
-        if kind in _JOINS and len(inputs) == 2:
+        inputs = [c for c, n in zip(children, node.get("Plans", ()), strict=True) if c and is_input(n)]
+        if kind in JOINS and len(inputs) == 2:
             (left, ours), (right, theirs) = inputs
-            hints.append(f"{_JOINS[kind]}({' '.join([*ours, *theirs])})")
+            hints.append(f"{OPERATOR_HINTS[JOINS[kind]]}({' '.join([*ours, *theirs])})")
             return f"({left} {right})", [*ours, *theirs]
         if kind == "Subquery Scan" and inputs and node["Alias"] not in own:
             return inputs[0]
@@ -71,11 +62,11 @@ def shape_of(top: Node, aliases: Collection[str]) -> str:
     own = frozenset(aliases)
 
     def write(node: Node) -> str:
-        parts = [write(child) for child in node.get("Plans", ()) if _is_input(child)]
+        parts = [write(child) for child in node.get("Plans", ()) if is_input(child)]
         kind = node["Node Type"]
         alias = node.get("Alias")
         if alias is not None and kind != "Subquery Scan":
-            base = _SUFFIX.sub("", alias)
+            base = SUFFIX.sub("", alias)
             index = f" {node['Index Name']}" if "Index Name" in node else ""
             return f"{kind} {base if base in own else alias}{index}"
         if len(parts) == 1 and kind in _PASSING:
@@ -83,14 +74,6 @@ def shape_of(top: Node, aliases: Collection[str]) -> str:
         return f"{kind}({', '.join(parts)})"
 
     return write(top)
-
-
-_PASSING = frozenset({"Hash", "Subquery Scan", "Materialize", "Sort", "Incremental Sort"})
-"""Nodes that say nothing that the joins around them do not"""
-
-
-def _is_input(node: Node) -> bool:
-    return node.get("Parent Relationship") not in ("InitPlan", "SubPlan")
 
 
 def _nodes(node: Node) -> Iterator[Node]:

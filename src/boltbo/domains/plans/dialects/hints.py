@@ -13,15 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from boltbo.domains.plans.canonical import canonical_plan
-from boltbo.domains.plans.dialects.sql import ORDER_KEPT, joined, switched
+from boltbo.domains.plans.dialects.sql import ORDER_KEPT, Switches, joined
 from boltbo.domains.plans.dialects.statement import Statement
 from boltbo.domains.plans.plan import Abilities, Join, Method, Operator, Plan, Scan, Tree, aliases_of, scans_of
 from boltbo.domains.plans.query import Query
 from boltbo.problem import InvalidCandidate
 
-_OPERATORS = {Operator.HASH: "HashJoin", Operator.MERGE: "MergeJoin", Operator.NEST: "NestLoop"}
-_METHODS = {
+OPERATOR_HINTS = {Operator.HASH: "HashJoin", Operator.MERGE: "MergeJoin", Operator.NEST: "NestLoop"}
+METHOD_HINTS = {
     Method.SEQ: "SeqScan",
     Method.INDEX: "IndexScan",
     Method.ONLY: "IndexOnlyScan",
@@ -36,30 +35,26 @@ SEARCHED = (("join_collapse_limit", "1000"), ("from_collapse_limit", "1000"), ("
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class Hints(Switches):
     """Operators and scan methods by hints, the order by nested joins."""
 
     abilities: Abilities = _HINTED
     name: ClassVar[str] = "hints"
 
-    def render(self, query: Query, plan: Plan) -> Statement:
-        plan = canonical_plan(plan, query, self.abilities)
-        if not plan.trees:
-            return switched(query, plan)
-        return Statement(comment(operator_hints(query, plan)) + joined(query, _order(plan)), ORDER_KEPT)
+    def _forced(self, query: Query, plan: Plan) -> Statement:
+        return Statement(
+            comment(operator_hints(query, plan)) + joined(query, _order(plan), semi_joins_last=True), ORDER_KEPT
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Leading:
+class Leading(Switches):
     """All by hints, the text untouched. Of a `hash` or `merge` the side with more relations is the outer one."""
 
     abilities: Abilities = _LED
     name: ClassVar[str] = "leading"
 
-    def render(self, query: Query, plan: Plan) -> Statement:
-        plan = canonical_plan(plan, query, self.abilities)
-        if not plan.trees:
-            return switched(query, plan)
+    def _forced(self, query: Query, plan: Plan) -> Statement:
         leading = [f"Leading({_pairs(tree)})" for tree in plan.trees]
         return Statement(comment([*leading, *operator_hints(query, plan)]) + query.sql, SEARCHED)
 
@@ -82,7 +77,7 @@ def operator_hints(query: Query, plan: Plan) -> list[str]:
     for tree in plan.trees:
         for scan in scans_of(tree):
             if scan.method is not None and not query.relations[query.index[scan.alias]].derived:
-                hints.append(f"{_METHODS[scan.method]}({hint_name(scan.alias)})")
+                hints.append(f"{METHOD_HINTS[scan.method]}({hint_name(scan.alias)})")
     return hints
 
 
@@ -91,8 +86,8 @@ def _joins(tree: Tree) -> Iterator[str]:
         return
     yield from _joins(tree.left)
     yield from _joins(tree.right)
-    if tree.operator in _OPERATORS:
-        yield f"{_OPERATORS[tree.operator]}({' '.join(hint_name(a) for a in aliases_of(tree))})"
+    if tree.operator in OPERATOR_HINTS:
+        yield f"{OPERATOR_HINTS[tree.operator]}({' '.join(hint_name(a) for a in aliases_of(tree))})"
 
 
 def _pairs(tree: Tree) -> str:

@@ -25,6 +25,7 @@ from boltbo.domains.plans.dialects.statement import Statement
 from boltbo.domains.plans.parse import quote
 from boltbo.domains.plans.plan import PLAIN_SQL, SWITCHES, Abilities, Join, Operator, Plan, Scan, Tree, operators_of
 from boltbo.domains.plans.query import Block, ColumnRef, Query, Relation, fill
+from boltbo.problem import InvalidCandidate
 
 ORDER_KEPT = (("join_collapse_limit", "1"), ("from_collapse_limit", "1"), ("geqo", "off"))
 ONLY_HASH = (("enable_nestloop", "off"), ("enable_mergejoin", "off"))
@@ -40,51 +41,55 @@ _SUBQUERY = re.compile(r"\bSELECT\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class PlainSql:
-    """Order, hash joins and nested loops, on every PostgreSQL."""
-
-    abilities: Abilities = PLAIN_SQL
-    name: ClassVar[str] = "sql"
-
-    def render(self, query: Query, plan: Plan) -> Statement:
-        plan = canonical_plan(plan, query, self.abilities)
-        if not plan.trees:
-            return switched(query, plan)
-        hashed = any(Operator.HASH in operators_of(tree) for tree in plan.trees)
-        return Statement(joined(query, plan), ORDER_KEPT + (ONLY_HASH if hashed else ()))
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """The order of the joins; the server chooses their operators."""
-
-    abilities: Abilities = _ORDERED
-    name: ClassVar[str] = "order"
-
-    def render(self, query: Query, plan: Plan) -> Statement:
-        plan = canonical_plan(plan, query, self.abilities)
-        return Statement(joined(query, plan), ORDER_KEPT) if plan.trees else switched(query, plan)
-
-
-@dataclass(frozen=True, slots=True)
 class Switches:
-    """Bao's hint sets: the server's own plans with some of its methods switched off."""
+    """Bao's hint sets: the server's own plans with some of its methods switched off. Every dialect can say these."""
 
     abilities: Abilities = _SWITCHED
     name: ClassVar[str] = "bao"
 
     def render(self, query: Query, plan: Plan) -> Statement:
-        return switched(query, canonical_plan(plan, query, self.abilities))
+        plan = canonical_plan(plan, query, self.abilities)
+        if plan.trees:
+            return self._forced(query, plan)
+        return Statement(query.sql, tuple((SWITCHES[symbol], "off") for symbol in plan.off))
+
+    def _forced(self, query: Query, plan: Plan) -> Statement:
+        """The statement of a canonical plan with trees."""
+        raise InvalidCandidate(f"dialect {self.name!r} forces no trees")
 
 
-def switched(query: Query, plan: Plan) -> Statement:
-    """The query's own text under the switches of a canonical plan without trees."""
-    return Statement(query.sql, tuple((SWITCHES[symbol], "off") for symbol in plan.off))
+@dataclass(frozen=True, slots=True)
+class Order(Switches):
+    """The order of the joins; the server chooses their operators."""
+
+    abilities: Abilities = _ORDERED
+    name: ClassVar[str] = "order"
+
+    def _forced(self, query: Query, plan: Plan) -> Statement:
+        return Statement(joined(query, plan), ORDER_KEPT)
 
 
-def joined(query: Query, plan: Plan) -> str:
-    """The query with each block's joins nested as the trees of a canonical plan say."""
-    blocks = [_Renderer(query, b).statement(tree) for b, tree in zip(query.blocks, plan.trees, strict=True)]
+@dataclass(frozen=True, slots=True)
+class PlainSql(Switches):
+    """Order, hash joins and nested loops, on every PostgreSQL."""
+
+    abilities: Abilities = PLAIN_SQL
+    name: ClassVar[str] = "sql"
+
+    def _forced(self, query: Query, plan: Plan) -> Statement:
+        hashed = any(Operator.HASH in operators_of(tree) for tree in plan.trees)
+        return Statement(joined(query, plan), ORDER_KEPT + (ONLY_HASH if hashed else ()))
+
+
+def joined(query: Query, plan: Plan, *, semi_joins_last: bool = False) -> str:
+    """The query with each block's joins nested as the trees of a canonical plan say.
+
+    Filters with a subquery stand with their relation, or with `semi_joins_last` in the final WHERE: the server makes semi-joins
+    of them, and within the tree their relations would be among those that a hint has to name.
+    """
+    blocks = [
+        _Renderer(query, b, semi_joins_last).statement(tree) for b, tree in zip(query.blocks, plan.trees, strict=True)
+    ]
     return fill(query.frame, blocks)
 
 
@@ -95,8 +100,8 @@ def written_out(query: Query, frame: str | None = None) -> str:
 
 
 class _Renderer:
-    def __init__(self, query: Query, block: Block) -> None:
-        self.query, self.block = query, block
+    def __init__(self, query: Query, block: Block, semi_joins_last: bool = False) -> None:
+        self.query, self.block, self.semi_joins_last = query, block, semi_joins_last
         self.carried: set[str] = set()
         """Relations whose filters stand in a subquery of their own"""
         self.handed_on = {m: c for m, c in query.constants.items() if _SMALL_WHOLE.fullmatch(c)}
@@ -145,9 +150,8 @@ class _Renderer:
         return f"{left}\nJOIN {right} ON {' AND '.join(equalities)}", ours | theirs
 
     def _item(self, relation: Relation) -> str:
-        """A relation by itself. With a subquery among its filters it takes them along: in the final WHERE the server would
-        have to leave the semi-join that it makes of it to the end."""
-        if not relation.derived and any(_SUBQUERY.search(f) for f in relation.filters):
+        """A relation by itself, with its filters if there is a subquery among them (see `joined`)."""
+        if not self.semi_joins_last and not relation.derived and any(_SUBQUERY.search(f) for f in relation.filters):
             return self._alone(relation, frozenset(), fence="")
         return self._table(relation)
 
