@@ -128,6 +128,8 @@ def test_a_dead_server_is_a_clear_error_without_the_password() -> None:
         server.query("SELECT 1")
     assert "secret" not in str(caught.value)
     assert redact("postgresql:///x?host=/tmp") == "postgresql:///x?host=/tmp"
+    assert redact("postgresql:///x?password=se%20cret&host=/tmp") == "postgresql:///x?password=***&host=/tmp"
+    assert redact("host=db password='se cret' user=me") == "host=db password=*** user=me"
 
 
 def test_a_server_that_dies_stops_the_campaign_and_the_next_start_goes_on(tmp_path: Path) -> None:

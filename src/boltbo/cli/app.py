@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -10,12 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from boltbo import __version__
-from boltbo.cli.config import load_config
+from boltbo.cli.common import Format, FormatOption, SetOption, console, opened, print_json
 from boltbo.cli.plans import plans
 from boltbo.problem import Task
 from boltbo.settings import ConfigError
@@ -23,12 +21,6 @@ from boltbo.setup import Problem
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(plans, name="plans")
-console = Console()
-
-
-class Format(StrEnum):
-    TABLE = "table"
-    JSON = "json"
 
 
 class Start(StrEnum):
@@ -41,12 +33,7 @@ StorageOption = Annotated[
     str | None,
     typer.Option("--storage", metavar="URL", help="A file or database URL; default: CONFIG.db, or boltbo.db."),
 ]  # fmt: skip
-FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 NameOption = Annotated[str | None, typer.Option("--name", help="The campaign, where the storage holds several.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable."),
-]
 TaskOption = Annotated[str | None, typer.Option("--task", help="The id of one of the configuration's tasks.")]
 NewOption = Annotated[
     Path | None, typer.Option("--new", metavar="FILE", help="A file that describes a new task, such as an SQL query.")
@@ -113,7 +100,7 @@ def status(storage: StorageOption = None, name: NameOption = None, format: Forma
     with _existing(storage, name) as store:
         rows = progress_of(store)
     if format is Format.JSON:
-        _print_json(rows)
+        print_json(rows)
         return
     table = Table(title=f"{rows['name']} ({rows['domain']})", show_header=False)
     for key, value in rows.items():
@@ -159,7 +146,7 @@ def propose(
         chosen = _task(problem, task, new)
         candidates = campaign.propose(chosen, n)
     if format is Format.JSON:
-        _print_json({"task": chosen.id, "candidates": candidates})
+        print_json({"task": chosen.id, "candidates": candidates})
         return
     for candidate in candidates:
         typer.echo(candidate)
@@ -195,7 +182,7 @@ def optimize(
         "candidate": best.candidate if best else None,
     }
     if format is Format.JSON:
-        _print_json(found)
+        print_json(found)
         return
     table = Table(show_header=False)
     for key, value in found.items():
@@ -231,7 +218,7 @@ def doctor(
 
         findings = examine_database(database, hint_plan)
     if format is Format.JSON:
-        _print_json([f.__dict__ for f in findings])
+        print_json([f.__dict__ for f in findings])
     else:
         table = Table(box=None, show_header=False)
         for f in findings:
@@ -241,31 +228,6 @@ def doctor(
         console.print(table)
     if not all(f.works for f in findings if f.needed):
         raise typer.Exit(1)
-
-
-@contextmanager
-def opened(
-    config: Path, storage: str | None, workers: int | None = None, changes: list[str] | None = None
-) -> Iterator[tuple[Any, Problem]]:
-    """The campaign of a configuration file, its domain ready to score."""
-    loaded = load_config(config, changes or ())
-    settings = loaded.settings if workers is None else loaded.settings.model_copy(update={"workers": workers})
-    from boltbo.campaign import Campaign
-    from boltbo.progress import Bars
-
-    where = storage or str(config.with_suffix(".db"))
-    caches = config.with_suffix(".artifacts") if "://" in where else Path(where).with_suffix(".artifacts")
-    bars = Bars()
-    with loaded.build(loaded.options, settings.seed, caches, bars) as problem:
-        try:
-            campaign = Campaign(problem.domain, problem.tasks, problem.validation, settings=settings, storage=where)
-        except ValueError as error:
-            raise ConfigError(f"{config}: {error}") from error
-        try:
-            yield campaign, problem
-        except KeyboardInterrupt:
-            typer.echo(f"\nstopped; all that was measured is in {where}: the same command goes on from here", err=True)
-            raise typer.Exit(130) from None
 
 
 @contextmanager
@@ -301,7 +263,7 @@ def _print_results(results: Any, format: Format, picture: Path | None) -> None:
 
     drawn = draw(results, picture) if picture is not None and results.rows else None
     if format is Format.JSON:
-        _print_json(results.as_dict())
+        print_json(results.as_dict())
         return
     if results.rows:
         console.print(results_table(results))
@@ -309,19 +271,6 @@ def _print_results(results: Any, format: Format, picture: Path | None) -> None:
         console.print(f"{results.name}: {results.tasks_done} tasks solved; no validation task is finished yet")
     if drawn is not None:
         console.print(f"picture: {drawn}")
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(_finite(value), indent=1, default=str))
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no NaN and no infinity."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value
 
 
 def _plain(value: Any) -> str:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from boltbo.cli.common import Format, FormatOption, SetOption, console, opened, print_json
+from boltbo.cli.config import load_config
 from boltbo.settings import ConfigError
 
 if TYPE_CHECKING:
@@ -24,18 +25,12 @@ if TYPE_CHECKING:
 plans = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Query plans: hand them over, check them again."
 )
-console = Console()
 
 
 class Form(StrEnum):
     SQL = "sql"
     HINTS = "hints"
     HINT_TABLE = "hint-table"
-
-
-class Format(StrEnum):
-    TABLE = "table"
-    JSON = "json"
 
 
 class Planning(StrEnum):
@@ -45,7 +40,6 @@ class Planning(StrEnum):
 
 PairsOption = Annotated[int, typer.Option(min=2, help="Executions of each, plan and default in turn.")]
 LimitOption = Annotated[float, typer.Option(min=0.001, help="Seconds for one execution of the default plan.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 
 
 @plans.command()
@@ -63,7 +57,7 @@ def export(
     ] = None,
     storage: Annotated[str | None, typer.Option("--storage", metavar="URL", help="Default: CONFIG.db.")] = None,
     format: FormatOption = Format.TABLE,
-    changes: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for boltbo run.")] = None,
+    changes: SetOption = None,
 ) -> None:
     """Write down the plans that are faster than the server's own beyond noise.
 
@@ -75,7 +69,6 @@ def export(
 
       boltbo plans export examples/plans.toml --form hint-table --planning included --out faster
     """
-    from boltbo.cli.app import opened
     from boltbo.domains.plans.domain import PlansDomain
     from boltbo.domains.plans.files import write
     from boltbo.domains.plans.handover import DIFFERENT_RESULTS, best_candidates, hand_over
@@ -176,7 +169,6 @@ def check_workload(
     """
     from contextlib import ExitStack
 
-    from boltbo.cli.app import _print_json
     from boltbo.domains.plans.capabilities import shown
     from boltbo.domains.plans.server import Server
     from boltbo.domains.plans.sources import read_path
@@ -198,7 +190,7 @@ def check_workload(
         surveyed = survey(found, server)
     said = summary(surveyed)
     if format is Format.JSON:
-        _print_json(
+        print_json(
             {"summary": said, "queries": [asdict(s) for s in surveyed], "skipped": found.skipped, "notes": found.notes}
         )
         return
@@ -215,7 +207,6 @@ def check_workload(
 
 @contextmanager
 def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterator[Server]:
-    from boltbo.cli.config import load_config
     from boltbo.domains.plans.domain import PlansDomain
     from boltbo.domains.plans.server import Server
     from boltbo.progress import Bars
@@ -237,10 +228,9 @@ def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterat
 
 
 def _print(checked: Sequence[Handover], format: Format) -> None:
-    from boltbo.cli.app import _print_json
 
     if format is Format.JSON:
-        _print_json([asdict(h) for h in checked])
+        print_json([asdict(h) for h in checked])
         return
     work = any(h.objective == "work" for h in checked)
     unit = "work" if work else "ms"

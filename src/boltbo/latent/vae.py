@@ -24,6 +24,7 @@ from boltbo.latent.network import BEGIN, FIRST_SYMBOL, PAD, STOP, Network, Size
 from boltbo.llm.backend import CorruptModel, FitReport, Progress
 from boltbo.llm.decoder import frequencies
 from boltbo.llm.training import Schedule, train
+from boltbo.llm.weights import filled
 from boltbo.problem import FloatArray
 
 FORMAT = 1
@@ -250,28 +251,13 @@ class SequenceVAE:
             if not isinstance(longest, int) or longest < 0:
                 raise ValueError(f"longest is {longest!r}")
             name = "model.safetensors"
-            network = _network(size, safetensors.torch.load_file(directory / name))
+            network = filled(lambda: Network(size), safetensors.torch.load_file(directory / name))
+            network.frequencies = frequencies(size.shape)
         except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
             raise CorruptModel(
                 f"{directory / name} cannot be used: {type(error).__name__}: {error}. Delete the folder: it is made anew."
             ) from error
         return cls(symbols, longest, network)
-
-
-def _network(size: Size, weights: dict[str, Tensor]) -> Network:
-    """The network of these weights; ValueError if they are not all there, of this shape, float32 and finite."""
-    with torch.device("meta"):  # no memory and no random numbers for weights that are to be replaced
-        network = Network(size)
-    for name, expected in network.state_dict().items():
-        weight = weights.get(name)
-        if weight is None or weight.shape != expected.shape or weight.dtype != expected.dtype:
-            found = "nothing" if weight is None else f"{weight.dtype} {tuple(weight.shape)}"
-            raise ValueError(f"{name}: expected {expected.dtype} {tuple(expected.shape)}, found {found}")
-        if not weight.isfinite().all():
-            raise ValueError(f"{name} holds numbers that are not finite")
-    network.to_empty(device="cpu").load_state_dict(weights)
-    network.frequencies = frequencies(size.shape)
-    return network
 
 
 def _padded(rows: Sequence[list[int]]) -> Tensor:

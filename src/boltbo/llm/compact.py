@@ -26,6 +26,7 @@ from boltbo.llm.packing import Row, pack, stack
 from boltbo.llm.sampling import sample
 from boltbo.llm.tokenizer import PAD, STOP, Tokenizer
 from boltbo.llm.training import Schedule, something_to_learn, train
+from boltbo.llm.weights import filled
 
 FORMAT = 1
 WARM_UP_RATE, FIT_RATE = 1e-3, 3e-4
@@ -177,29 +178,14 @@ class CompactModel:
             if tokenizer.size != shape.vocabulary:
                 raise ValueError(f"{tokenizer.size} ids, the model has {shape.vocabulary}")
             name = "model.safetensors"
-            decoder = _decoder(shape, safetensors.torch.load_file(directory / name))
+            decoder = filled(lambda: Decoder(shape), safetensors.torch.load_file(directory / name))
+            decoder.frequencies = frequencies(shape)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
             raise CorruptModel(
                 f"{directory / name} is missing or damaged ({str(error).splitlines()[0]}). "
                 f"Restore it from a copy, or delete {directory} and run the command again to make it anew."
             ) from error
         return cls(tokenizer, decoder)
-
-
-def _decoder(shape: Shape, weights: dict[str, Tensor]) -> Decoder:
-    """The decoder of these weights; ValueError if they are not all there, of this shape, float32 and finite."""
-    with torch.device("meta"):  # no memory and no random numbers for weights that are to be replaced
-        decoder = Decoder(shape)
-    for weight_name, expected in decoder.state_dict().items():
-        weight = weights.get(weight_name)
-        if weight is None or weight.shape != expected.shape or weight.dtype != expected.dtype:
-            found = "nothing" if weight is None else f"{weight.dtype} {tuple(weight.shape)}"
-            raise ValueError(f"{weight_name}: expected {expected.dtype} {tuple(expected.shape)}, found {found}")
-        if not weight.isfinite().all():
-            raise ValueError(f"{weight_name} holds numbers that are not finite")
-    decoder.to_empty(device="cpu").load_state_dict(weights)  # copied: the file may be replaced while the model lives
-    decoder.frequencies = frequencies(shape)
-    return decoder
 
 
 class _Reader:

@@ -8,6 +8,7 @@ and of `state()`, so that a run that was cut short goes on exactly as it would h
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
@@ -59,7 +60,7 @@ class Limiting(Protocol):
         ...
 
 
-class BoxOptimizer:
+class BoxOptimizer(ABC):
     """The common part of optimizers over a box: history, duplicates, generator, state, timings.
 
     A subclass says which points it would like (`_rankings`), what it learns from a batch (`_learn`), and what of its
@@ -79,23 +80,23 @@ class BoxOptimizer:
 
     # --- for subclasses ---------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _rankings(self, n: int, attempt: int) -> Iterable[FloatArray]:
         """`n` lists of points, each of shape (any, d) and best first; one candidate is taken from each.
 
         `attempt` counts up from 0 while lists come up empty of new candidates: look further away each time.
         """
-        raise NotImplementedError
 
     attempts = 1
     """How often `_rankings` is tried before uniform points of the box."""
 
-    def _learn(self, start: int, asked: int) -> None:
+    def _learn(self, start: int, asked: int) -> None:  # noqa: B027  (a subclass may have nothing to learn)
         """Points `start:` of the history are new; `asked` of the observations were this optimizer's own wishes."""
 
     def _own_state(self) -> dict[str, Any]:
         return {}
 
-    def _restore_own(self, state: dict[str, Any]) -> None:
+    def _restore_own(self, state: dict[str, Any]) -> None:  # noqa: B027  (nor anything of its own to restore)
         pass
 
     # --- ask, tell, state, restore ----------------------------------------------------------------------------------

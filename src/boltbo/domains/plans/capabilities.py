@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from boltbo.domains.plans.dialects.choose import hints_enabled, load_hint_plan
 from boltbo.domains.plans.measure import measure
 from boltbo.domains.plans.plan import SWITCHES
 from boltbo.domains.plans.server import Server
@@ -174,21 +175,11 @@ def _refusal(where: str, message: str) -> str:
 
 
 def _hint_plan(plain: Server) -> tuple[HintPlan, str]:
-    if (state := _hints_enabled(plain)) is not None:
-        return ("loaded", "") if state == "on" else ("absent", "pg_hint_plan.enable_hint is off")
-    loading = Server(plain.url, patience=plain.patience, load=plain.hint_plan)
-    try:
-        with closing(loading):
-            state = _hints_enabled(loading)
-    except psycopg.Error as error:
-        return "absent", str(error).strip().splitlines()[0]
-    return ("loadable", "") if state == "on" else ("absent", f"{plain.hint_plan} is loaded and does nothing")
-
-
-def _hints_enabled(server: Server) -> str | None:
-    # current_setting would answer for a line in postgresql.conf without the library, too; this view does not
-    rows = server.query("SELECT setting FROM pg_settings WHERE name = 'pg_hint_plan.enable_hint'")
-    return str(rows[0][0]) if rows else None
+    if hints_enabled(plain) == "on":
+        return "loaded", ""
+    with closing(plain.another()) as loading:
+        reason = load_hint_plan(loading)
+    return ("absent", reason) if reason else ("loadable", "")
 
 
 def _hint_table(server: Server) -> HintTable:

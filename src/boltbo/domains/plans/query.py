@@ -9,6 +9,7 @@ tree of each block; the frame (WITH, UNION, the statement around a subquery) sta
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,9 +27,14 @@ def mark(block: int) -> str:
     return f"\0{block}\0"
 
 
+def rewritten(text: str, rewrite: Callable[[int], str]) -> str:
+    """A text with each mark replaced by what `rewrite` makes of its block's number."""
+    return _MARK.sub(lambda match: rewrite(int(match[1])), text)
+
+
 def fill(text: str, blocks: list[str]) -> str:
     """A text with each mark replaced by its block's SQL, whose own marks are replaced too."""
-    return _MARK.sub(lambda match: fill(blocks[int(match[1])], blocks), text)
+    return rewritten(text, lambda block: fill(blocks[block], blocks))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from boltbo.domains.plans.parse import NotASelect, SqlSyntaxError, UnsupportedQuery, parse_query
-from boltbo.domains.plans.query import Query
+from boltbo.domains.plans.parse import NotASelect, SqlSyntaxError
 from boltbo.domains.plans.split import Piece, split
 from boltbo.settings import ConfigError
 
@@ -151,18 +150,6 @@ def _each_once(queries: Sequence[Named]) -> list[Named]:
         taken.add(free)
         renamed.append((free, text))
     return renamed
-
-
-def searchable(sql: str) -> Query:
-    """A query in which there is something to search.
-
-    Raises:
-        SqlSyntaxError, NotASelect, UnsupportedQuery: There is not; the message says why.
-    """
-    query = parse_query(sql)
-    if len(query.relations) < 2:
-        raise UnsupportedQuery("one relation: there is no join to plan")
-    return query
 
 
 def reason_in_short(error: ValueError) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import psycopg
 
-from boltbo.domains.plans.parse import UnsupportedQuery
+from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
 from boltbo.domains.plans.server import Server
-from boltbo.domains.plans.sources import Workload, reason_in_short, searchable
+from boltbo.domains.plans.sources import Workload, reason_in_short
 from boltbo.domains.plans.types import check_types
 
 
@@ -42,7 +42,7 @@ def survey(workload: Workload, server: Server | None = None) -> list[Surveyed]:
 
 def _one(name: str, text: str, server: Server | None) -> Surveyed:
     try:
-        query = searchable(text)
+        query = parse_query(text)
         if server is not None:
             server.explain(query.sql)
             check_types(query, server)

@@ -26,7 +26,6 @@ from boltbo.domains.plans.sources import (
     decoded,
     read_path,
     reason_in_short,
-    searchable,
     stratified,
     template_of,
 )
@@ -134,7 +133,7 @@ def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") 
     """
     try:
         sql, _ = decoded(path.read_bytes())
-        query = searchable(sql)
+        query = parse_query(sql)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -270,7 +269,7 @@ def make_tasks(
             if len(tasks) == wanted:
                 break
             try:
-                query = searchable(sql)
+                query = parse_query(sql)
                 reason = screen_one(domain.server, query.sql, options.min_seconds, options.max_seconds)
                 if reason is not None:
                     dropped[reason] += 1

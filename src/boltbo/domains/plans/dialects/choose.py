@@ -36,12 +36,12 @@ def load_hint_plan(server: Server) -> str | None:
     Raises:
         OracleUnavailable: The server does not answer.
     """
-    if _there(server):
-        return None
+    if (state := hints_enabled(server)) is not None:
+        return None if state == "on" else "pg_hint_plan.enable_hint is off"
     server.load = server.hint_plan
     server.close()
     try:
-        if _there(server):
+        if hints_enabled(server) == "on":
             return None
         reason = f"{server.hint_plan} is loaded and does nothing"
     except psycopg.Error as error:
@@ -51,6 +51,8 @@ def load_hint_plan(server: Server) -> str | None:
     return reason
 
 
-def _there(server: Server) -> bool:
-    [(found,)] = server.query("SELECT current_setting('pg_hint_plan.enable_hint', true)")
-    return bool(found == "on")
+def hints_enabled(server: Server) -> str | None:
+    """Whether pg_hint_plan is `on` or `off` in a session; None where it is not there."""
+    # current_setting would answer for a line in postgresql.conf without the library, too; this view does not
+    rows = server.query("SELECT setting FROM pg_settings WHERE name = 'pg_hint_plan.enable_hint'")
+    return str(rows[0][0]) if rows else None

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 from boltbo.domains.plans.parse.block import BlockParser
 from boltbo.domains.plans.parse.errors import NotASelect, SqlSyntaxError, UnsupportedQuery
-from boltbo.domains.plans.parse.find import Candidate, Text, candidates, settled
+from boltbo.domains.plans.parse.find import Candidate, Text, candidates
 from boltbo.domains.plans.parse.names import Columns, Scope, quote
 from boltbo.domains.plans.parse.read import read
-from boltbo.domains.plans.query import Block, Query, mark
+from boltbo.domains.plans.query import Block, Query, mark, rewritten
 
 __all__ = ["Columns", "NotASelect", "SqlSyntaxError", "UnsupportedQuery", "parse_query", "quote"]
 
@@ -57,15 +57,15 @@ def parse_query(sql: str, columns: Columns | None = None) -> Query:
     number = {i: n for n, i in enumerate(chosen)}
 
     def rewrite(i: int) -> str:
-        return mark(number[i]) if i in number else settled(text.between(*found[i].span, without=i), rewrite)
+        return mark(number[i]) if i in number else rewritten(text.between(*found[i].span, without=i), rewrite)
 
     def final(i: int) -> Block:
-        relations = tuple(replace(r, table=settled(r.table, rewrite)) for r in blocks[i].relations)
-        written = settled(text.between(*found[i].span, without=i), rewrite)
-        return replace(blocks[i], relations=relations, outer=settled(blocks[i].outer, rewrite), written=written)
+        relations = tuple(replace(r, table=rewritten(r.table, rewrite)) for r in blocks[i].relations)
+        written = rewritten(text.between(*found[i].span, without=i), rewrite)
+        return replace(blocks[i], relations=relations, outer=rewritten(blocks[i].outer, rewrite), written=written)
 
     end = tokens[-1].end + 1
-    frame = settled(text.between(0, end), rewrite)
+    frame = rewritten(text.between(0, end), rewrite)
     kept = tuple(reasons[i][1] for i in ranked if reasons[i][0] > 1)
     return Query(sql[:end], tuple(final(i) for i in chosen), frame, kept)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -113,9 +113,3 @@ def _subqueries(sources: Sequence[Token]) -> Iterator[Sequence[Token]]:
             continue
         inside = item[1 : closing(item)]
         yield from [inside] if is_query(inside) else _subqueries(inside)
-
-
-def settled(text: str, rewrite: Callable[[int], str]) -> str:
-    """A text with each mark rewritten."""
-    pieces = text.split("\0")
-    return "".join(rewrite(int(piece)) if i % 2 else piece for i, piece in enumerate(pieces))

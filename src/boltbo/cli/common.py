@@ -1,0 +1,69 @@
+"""What several verbs share: the options, an opened campaign, output for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from boltbo.cli.config import load_config
+from boltbo.settings import ConfigError
+from boltbo.setup import Problem
+
+console = Console()
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable."),
+]
+
+
+@contextmanager
+def opened(
+    config: Path, storage: str | None, workers: int | None = None, changes: list[str] | None = None
+) -> Iterator[tuple[Any, Problem]]:
+    """The campaign of a configuration file, its domain ready to score."""
+    loaded = load_config(config, changes or ())
+    settings = loaded.settings if workers is None else loaded.settings.model_copy(update={"workers": workers})
+    from boltbo.campaign import Campaign
+    from boltbo.progress import Bars
+
+    where = storage or str(config.with_suffix(".db"))
+    caches = config.with_suffix(".artifacts") if "://" in where else Path(where).with_suffix(".artifacts")
+    bars = Bars()
+    with loaded.build(loaded.options, settings.seed, caches, bars) as problem:
+        try:
+            campaign = Campaign(problem.domain, problem.tasks, problem.validation, settings=settings, storage=where)
+        except ValueError as error:
+            raise ConfigError(f"{config}: {error}") from error
+        try:
+            yield campaign, problem
+        except KeyboardInterrupt:
+            typer.echo(f"\nstopped; all that was measured is in {where}: the same command goes on from here", err=True)
+            raise typer.Exit(130) from None
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(_finite(value), indent=1, default=str))
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value
