@@ -28,6 +28,7 @@ from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.language import PlanGrammar
 from boltbo.domains.plans.measure import measure as measure_plan
+from boltbo.domains.plans.paired import Comparison
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.server import Server
 from boltbo.domains.plans.space import PlanSpace
@@ -70,11 +71,12 @@ def main() -> None:
     if args.workload is None:
         parser.error("--workload names a folder of .sql files")
     options = {
-        "workload": str(args.workload), "database": args.database, "scale": args.scale, "train": args.queries,
+        "workload": str(args.workload), "database": args.database, "scale": args.scale,
+        "train": args.queries if args.step == "search" else 1,  # the tasks compared are those that were searched
         "validation": 0, "queries": 4 * args.queries, "dialect": args.dialect, "objective": args.objective,
         "hint_plan": args.hint_plan,
     }  # fmt: skip
-    with build(options, args.seed, Path(args.storage).with_suffix(".tasks"), Bars()) as problem:
+    with build(options, args.seed, Path(args.storage).with_suffix(f".{args.step}.tasks"), Bars()) as problem:
         (search if args.step == "search" else measure)(args, problem)
 
 
@@ -110,7 +112,9 @@ def measure(args: argparse.Namespace, problem: Problem) -> None:
     domain, path = problem.domain, Path(args.storage).with_suffix(".compared.jsonl")
     done = {json.loads(line)["task"] for line in path.read_text().splitlines()} if path.exists() else set()
     found = _winners(args.storage)
-    tasks = [t for t in problem.tasks if t.id in found and t.id not in done]
+    with Store(args.storage) as store:
+        store.find(next(iter(OPTIMIZERS)))
+        tasks = [r.task for r in store.runs() if r.task.id in found and r.task.id not in done]
     with Bars().track("comparisons", len(tasks)) as update:
         for i, task in enumerate(tasks):
             line = {"task": task.id, "relations": len(parse_query(str(task.data["sql"])).relations)}
@@ -146,18 +150,29 @@ def _prefixes(arm: str, observations: Sequence[Observation]) -> list[tuple[str, 
 def _compared(
     args: argparse.Namespace, domain: PlansDomain, task: Task, winners: dict[str, Observation]
 ) -> dict[str, Any]:
-    """Each arm's winner against the default; arms with the same winner share the comparison."""
-    from boltbo.domains.plans.paired import compare
+    """The default and each arm's winner in turn, to and fro; arms with the same winner share its executions.
 
-    known: dict[str, Any] = {}
-    for winner in winners.values():
-        if winner.candidate not in known:
-            comparison = compare(
-                domain.server, domain.statement(task, "default"), domain.statement(task, winner.candidate),
-                pairs=args.pairs, limit=domain.max_seconds, objective=domain.objective,
+    As `boltbo plans export` does for one candidate (`paired.compare`), but the default is executed once for all of them.
+    """
+    order = list(dict.fromkeys(["default", *(w.candidate for w in winners.values())]))
+    seconds: dict[str, list[float]] = {candidate: [] for candidate in order}
+    for i in range(1 + args.pairs):
+        for candidate in reversed(order) if i % 2 else order:
+            statement = domain.statement(task, candidate)
+            m = measure_plan(
+                domain.server, statement.sql, statement.settings,
+                objective=domain.objective, limit=domain.max_seconds, beat=0.0,
             )  # fmt: skip
-            known[winner.candidate] = asdict(comparison)
-    return {arm: {"candidate": w.candidate, "searched": w.value, **known[w.candidate]} for arm, w in winners.items()}
+            if i > 0:  # the first warms the cache
+                seconds[candidate].append(m.value)
+    return {
+        arm: {
+            "candidate": w.candidate,
+            "searched": w.value,
+            **asdict(Comparison.of(seconds["default"], seconds[w.candidate])),
+        }
+        for arm, w in winners.items()
+    }
 
 
 def _results_equal(domain: PlansDomain, task: Task, winners: dict[str, Observation], seed: int) -> dict[str, int]:

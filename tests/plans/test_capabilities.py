@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -15,6 +16,7 @@ from boltbo import OracleUnavailable
 from boltbo.cli.app import app
 from boltbo.domains.plans.capabilities import Capabilities, capabilities, shown
 from boltbo.domains.plans.conditions import conditions, size_of
+from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.embedded import create_database, database_url
 from boltbo.domains.plans.server import Server
 from boltbo.settings import ConfigError
@@ -76,6 +78,16 @@ def test_the_embedded_server_is_fit(imdb_url: str) -> None:
     assert found.hint_plan in ("loaded", "loadable", "absent")
     assert (found.hint_plan == "absent") == bool(found.hint_plan_reason)
     assert [c.name for c in conditions(found) if c.effect] == []
+
+
+def test_a_library_is_not_loaded_through_a_pooler(imdb_url: str) -> None:
+    class Pooled(Server):
+        pooled = True  # type: ignore[assignment]
+
+    with closing(Pooled(imdb_url, hint_plan=os.environ.get("BOLTBO_TEST_HINT_PLAN", "pg_hint_plan"))) as server:
+        assert choose(server, "auto").name == "sql"
+        with pytest.raises(ConfigError, match="session_preload_libraries"):
+            choose(server, "hints")
 
 
 def test_tables_without_statistics(shop: str) -> None:
@@ -195,6 +207,8 @@ def test_no_connection_is_one_clear_error_without_the_password(url: str, message
 
 
 def test_an_unknown_database_and_an_unknown_role(imdb_url: str) -> None:
+    with pytest.raises(OracleUnavailable, match='database "no_such_database" does not exist'):
+        Server(database_url(imdb_url, "no_such_database"), patience=3600.0).query("SELECT 1")  # no use waiting
     with pytest.raises(OracleUnavailable, match="does not know this database"):
         look(database_url(imdb_url, "no_such_database"))
     with pytest.raises(OracleUnavailable, match="does not know this role"):
@@ -214,6 +228,8 @@ def test_a_wrong_password(postgres: str) -> None:
             with pytest.raises(OracleUnavailable, match="the password is wrong") as raised:
                 look(postgres.replace("postgres@", "reader:secret@", 1))
             assert "secret" not in str(raised.value)
+            with pytest.raises(OracleUnavailable, match="password authentication failed"):
+                Server(postgres.replace("postgres@", "reader:secret@", 1), patience=3600.0).query("SELECT 1")
             with pytest.raises(OracleUnavailable, match="write the password into the URL"):
                 look(as_role(postgres, "reader"))
         finally:

@@ -183,7 +183,7 @@ def test_the_types_of_all_joined_columns_are_known(server, name):
 
 
 def test_equal_columns_of_types_that_do_not_go_together_are_refused(server):
-    server.connection.execute("CREATE TABLE odd (f float8, n numeric, b bigint, i int, s smallint)")
+    server.connection.execute("CREATE TABLE IF NOT EXISTS odd (f float8, n numeric, b bigint, i int, s smallint)")
     wrong = parse_query("SELECT 1 FROM odd a, odd b, odd c WHERE a.b = b.f AND b.f = c.n")
     with pytest.raises(UnsupportedQuery, match=r"a.b bigint, b.f double precision, c.n numeric"):
         check_types(wrong, server)
@@ -191,3 +191,18 @@ def test_equal_columns_of_types_that_do_not_go_together_are_refused(server):
     check_types(parse_query("SELECT 1 FROM odd a, odd b WHERE a.i = b.n"), server)
     with pytest.raises(UnsupportedQuery, match="cannot be found out"):
         check_types(parse_query("SELECT 1 FROM odd a, odd b, nowhere c WHERE a.b = b.i AND b.i = c.s"), server)
+
+
+@pytest.mark.parametrize("end", ["", " UNION ALL SELECT 2 FROM few x, odd y WHERE x.i = y.i", "later"])
+@pytest.mark.parametrize(("middle", "last", "fits"), [("b", "i", True), ("f", "n", False)])
+def test_the_types_of_common_tables_are_known(server, end, middle, last, fits):
+    server.connection.execute("CREATE TABLE IF NOT EXISTS odd (f float8, n numeric, b bigint, i int, s smallint)")
+    block = f"SELECT 1 FROM few a, odd b, few c WHERE a.i = b.{middle} AND b.{middle} = c.{last}"
+    later = f"more AS ({block}) SELECT count(*) FROM more, odd" if end == "later" else ""
+    tables = "WITH few AS (SELECT i, n, f FROM odd)"
+    query = parse_query(f"{tables}, {later}" if later else f"{tables} {block}{end}")
+    if fits:
+        check_types(query, server)
+    else:
+        with pytest.raises(UnsupportedQuery, match="of different types"):
+            check_types(query, server)

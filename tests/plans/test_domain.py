@@ -20,9 +20,10 @@ from boltbo.domains.plans.dialects.sql import written_out
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.embedded import EmbeddedServer
 from boltbo.domains.plans.measure import measure
-from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
 from boltbo.domains.plans.server import Server, redact
-from boltbo.domains.plans.sources import read_folder, stratified
+from boltbo.domains.plans.sources import Workload, read_folder, stratified
+from boltbo.domains.plans.survey import survey
 from boltbo.domains.plans.workload import PlansOptions, build, make_tasks, new_task
 from boltbo.progress import Bars
 from boltbo.settings import ConfigError
@@ -113,6 +114,30 @@ def test_free_pairs_are_valid_plans_of_new_queries(domain: PlansDomain, task: Ta
 def test_a_query_from_its_parts_finds_the_same(domain: PlansDomain) -> None:
     query = parse_query(SQL)
     assert domain.server.query(written_out(query)) == domain.server.query(query.sql)
+
+
+def test_columns_written_without_their_relation_are_looked_up(domain: PlansDomain, tmp_path: Path) -> None:
+    bare = (
+        "SELECT COUNT(*) FROM title AS t, movie_keyword AS mk, keyword AS k "
+        "WHERE t.id = movie_id AND keyword_id = k.id AND production_year > 1990 AND keyword LIKE 'a%'"
+    )
+    with pytest.raises(UnsupportedQuery):
+        parse_query(bare)
+    (tmp_path / "bare.sql").write_text(bare)
+    task = new_task(domain, tmp_path / "bare.sql", "work")
+    [surveyed] = survey(Workload([("bare", bare)]), domain.server)
+    assert surveyed.relations == (3,)
+    assert [r.filters for r in domain.query(task).relations] == [
+        ("production_year > 1990",),
+        (),
+        ("keyword LIKE 'a%'",),
+    ]
+    expected = domain.server.query(bare)
+    for text in domain.space(task).decode(np.random.default_rng(0).random((20, domain.space(task).dim))):
+        statement = domain.statement(task, text)
+        with domain.server.read_only(statement.settings) as cursor:
+            cursor.execute(statement.sql.encode())
+            assert cursor.fetchall() == expected
 
 
 def test_nothing_can_be_written(imdb_url: str) -> None:

@@ -71,11 +71,6 @@ def _hint_plan(found: Capabilities, library: str) -> Finding:
     if found.hint_plan == "loaded":
         return Finding(part, True, "loaded in every session", needed=False)
     if found.hint_plan == "loadable":
-        if found.pooled:
-            return Finding(
-                part, False, "this role can load it", f"ALTER ROLE … SET session_preload_libraries = '{library}'",
-                needed=False, cost="behind a pooler a LOAD is not sure to be in the session that executes",
-            )  # fmt: skip
         return Finding(part, True, "this role can load it, and boltbo does", needed=False)
     role = found.where.partition("@")[0] or "ROLE"
     if found.hint_plan_reason == "pg_hint_plan.enable_hint is off":

@@ -101,14 +101,13 @@ def capabilities(server: Server) -> Capabilities:
             plain.connection  # noqa: B018  (opened here, so that an error is one of connecting)
         except OracleUnavailable as error:
             raise OracleUnavailable(_refusal(where, str(error.__cause__ or error))) from error
-        [(superuser, replica, pid)] = plain.query(
-            "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery(), pg_backend_pid()"
+        [(superuser, replica)] = plain.query(
+            "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery()"
         )
         [(version, text)] = plain.query(
             "SELECT current_setting('server_version_num')::int, split_part(current_setting('server_version'), ' ', 1)"
         )
-        # a pooler makes the number up that it gives as its process's
-        pooled = pid != plain.connection.info.backend_pid
+        pooled = plain.pooled
         found, reason = _hint_plan(plain)
         tables, unreadable = _tables(plain)
         return Capabilities(

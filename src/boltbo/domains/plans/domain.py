@@ -118,7 +118,7 @@ class PlansDomain:
         Raises:
             ValueError: The query is not one that can be steered (see `parse.parse_query`).
         """
-        query = parse_query(sql)
+        query = parse_query(sql, self.server.columns)
         check_types(query, self.server)
         context = (writer or self.context_writer()).write(query)
         return Task(task_id, context, {"sql": query.sql, "default_value": default_value})
@@ -219,6 +219,6 @@ class PlansDomain:
 
     def _parsed(self, task: Task) -> tuple[Query, PlanGrammar]:
         if task.id not in self._known:
-            query = parse_query(str(task.data["sql"]))
+            query = parse_query(str(task.data["sql"]), self.server.columns)
             self._known[task.id] = query, PlanGrammar(query, self.dialect.abilities)
         return self._known[task.id]

@@ -106,12 +106,14 @@ class Query:
         blocks: What is searched, at least one; no two relations of a query have the same alias.
         frame: The statement with a `mark` for each block that stands in no other block.
         kept: Why its other SELECTs of several relations are no blocks, the largest first.
+        common: The statement's own WITH clause as it stands in the frame; may be empty.
     """
 
     sql: str
     blocks: tuple[Block, ...]
     frame: str = mark(0)
     kept: tuple[str, ...] = ()
+    common: str = ""
 
     @cached_property
     def relations(self) -> tuple[Relation, ...]:

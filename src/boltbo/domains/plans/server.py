@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,6 +22,22 @@ T = TypeVar("T")
 
 Settings = Sequence[tuple[str, str]]
 """(server setting, value) pairs, as plain literals"""
+
+
+_COLUMNS = """
+SELECT n.nspname, c.relname, pg_table_is_visible(c.oid), array_agg(a.attname::text ORDER BY a.attnum)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+GROUP BY n.nspname, c.relname, c.oid
+"""
+
+
+_REFUSED = (
+    *("password authentication failed", "no password supplied", "no pg_hba.conf entry"),
+    *('" does not exist', "permission denied for database", "is not permitted to log in"),
+)
+"""Pieces of the messages of a server that answers and lets nobody in: no use waiting. (libpq tells no SQLSTATE here; where
+the messages are in another language, the wait is for nothing.)"""
 
 
 class ConnectionLost(RuntimeError):
@@ -63,7 +80,7 @@ class Server:
         """An open connection.
 
         Raises:
-            OracleUnavailable: The server did not answer for `patience` seconds.
+            OracleUnavailable: The server did not answer for `patience` seconds, or refuses the role or the database.
         """
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
@@ -74,6 +91,14 @@ class Server:
         """The connection was open and no longer is."""
         return self._connection is not None and (self._connection.closed or self._connection.broken)
 
+    @property
+    def pooled(self) -> bool:
+        """Something between here and the server hands its connections to several clients in turn."""
+        [(pid,)] = self.query("SELECT pg_backend_pid()")
+        return bool(
+            pid != self.connection.info.backend_pid
+        )  # a pooler makes the number up that it gives as its process's
+
     def _connect(self) -> psycopg.Connection[Any]:
         deadline = time.monotonic() + self.patience
         pause = 0.1
@@ -83,6 +108,8 @@ class Server:
                 connection = psycopg.connect(self.url, autocommit=True, prepare_threshold=None, connect_timeout=10)
                 break
             except psycopg.OperationalError as error:
+                if any(piece in str(error) for piece in _REFUSED):
+                    raise OracleUnavailable(f"no connection to {redact(self.url)}: {str(error).strip()}") from error
                 if time.monotonic() + pause > deadline:
                     raise OracleUnavailable(
                         f"the database {redact(self.url)} does not answer: {str(error).strip()}. "
@@ -152,6 +179,20 @@ class Server:
             self.close()
             self.connection  # noqa: B018  (raises where the server is gone for good)
             raise ConnectionLost(f"the server was lost twice over the same statement: {error}") from error
+
+    @cached_property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """table -> its columns, of every table (view, foreign table); those on the search path by their bare name, too.
+
+        Raises:
+            OracleUnavailable: The server does not answer.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for schema, table, visible, columns in self.again(lambda: self.query(_COLUMNS)):
+            found[f"{schema}.{table}"] = tuple(columns)
+            if visible:
+                found[table] = tuple(columns)
+        return found
 
     def query(self, statement: str, timeout: float | None = None) -> list[tuple[Any, ...]]:
         """All rows of a statement."""

@@ -42,7 +42,7 @@ def survey(workload: Workload, server: Server | None = None) -> list[Surveyed]:
 
 def _one(name: str, text: str, server: Server | None) -> Surveyed:
     try:
-        query = parse_query(text)
+        query = parse_query(text, server.columns if server is not None else None)
         if server is not None:
             server.explain(query.sql)
             check_types(query, server)

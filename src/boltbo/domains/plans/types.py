@@ -6,7 +6,7 @@ import psycopg
 
 from boltbo.domains.plans.dialects.sql import written_out
 from boltbo.domains.plans.parse import UnsupportedQuery, quote
-from boltbo.domains.plans.query import ColumnRef, Query, mark
+from boltbo.domains.plans.query import ColumnRef, Query
 from boltbo.domains.plans.server import Server
 
 _FAMILIES = (
@@ -50,12 +50,4 @@ def _types_sql(query: Query, columns: list[ColumnRef]) -> str:
         f"LEFT JOIN {r.table} AS {quote(r.alias)}{r.renamed} ON false" for r in query.relations if r.alias in named
     )
     select = f"SELECT {asked} FROM (SELECT 1) AS {quote('boltbo one row')} {relations}"
-    return written_out(query, f"{_common_tables(query)}{select}")
-
-
-def _common_tables(query: Query) -> str:
-    """The WITH clause of the statement, where its main part is a block."""
-    for block in range(len(query.blocks)):
-        if query.frame.endswith(mark(block)):
-            return query.frame[: -len(mark(block))]
-    return ""
+    return written_out(query, f"{query.common}{select}")

@@ -116,7 +116,7 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
         tasks = _stored_tasks(chosen, seed, domain, files, caches / "tasks.json", bars)
         if domain.vae is not None and domain.dialect.abilities.operators:
             with bars.track("plan strings' VAE", 1) as update:
-                joined = [parse_query(str(t.data["sql"])) for t in (*tasks["train"], *tasks["validation"])]
+                joined = [domain.query(t) for t in (*tasks["train"], *tasks["validation"])]
                 ensure_vae(joined, domain.vae, Recipe(seed=seed), domain.dialect.abilities, update)
 
         def task_from(path: Path) -> Task:
@@ -133,7 +133,7 @@ def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") 
     """
     try:
         sql, _ = decoded(path.read_bytes())
-        query = parse_query(sql)
+        query = parse_query(sql, domain.server.columns)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -269,7 +269,7 @@ def make_tasks(
             if len(tasks) == wanted:
                 break
             try:
-                query = parse_query(sql)
+                query = parse_query(sql, domain.server.columns)
                 reason = screen_one(domain.server, query.sql, options.min_seconds, options.max_seconds)
                 if reason is not None:
                     dropped[reason] += 1

@@ -38,6 +38,8 @@ def load_hint_plan(server: Server) -> str | None:
     """
     if (state := hints_enabled(server)) is not None:
         return None if state == "on" else "pg_hint_plan.enable_hint is off"
+    if server.pooled:
+        return "a pooler is in between, so the library would have to be loaded in every session (session_preload_libraries)"
     server.load = server.hint_plan
     server.close()
     try:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from boltbo.domains.plans.parse.block import BlockParser
 from boltbo.domains.plans.parse.errors import NotASelect, SqlSyntaxError, UnsupportedQuery
-from boltbo.domains.plans.parse.find import Candidate, Text, candidates
+from boltbo.domains.plans.parse.find import Candidate, Text, candidates, main_part
 from boltbo.domains.plans.parse.names import Columns, Scope, quote
 from boltbo.domains.plans.parse.read import read
 from boltbo.domains.plans.query import Block, Query, mark, rewritten
@@ -64,10 +64,10 @@ def parse_query(sql: str, columns: Columns | None = None) -> Query:
         written = rewritten(text.between(*found[i].span, without=i), rewrite)
         return replace(blocks[i], relations=relations, outer=rewritten(blocks[i].outer, rewrite), written=written)
 
-    end = tokens[-1].end + 1
-    frame = rewritten(text.between(0, end), rewrite)
+    start, end = main_part(tokens)[0].start, tokens[-1].end + 1
+    frame, common = (rewritten(text.between(0, last), rewrite) for last in (end, start))
     kept = tuple(reasons[i][1] for i in ranked if reasons[i][0] > 1)
-    return Query(sql[:end], tuple(final(i) for i in chosen), frame, kept)
+    return Query(sql[:end], tuple(final(i) for i in chosen), frame, kept, common)
 
 
 def _choose(blocks: dict[int, Block], found: list[Candidate], reasons: dict[int, tuple[int, str]]) -> list[int]:

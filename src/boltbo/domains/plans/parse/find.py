@@ -85,6 +85,11 @@ def _expression(tokens: Sequence[Token], sql: str, scope: Scope, depth: int) -> 
                 yield from _expression(inside, sql, scope, depth + 1)
 
 
+def main_part(tokens: Sequence[Token]) -> Sequence[Token]:
+    """A statement without its WITH clause."""
+    return _with(tokens)[1] if tokens[0].token_type == TokenType.WITH else tokens
+
+
 def _with(tokens: Sequence[Token]) -> tuple[list[Sequence[Token]], Sequence[Token]]:
     """The bodies of a WITH clause, and the tokens after it."""
     bodies: list[Sequence[Token]] = []
