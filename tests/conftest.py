@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,12 @@ def test_data() -> Path:
     if not named or not Path(named).is_dir():
         pytest.skip("BOLTBO_TEST_DATA does not name a folder of real data")
     return Path(named)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache_of_warmed_up_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither find nor leave anything in the user's."""
+    folder = tmp_path_factory.mktemp("warmed-up")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("boltbo.warm_up.cache", lambda: folder)
+        yield

@@ -97,7 +97,7 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(tmp_path: Pat
     script = tmp_path / "script.py"
     here = str(Path(__file__).parent)
     script.write_text(SCRIPT.format(tests=here, path=str(tmp_path / "killed"), log=str(log)))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path)}
     kills = 0
     for attempt in range(40):
         process = subprocess.Popen([sys.executable, str(script)], env=environment, stderr=subprocess.PIPE)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from boltbo.llm.backend import Prompt, Sample
-from boltbo.proposers import InitialDesign, ModelProposer, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Unseen, seed_of
 from quadratic import Quadratic, make_tasks
 
 TASKS = make_tasks(2)
@@ -57,3 +57,17 @@ def test_seeds_of_different_purposes_are_unrelated() -> None:
     assert len(set(seeds)) == len(seeds)
     assert abs(np.mean(seeds) / 2**30 - 1) < 0.15
     assert seed_of(0, "a", 1) == seed_of(0, "a", 1)
+
+
+def test_of_a_pool_the_likeliest_are_kept() -> None:
+    model = Fixed(("1 1 1", -3.0), ("2 2 2", -1.0), ("3 3 3", -2.0), ("4 4 4", -4.0))
+    proposer = ModelProposer(Quadratic(), model, pool=2)  # type: ignore[arg-type]
+    assert [c for c, _ in proposer.propose(TASKS, 2, 0)[0]] == ["2 2 2", "3 3 3"]
+
+
+def test_what_is_known_is_not_proposed_again() -> None:
+    model = Fixed(*((f"1 1 {i}", 0.0) for i in range(9)))
+    proposer = Unseen(ModelProposer(Quadratic(), model), {TASKS[0].id: {"1 1 0", "1 1 2"}})  # type: ignore[arg-type]
+    first, second = proposer.propose(TASKS, 3, 0)
+    assert [c for c, _ in first] == ["1 1 1", "1 1 3", "1 1 4"]
+    assert [c for c, _ in second] == ["1 1 0", "1 1 1", "1 1 2"]

@@ -6,7 +6,7 @@ kept of it in `distil.py`, how a model proposes in `proposers/`, how it learns i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
@@ -18,7 +18,7 @@ from boltbo.model_versions import ModelVersions
 from boltbo.parallel import make_engine
 from boltbo.problem import Domain, Task, Trajectory
 from boltbo.progress import Bars
-from boltbo.proposers import InitialDesign, ModelProposer, Proposal, Proposer, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposal, Proposer, Unseen, seed_of
 from boltbo.results import Results
 from boltbo.settings import Settings
 from boltbo.solve import solve
@@ -79,7 +79,7 @@ class Campaign:
         with self.store.hold():
             self._reference()
             for t, tasks in enumerate(self.batches):
-                self._solve(t, tasks)
+                self._solve(t, tasks) if tasks else self._augment(t)
                 self._fine_tune(t, self._distil(t))
                 self._validate(t)
         return self.results()
@@ -90,20 +90,28 @@ class Campaign:
         proposer = partial(self.proposer, design_share=s.design_share)
         self._runs(Stage.TRAIN, t, tasks, proposer, initial=s.initial, budget=s.budget, optimizer=s.optimizer)
 
-    def _distil(self, t: int) -> list[Example]:
-        """The top-K solutions of every run so far, with the text that describes their task."""
-        s = self.settings.distil
-        return [
-            Example(trajectory.task.context, o.candidate)
-            for trajectory in self.trajectories(t)
-            for o in top_k(trajectory, s.top_k, s.diversity, s.gap, self.domain.grammar(trajectory.task).separator)
-        ]
+    def _augment(self, t: int) -> None:
+        """Self-augmentation: the last model's samples for every task solved so far; the good ones are distilled too."""
+        n = self.settings.augment.samples
+        solved = self.trajectories(t - 1)
+        seen = {x.task.id: {o.candidate for o in x.observations} for x in solved}
+        tasks = [x.task for x in solved]
+        self._runs(Stage.AUGMENT, t, tasks, lambda: Unseen(self.proposer(), seen), initial=n, budget=n, optimizer=None)
 
-    def _fine_tune(self, t: int, examples: Sequence[Example]) -> None:
+    def _distil(self, t: int) -> dict[str, list[Example]]:
+        """Task id -> the top-K solutions found for it so far, with the text that describes the task."""
+        s = self.settings.distil
+        pairs: dict[str, list[Example]] = {}
+        for x in self.trajectories(t):
+            best = top_k(x, s.top_k, s.diversity, s.gap, self.domain.grammar(x.task).separator)
+            weight = 1 / max(1, len(best)) if s.weight == "task" else 1.0
+            pairs[x.task.id] = [Example(x.task.context, o.candidate, weight) for o in best]
+        return pairs
+
+    def _fine_tune(self, t: int, pairs: Mapping[str, Sequence[Example]]) -> None:
         """BOLT-T: the model that has read the solutions of all T tasks finished so far."""
         if t not in self.models:
-            ids = [trajectory.task.id for trajectory in self.trajectories(t)]
-            self.models.fine_tune(t, examples, ids, warm_up_on=self.tasks, probe=self.validation or self.tasks)
+            self.models.fine_tune(t, pairs, warm_up_on=self.tasks, probe=self.validation or self.tasks)
 
     def _validate(self, t: int) -> None:
         """Best@k of this round's model on tasks that it has not seen; no default, no design beside its samples."""
@@ -135,6 +143,7 @@ class Campaign:
             temperature=m.temperature,
             top_p=m.top_p,
             likeliest_first=m.likeliest_first,
+            pool=m.pool,
         )
 
     def propose(self, task: Task, n: int = 10) -> list[str]:
@@ -164,13 +173,23 @@ class Campaign:
     @property
     def finished(self) -> bool:
         """Whether `run` has nothing left to do."""
-        runs = self.store.runs(Stage.VALIDATE if self.validation else Stage.TRAIN, len(self.batches) - 1)
+        last = Stage.VALIDATE if self.validation else Stage.TRAIN if self.batches[-1] else Stage.AUGMENT
+        runs = self.store.runs(last, len(self.batches) - 1)
         return len(self.models) == len(self.batches) and bool(runs) and all(r.done for r in runs)
 
     def trajectories(self, t: int | None = None) -> list[Trajectory]:
-        """The finished training runs of the rounds up to `t`, or all of them."""
-        runs = [r for r in self.store.runs(Stage.TRAIN) if r.done and (t is None or r.round <= t)]
-        return self.store.trajectories(runs)
+        """What was observed of each training task in the finished runs of the rounds up to `t`, or of all rounds."""
+        runs = [
+            r
+            for stage in (Stage.TRAIN, Stage.AUGMENT)
+            for r in self.store.runs(stage)
+            if r.done and (t is None or r.round <= t)
+        ]
+        merged: dict[str, Trajectory] = {}
+        for x in self.store.trajectories(runs):
+            earlier = merged[x.task.id].observations if x.task.id in merged else ()
+            merged[x.task.id] = Trajectory(x.task, (*earlier, *x.observations))
+        return list(merged.values())
 
     def results(self) -> Results:
         """What the storage says of this campaign now."""
@@ -221,6 +240,10 @@ def _batches(tasks: Sequence[Task], rounds: Sequence[int]) -> list[tuple[Task, .
     rounds = rounds or [n for n in (len(tasks) * i // 3 - len(tasks) * (i - 1) // 3 for i in (1, 2, 3)) if n]
     if sum(rounds) > len(tasks):
         raise ValueError(f"the rounds ask for {sum(rounds)} training tasks ({list(rounds)}), there are {len(tasks)}")
+    if not rounds[0]:
+        raise ValueError(
+            f"the first round has no task ({list(rounds)}); 0 stands for self-augmentation, which needs some"
+        )
     ends = list(accumulate(rounds))
     return [tuple(tasks[end - size : end]) for size, end in zip(rounds, ends, strict=True)]
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from boltbo.llm.backend import CorruptModel, Example, FitReport, LanguageModel, Prompt
-from boltbo.problem import Domain, Task, WarmStart
+from boltbo.problem import Domain, Task
 from boltbo.progress import Bars
 from boltbo.proposers.base import seed_of
 from boltbo.settings import ModelSettings
 from boltbo.storage import ModelVersion, Store
+from boltbo.warm_up import make_base
 
 
 class ModelVersions:
@@ -64,8 +65,7 @@ class ModelVersions:
     def fine_tune(
         self,
         t: int,
-        examples: Sequence[Example],
-        task_ids: Sequence[str],
+        pairs: Mapping[str, Sequence[Example]],
         *,
         warm_up_on: Sequence[Task],
         probe: Sequence[Task],
@@ -74,25 +74,38 @@ class ModelVersions:
 
         Args:
             t: The round.
-            examples: The pairs.
-            task_ids: The tasks that they come from.
+            pairs: Task id -> its pairs.
             warm_up_on: Tasks of which free pairs may be made, should there be no base yet.
             probe: Tasks on which the share of raw samples that the grammar would have refused is measured.
 
         Raises:
             ValueError: There is nothing to learn from.
         """
-        if not examples:
+        if not any(pairs.values()):
             raise ValueError(f"round {t + 1}: no run found a single valid solution, so there is nothing to learn from")
         model = self._start(t, warm_up_on)
-        with self.bars.track(f"fine-tune on {len(task_ids)} tasks", 1) as update:
-            report = model.fit(
-                examples, epochs=self.settings.epochs, seed=seed_of(self.seed, "fit", t), progress=update
-            )
+        examples, held_out = self._parted(t, pairs)
+        with self.bars.track(f"fine-tune on {len(pairs)} tasks", 1) as update:
+            seed = seed_of(self.seed, "fit", t)
+            report = model.fit(examples, epochs=self.settings.epochs, seed=seed, held_out=held_out, progress=update)
         path = Path("models") / f"round-{t + 1}"
         metrics = {"pairs": len(examples), **_metrics("fit", report), "invalid_raw": self._invalid(model, probe)}
-        self._write(model, self.store.artifacts / path, {"tasks": list(task_ids), "metrics": metrics})
-        self.store.add_model(ModelVersion(t, str(path), tuple(task_ids), metrics))
+        self._write(model, self.store.artifacts / path, {"tasks": list(pairs), "metrics": metrics})
+        self.store.add_model(ModelVersion(t, str(path), tuple(pairs), metrics))
+
+    def _parted(self, t: int, pairs: Mapping[str, Sequence[Example]]) -> tuple[list[Example], list[Example]]:
+        """What is read in this round, and what it is judged by."""
+        rng = np.random.default_rng(seed_of(self.seed, "parts", t))
+        read, judged = list(pairs), list[str]()
+        if self.settings.start == "continued" and (versions := [v for v in self.store.models() if v.round < t]):
+            old = set(versions[-1].tasks)
+            new = [task for task in read if task not in old]
+            read = [task for task in read if task not in old or rng.random() < self.settings.replay] if new else read
+        if self.settings.hold_out:
+            judged = rng.permutation(read)[: max(1, round(self.settings.hold_out * len(read)))].tolist()
+        examples = [e for task in read if task not in judged for e in pairs[task]]
+        held_out = [e for task in judged for e in pairs[task]]
+        return (examples, held_out) if examples else (held_out, [])
 
     def _invalid(self, model: LanguageModel, tasks: Sequence[Task]) -> float | None:
         """The share of samples that would be no candidates if the grammar did not steer; see `Sample.valid_mass`."""
@@ -113,40 +126,10 @@ class ModelVersions:
         path = self.store.artifacts / "models" / "base"
         if not path.exists():
             began = time.perf_counter()
-            model = self._own_base or self._make(warm_up_on)
+            model = self._own_base or make_base(self.domain, self.settings, warm_up_on, self.seed, self.bars)
             self._write(model, path, {"seconds": time.perf_counter() - began})
         model, self._loaded = self._read(path), None
         return model
-
-    def _make(self, tasks: Sequence[Task]) -> LanguageModel:
-        separator = self.domain.grammar(tasks[0]).separator
-        if self.settings.backend == "pretrained":
-            from boltbo.llm.pretrained import PretrainedModel
-
-            return PretrainedModel.open(
-                self.settings.name, instruction=self.domain.instruction, separator=separator, seed=self.seed
-            )
-        from boltbo.llm.compact import CompactModel
-
-        wanted = self.settings.warm_up_pairs
-        pairs: list[Example] = []
-        with self.bars.track("free pairs for the warm-up", wanted) as update:
-            for context, solution in self._free_pairs(tasks, wanted):
-                pairs.append(Example(context, solution))
-                update(len(pairs), wanted)
-        model = CompactModel.create(
-            [*pairs, *(Example(t.context, "") for t in tasks)], separator=separator, seed=self.seed
-        )
-        if pairs:
-            with self.bars.track("warm-up of the model", 1) as update:
-                seed = seed_of(self.seed, "warm-up")
-                model.warm_up(pairs, epochs=self.settings.warm_up_epochs, seed=seed, progress=update)
-        return model
-
-    def _free_pairs(self, tasks: Sequence[Task], n: int) -> Any:
-        if isinstance(self.domain, WarmStart):
-            return self.domain.free_pairs(tasks, n, seed_of(self.seed, "free pairs"))
-        return _random_pairs(self.domain, tasks, n, seed_of(self.seed, "free pairs"))
 
     def _read(self, path: Path) -> LanguageModel:
         if self._loaded is not None and self._loaded[0] == path:
@@ -180,16 +163,6 @@ class ModelVersions:
         model.save(half)
         (half / "boltbo.json").write_text(json.dumps({"kind": type(model).__name__, **about}, indent=1))
         half.rename(path)
-
-
-def _random_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> Any:
-    """For a domain without free pairs: its tasks with random valid solutions teach the way to write at least."""
-    rng = np.random.default_rng(seed)
-    each = -(-n // max(1, len(tasks)))
-    for task in tasks:
-        space = domain.space(task)
-        for solution in dict.fromkeys(space.decode(rng.random((each, space.dim)))):
-            yield task.context, solution
 
 
 def _metrics(prefix: str, report: FitReport) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from boltbo.problem import Observation, Status, Trajectory
-from boltbo.storage import Stage, Store
+from boltbo.storage import ModelVersion, Stage, Store
 
 BEST_AT = (1, 10, 50, 100, 1000)
 
@@ -67,7 +67,7 @@ class Results:
         with_names = store.row()
         train = store.runs(Stage.TRAIN)
         versions = {m.round: m for m in store.models()}
-        columns = _columns(store, {r: len(m.tasks) for r, m in versions.items()})
+        columns = _columns(store, dict(zip(versions, labels(store.models()), strict=True)))
         everyone = store.runs()
         seconds: dict[str, float] = {}
         for run in everyone:
@@ -100,7 +100,13 @@ Column = tuple[str, int | None, dict[str, tuple[Observation, ...]]]
 """(method, index of its round, task id -> observations)"""
 
 
-def _columns(store: Store, learnt: Mapping[int, int]) -> list[Column]:
+def labels(models: Sequence[ModelVersion]) -> list[str]:
+    """BOLT-T of each version, with a + for each self-augmentation since its last task."""
+    sizes = [len(m.tasks) for m in models]
+    return [f"BOLT-{n}" + "+" * sizes[:i].count(n) for i, n in enumerate(sizes)]
+
+
+def _columns(store: Store, learnt: Mapping[int, str]) -> list[Column]:
     """The stored validation and reference runs that are done, each as one method."""
     columns: list[Column] = []
     reference = [r for r in store.runs(Stage.REFERENCE) if r.done]
@@ -112,7 +118,7 @@ def _columns(store: Store, learnt: Mapping[int, int]) -> list[Column]:
     for t in sorted({r.round for r in store.runs(Stage.VALIDATE)}):
         runs = [r for r in store.runs(Stage.VALIDATE, t) if r.done]
         by_task = {x.task.id: x.observations for x in store.trajectories(runs)}
-        columns.append((f"BOLT-{learnt.get(t, 0)}", t, by_task))
+        columns.append((learnt.get(t, "BOLT-0"), t, by_task))
     return columns
 
 
@@ -196,7 +202,9 @@ def progress_of(store: Store) -> dict[str, Any]:
         "stages": by_stage,
         "observations": dict(statuses),
         "scored as asked": _as_asked(trajectories),
-        "models": [f"BOLT-{len(m.tasks)} (round {m.round + 1})" for m in store.models()],
+        "models": [
+            f"{label} (round {m.round + 1})" for m, label in zip(store.models(), labels(store.models()), strict=True)
+        ],
         "seconds": results.seconds,
     }
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Count = Annotated[int, Field(ge=1)]
+Number = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -46,6 +47,13 @@ class DistilSettings(Frozen):
     gap: Annotated[float, Field(ge=0.0)] = Field(
         0.5, description="share of the gain over the default that a solution may lack; inf: any, as plain top-K"
     )
+    weight: Literal["pair", "task"] = Field("pair", description="what counts the same: every pair, or every task")
+
+
+class AugmentSettings(Frozen):
+    """A round of 0 new tasks: the model's own samples for the tasks solved so far, scored, teach the next model."""
+
+    samples: Count = Field(10, description="oracle calls for each task solved so far")
 
 
 class ModelSettings(Frozen):
@@ -58,9 +66,16 @@ class ModelSettings(Frozen):
     start: Literal["fresh", "continued"] = Field(
         "fresh", description="each fine-tuning starts from the base or the last"
     )
+    replay: Share = Field(
+        1.0, description="start continued only: share of the earlier tasks that is read again in each fine-tuning"
+    )
+    hold_out: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of the tasks on which a fine-tuning is judged, to stop when it no longer helps"
+    )
     epochs: Annotated[float, Field(gt=0)] = Field(6.0, description="passes over the training pairs of each fine-tuning")
     temperature: Annotated[float, Field(gt=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    pool: Count = Field(1, description="of so many times the samples wanted, those the model holds likeliest are taken")
     likeliest_first: bool = Field(True, description="the sample that the model holds most likely is tried first")
     warm_up_pairs: Annotated[int, Field(ge=0)] = Field(
         4000, description="compact only: free pairs before the first round"
@@ -83,12 +98,13 @@ class Settings(Frozen):
 
     name: str = "campaign"
     seed: int = 0
-    rounds: tuple[Count, ...] = Field(
-        (), description="tasks solved before each fine-tuning; empty: thirds of all tasks"
+    rounds: tuple[Number, ...] = Field(
+        (), description="tasks solved before each fine-tuning, 0: self-augmentation; empty: thirds of all tasks"
     )
     workers: Count = Field(1, description="runs at a time; more than 1 disturbs an oracle that measures time")
     run: RunSettings = RunSettings()
     distil: DistilSettings = DistilSettings()
+    augment: AugmentSettings = AugmentSettings()
     model: ModelSettings = ModelSettings()
     validation: ValidationSettings = ValidationSettings()
 

@@ -83,9 +83,15 @@ class LanguageModel(Protocol):
     """A model that can be fine-tuned on pairs and sampled under a grammar. Deterministic for a given seed on one machine."""
 
     def fit(
-        self, examples: Sequence[Example], *, epochs: float, seed: int, progress: Progress | None = None
+        self,
+        examples: Sequence[Example],
+        *,
+        epochs: float,
+        seed: int,
+        held_out: Sequence[Example] = (),
+        progress: Progress | None = None,
     ) -> FitReport:
-        """Fine-tune in place, on the completion tokens only."""
+        """Fine-tune in place, on the completion tokens only; where `held_out` is given, no longer than helps there."""
         ...
 
     def sample(

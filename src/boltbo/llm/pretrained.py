@@ -74,7 +74,13 @@ class PretrainedModel:
             return cls(name, instruction, separator, tokenizer, peft.get_peft_model(base, config))
 
     def fit(
-        self, examples: Sequence[Example], *, epochs: float, seed: int, progress: Progress | None = None
+        self,
+        examples: Sequence[Example],
+        *,
+        epochs: float,
+        seed: int,
+        held_out: Sequence[Example] = (),
+        progress: Progress | None = None,
     ) -> FitReport:
         """Train the adapter on the completion tokens; see `LanguageModel.fit`.
 
@@ -83,10 +89,13 @@ class PretrainedModel:
             FloatingPointError: The loss is not finite.
         """
         something_to_learn(examples)
-        items = [_Item(self._context(e.context), [*self._solution(e.solution), self._stop], e.weight) for e in examples]
+        items, judged = (
+            [_Item(self._context(e.context), [*self._solution(e.solution), self._stop], e.weight) for e in part]
+            for part in (examples, held_out)
+        )
         schedule: Schedule[_Item] = Schedule(epochs, RATE, tokens=2048, decay=0.0)
         with torch.random.fork_rng():
-            return train(self.model, items, self._loss, schedule, seed=seed, progress=progress)
+            return train(self.model, items, self._loss, schedule, seed=seed, held_out=judged, progress=progress)
 
     def sample(
         self,

@@ -24,6 +24,7 @@ class ModelProposer:
         top_p: Nucleus of the sampling.
         likeliest_first: Of the samples, the one that the model holds most likely goes first: a better first try at no
             cost. The others stay in the order drawn.
+        pool: So many times as many samples are drawn, and the likeliest of them kept, likeliest first.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class ModelProposer:
         temperature: float = 0.7,
         top_p: float = 1.0,
         likeliest_first: bool = False,
+        pool: int = 1,
     ) -> None:
         self.domain = domain
         self.model = model
@@ -42,6 +44,7 @@ class ModelProposer:
         self.temperature = temperature
         self.top_p = top_p
         self.likeliest_first = likeliest_first
+        self.pool = pool
 
     def propose(
         self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
@@ -55,8 +58,10 @@ class ModelProposer:
         """`n` distinct samples for each task, all valid."""
         prompts = [Prompt(task.context, self.domain.grammar(task)) for task in tasks]
         lists = self.model.sample(
-            prompts, n, temperature=self.temperature, top_p=self.top_p, seed=seed, progress=progress
+            prompts, self.pool * n, temperature=self.temperature, top_p=self.top_p, seed=seed, progress=progress
         )
+        if self.pool > 1:
+            return [sorted(samples, key=lambda s: -s.logprob)[:n] for samples in lists]
         return [_likeliest_first(samples) for samples in lists] if self.likeliest_first else lists
 
 

@@ -76,11 +76,12 @@ def _rounds(results: Results, axes: object) -> None:
     from matplotlib.axes import Axes
 
     assert isinstance(axes, Axes)
-    learnt = [int(m["tasks"]) for m in results.models]
+    labels = list(dict.fromkeys(r.method.split()[0] for r in results.rows if r.method.startswith("BOLT")))
+    learnt = [label.removeprefix("BOLT-") for label in labels]
     ks = sorted({r.calls for r in results.rows if r.method.startswith("BOLT")})
     for i, k in enumerate(ks):
         rows = [next((r for r in results.rows if r.method == f"BOLT-{t} Best@{k}"), None) for t in learnt]
-        points = [(t, r.total) for t, r in zip(learnt, rows, strict=True) if r is not None]
+        points = [(at, r.total) for at, r in enumerate(rows) if r is not None]
         shade = 0.75 - 0.75 * (i + 1) / len(ks)
         axes.plot(*zip(*points, strict=True), marker="o", color=plt_blue(shade), label=f"BOLT Best@{k}")
     for name, style in (("default", ":"), ("initial design", "--"), ("STBO", "-")):
@@ -89,6 +90,6 @@ def _rounds(results: Results, axes: object) -> None:
             row.total, ls=style, color=_STBO if name == "STBO" else _LINE, lw=1.2, label=f"{name} ({row.calls} calls)"
         )
     axes.set(yscale="log", xlabel="training tasks that the model has read (T)", ylabel="sum of best values")
-    axes.set_xticks(learnt, [str(t) for t in learnt])
+    axes.set_xticks(range(len(learnt)), learnt)
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)

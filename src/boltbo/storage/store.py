@@ -38,6 +38,8 @@ class Stage(StrEnum):
 
     TRAIN = "train"
     """A task of the campaign: its best solutions become training data."""
+    AUGMENT = "augment"
+    """Samples of a model for a task that it has learnt from: self-augmentation."""
     VALIDATE = "validate"
     """Samples of one round's model on a validation task, no optimizer (Best@k)."""
     REFERENCE = "reference"
