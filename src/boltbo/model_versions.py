@@ -151,6 +151,10 @@ class ModelVersions:
             from boltbo.llm.pretrained import PretrainedModel
 
             return PretrainedModel
+        if kind == "ServiceModel":
+            from boltbo.llm.service import ServiceModel
+
+            return ServiceModel
         from boltbo.llm.compact import CompactModel
 
         return CompactModel

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from boltbo.llm.service.journal import Journal
 from boltbo.problem import Observation, Status, Trajectory
 from boltbo.storage import ModelVersion, Stage, Store
 
@@ -194,6 +195,7 @@ def progress_of(store: Store) -> dict[str, Any]:
             trajectories += own_trajectories
             by_stage[stage.value] = f"{sum(r.done for r in own)} of {len(own)} runs done, {calls} oracle calls"
     results = Results.read(store)
+    paid = store.artifacts / "models" / "service-jobs.json"
     return {
         "name": campaign["name"],
         "domain": campaign["domain"],
@@ -205,6 +207,7 @@ def progress_of(store: Store) -> dict[str, Any]:
         "models": [
             f"{label} (round {m.round + 1})" for m, label in zip(store.models(), labels(store.models()), strict=True)
         ],
+        **({"service": asdict(Journal(paid).usage)} if paid.exists() else {}),
         "seconds": results.seconds,
     }
 

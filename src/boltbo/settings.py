@@ -56,13 +56,28 @@ class AugmentSettings(Frozen):
     samples: Count = Field(10, description="oracle calls for each task solved so far")
 
 
+class ServiceSettings(Frozen):
+    """Where an OpenAI-compatible service is; the key is read from the environment and kept nowhere."""
+
+    base_url: str | None = Field(None, description="such as https://host/v1; none: OpenAI's own")
+    key_variable: str = Field("OPENAI_API_KEY", description="the environment variable that holds the key")
+    retries: Number = Field(6, description="of a request that failed for now")
+    per_minute: Annotated[float, Field(ge=0)] = Field(0.0, description="requests at most; 0: no limit")
+    at_once: Count = Field(8, description="requests at the same time")
+    timeout: Annotated[float, Field(gt=0)] = Field(120.0, description="seconds for one request")
+    poll: Annotated[float, Field(gt=0)] = Field(20.0, description="seconds between two looks at a fine-tuning job")
+
+
 class ModelSettings(Frozen):
     """The language model and how it is tuned and sampled."""
 
-    backend: Literal["compact", "pretrained"] = Field(
-        "compact", description="compact: small, embedded; pretrained: LoRA"
+    backend: Literal["compact", "pretrained", "openai"] = Field(
+        "compact", description="compact: small, embedded; pretrained: LoRA; openai: a service, see [model.service]"
     )
-    name: str = Field("smollm2", description="pretrained only: a Hugging Face name or path, or smollm2")
+    name: str = Field(
+        "smollm2", description="pretrained: a Hugging Face name or path, or smollm2; openai: the service's name of it"
+    )
+    service: ServiceSettings = ServiceSettings()
     start: Literal["fresh", "continued"] = Field(
         "fresh", description="each fine-tuning starts from the base or the last"
     )
@@ -110,7 +125,8 @@ class Settings(Frozen):
 
     def resolved(self) -> dict[str, Any]:
         """What a resume must agree with: everything but what cannot change a result."""
-        return self.model_dump(mode="json", exclude={"workers", "name"})
+        pace = {"retries", "per_minute", "at_once", "timeout", "poll", "key_variable"}
+        return self.model_dump(mode="json", exclude={"workers": True, "name": True, "model": {"service": pace}})
 
 
 def explain(error: ValidationError, where: str | Path) -> ConfigError:

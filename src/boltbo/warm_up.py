@@ -45,6 +45,10 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
         from boltbo.llm.pretrained import PretrainedModel
 
         return PretrainedModel.open(settings.name, instruction=domain.instruction, separator=separator, seed=seed)
+    if settings.backend == "openai":
+        from boltbo.llm.service import Connection, ServiceModel
+
+        return ServiceModel(settings.name, domain.instruction, Connection(**settings.service.model_dump()))
     from boltbo.llm.compact import CompactModel
 
     pairs: list[Example] = []

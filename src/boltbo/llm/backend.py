@@ -22,6 +22,10 @@ class CorruptModel(RuntimeError):
     """A model directory that cannot be loaded. The message names the file, what is wrong with it, and what to do."""
 
 
+class ModelUnavailable(RuntimeError):
+    """A model that cannot be used now: its service does not answer or refuses. What was paid for is not lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One training pair: the model reads `context` and learns to write `solution`. `weight` scales its loss."""

@@ -10,9 +10,14 @@ VERSION = 1
 def prompt_text(tokenizer: Any, instruction: str, context: str) -> str:
     """What a pretrained model reads before the solution: its own chat template, a plain one where it has none."""
     if getattr(tokenizer, "chat_template", None):
-        messages = [{"role": "system", "content": instruction}, {"role": "user", "content": context}]
-        return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        chat = messages(instruction, context)
+        return str(tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
     return plain(instruction, context)
+
+
+def messages(instruction: str, context: str) -> list[dict[str, str]]:
+    """What a chat model reads before the solution, which it writes as the assistant."""
+    return [{"role": "system", "content": instruction}, {"role": "user", "content": context}]
 
 
 def plain(instruction: str, context: str) -> str:

@@ -1,0 +1,10 @@
+"""A language model behind an OpenAI-compatible HTTP service: fine-tuned by jobs there, sampled by chat completions.
+
+model.py    the backend                     journal.py  what was paid for, on disk
+jobs.py     fine-tuning jobs that resume    client.py   requests, retries, pace, errors without the key
+"""
+
+from boltbo.llm.service.client import Connection
+from boltbo.llm.service.model import ServiceModel
+
+__all__ = ["Connection", "ServiceModel"]

@@ -1,0 +1,113 @@
+"""Fine-tuning jobs that survive a restart: each step is in the journal before the next, and nothing is paid for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from boltbo.llm.backend import ModelUnavailable, Progress
+from boltbo.llm.service.client import Client, Refused
+from boltbo.llm.service.journal import Journal, Usage
+
+ENDED = ("failed", "cancelled")
+CREATIONS = 4
+"""Attempts at making a job; between two, the service is asked whether it was made after all"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A finished job: the model's new name, the tokens it was trained on (0: not told), and (step, loss) pairs."""
+
+    model: str
+    tokens: int
+    losses: list[tuple[int, float]]
+
+
+def tune(
+    client: Client, journal: Journal, model: str, lines: bytes, epochs: int, seed: int, progress: Progress | None = None
+) -> Tuned:
+    """Have `model` fine-tuned on chat-format lines, or go on with the job that was begun for just this.
+
+    Raises:
+        ModelUnavailable: The service does not answer or refuses; or the job failed there, and the message says why.
+    """
+    asked = hashlib.sha256(json.dumps([model, epochs, seed]).encode() + b"\n" + lines).hexdigest()
+    known = journal.job(asked)
+    if "file" not in known:
+        upload = (f"boltbo-{asked[:16]}.jsonl", lines)
+        file = client.ask(
+            "the upload of the training pairs", lambda c: c.files.create(file=upload, purpose="fine-tune")
+        )
+        journal.note(asked, file=file.id)
+        known = journal.job(asked)
+    if "job" not in known:
+        journal.note(asked, job=_create(client, model, known["file"], epochs, seed, f"boltbo-{asked[:8]}"))
+        known = journal.job(asked)
+    job = _finished(client, known["job"], progress)
+    if job.status in ENDED:
+        journal.note(asked, job=None, file=None)  # so that the next attempt is a new one
+        said = job.error.message if job.error is not None and job.error.message else "the service gives no reason"
+        raise ModelUnavailable(f"the fine-tuning job {job.id} of {model} {job.status}: {said}")
+    if "model" not in known:
+        journal.note(asked, model=job.fine_tuned_model)
+        journal.count(Usage(trained_tokens=job.trained_tokens or 0))
+    return Tuned(str(job.fine_tuned_model), job.trained_tokens or 0, _losses(client, job.id))
+
+
+def _create(client: Client, model: str, file: str, epochs: int, seed: int, suffix: str) -> str:
+    """The id of the job that trains on this file: one that is there, or a new one."""
+    method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
+    for attempt in range(CREATIONS):
+        for job in client.ask("the list of jobs", lambda c: c.fine_tuning.jobs.list(limit=100).data):
+            if job.training_file == file and job.status not in ENDED:
+                return str(job.id)
+        try:
+            # not retried blindly: a request whose answer is lost may have made a job
+            job = client.ask(
+                "the fine-tuning job",
+                lambda c: c.fine_tuning.jobs.create(
+                    model=model, training_file=file, method=method, seed=seed, suffix=suffix
+                ),
+                retries=0,
+            )
+            return str(job.id)
+        except Refused as error:
+            for_now = error.status is None or error.status == 429 or error.status >= 500
+            if not for_now or attempt == CREATIONS - 1:
+                raise
+            time.sleep(min(client.connection.poll, 2.0**attempt))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _finished(client: Client, job_id: str, progress: Progress | None) -> Any:
+    """The job once it has ended, however it ended."""
+    while True:
+        job = client.ask("the state of the fine-tuning job", lambda c: c.fine_tuning.jobs.retrieve(job_id))
+        if job.status == "succeeded" or job.status in ENDED:
+            if progress is not None:
+                progress(1, 1)
+            return job
+        if progress is not None:
+            steps = [data for data in _metrics(client, job_id) if data.get("total_steps")]
+            if steps:
+                progress(int(steps[-1]["step"]), int(steps[-1]["total_steps"]))
+        time.sleep(client.connection.poll)
+
+
+def _losses(client: Client, job_id: str) -> list[tuple[int, float]]:
+    return [(int(d["step"]), float(d["train_loss"])) for d in _metrics(client, job_id) if "train_loss" in d]
+
+
+def _metrics(client: Client, job_id: str) -> list[dict[str, Any]]:
+    """The data of a job's last hundred events that have a step, in order; none where the service has no events."""
+    try:
+        events = client.ask("the events of the job", lambda c: c.fine_tuning.jobs.list_events(job_id, limit=100).data)
+    except Refused as error:
+        if error.status in (400, 404, 405, 501):
+            return []
+        raise
+    data = [event.data for event in events if isinstance(event.data, dict) and "step" in event.data]
+    return sorted(data, key=lambda d: int(d["step"]))

@@ -1,0 +1,241 @@
+"""The backend `openai`: any service that speaks OpenAI's protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Prompt, Sample
+from boltbo.llm.service.client import Client, Connection, Refused
+from boltbo.llm.service.jobs import tune
+from boltbo.llm.service.journal import Journal, Usage
+from boltbo.llm.templates import VERSION, messages
+from boltbo.problem import InvalidCandidate
+
+FORMAT = 1
+ROUNDS = 6
+"""How often what is missing is asked for again, at most"""
+
+WARMER = 1.15
+"""Each time at a temperature higher by this factor, as the local backends do"""
+
+MOST_TEMPERATURE = 2.0
+_FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
+
+
+class ServiceModel:
+    """A `LanguageModel` that lives elsewhere.
+
+    What it writes is untrusted: it is parsed and checked against the task, what is no candidate is drawn again up to a bound,
+    and counted. `Sample.valid_mass` is the share of its prompt's raw samples that were valid; `Sample.logprob` is minus
+    infinity where the service tells no probabilities. Services train on pairs without weights: those of weight 0 are left out.
+
+    A vLLM server with a LoRA adapter that was trained here is one too: see `docs/services.md`.
+
+    Args:
+        base: The name of the model that fine-tuning begins from.
+        instruction: The domain's.
+        connection: Where the service is.
+        model: The name of the model as it is now; by default the base.
+        journal: A file that knows the jobs; without one, a restart pays again. `load` puts it beside the model's directory.
+        max_tokens: Of one sample.
+        extra: Added to the body of every chat request, such as `{"structured_outputs": {…}}` for vLLM.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        instruction: str = "",
+        connection: Connection = Connection(),  # noqa: B008  (frozen)
+        *,
+        model: str | None = None,
+        journal: Path | None = None,
+        max_tokens: int = 400,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.base = base
+        self.model = model or base
+        self.instruction = instruction
+        self.max_tokens = max_tokens
+        self.extra = dict(extra or {})
+        self._client = Client(connection)
+        self._journal = Journal(journal)
+        self._tells_logprobs = True
+
+    @property
+    def usage(self) -> Usage:
+        """Requests, tokens and samples since the journal began."""
+        return self._journal.usage
+
+    def fit(
+        self,
+        examples: Sequence[Example],
+        *,
+        epochs: float,
+        seed: int,
+        held_out: Sequence[Example] = (),
+        progress: Progress | None = None,
+    ) -> FitReport:
+        """A supervised fine-tuning job from the model as it is now; whole epochs, at least one. `held_out` is not used.
+
+        Asked for the same again, it goes on with the job that was begun.
+
+        Raises:
+            ValueError: There is no example.
+            ModelUnavailable: The service does not answer, refuses, or the job failed.
+        """
+        pairs = [e for e in examples if e.weight > 0]
+        if not pairs:
+            raise ValueError(f"there is no example to learn from: none of {len(examples)} has a positive weight")
+        began = time.perf_counter()
+        lines = "".join(json.dumps({"messages": self._messages(e.context, e.solution)}) + "\n" for e in pairs)
+        tuned = tune(
+            self._client, self._journal, self.model, lines.encode(), max(1, round(epochs)), seed % 2**31, progress
+        )
+        self.model = tuned.model
+        steps = max([1, *(step for step, _ in tuned.losses)])
+        tokens = tuned.tokens or len(lines) // 4  # where the service does not count: about four characters each
+        return FitReport(steps, tokens, time.perf_counter() - began, tuned.losses)
+
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        n: int,
+        *,
+        temperature: float = 0.7,
+        top_p: float = 1.0,
+        unique: bool = True,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> list[list[Sample]]:
+        """See `LanguageModel.sample`; shorter lists where the model does not write enough valid texts.
+
+        Raises:
+            ModelUnavailable: The service does not answer, or refuses.
+        """
+        with ThreadPoolExecutor(self._client.connection.at_once) as pool:
+            futures = {pool.submit(self._one, p, n, temperature, top_p, unique, seed): i for i, p in enumerate(prompts)}
+            found: list[list[Sample]] = [[] for _ in prompts]
+            try:
+                for done, future in enumerate(as_completed(futures), 1):
+                    found[futures[future]] = future.result()
+                    if progress is not None:
+                        progress(done, len(prompts))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return found
+
+    def _one(self, prompt: Prompt, n: int, temperature: float, top_p: float, unique: bool, seed: int) -> list[Sample]:
+        """Samples for one prompt: what is missing is asked for until it is there, or the bound is reached."""
+        found: list[tuple[str, float]] = []
+        drawn = valid = 0
+        for attempt in range(ROUNDS):
+            missing = n - len(found)
+            if missing <= 0:
+                break
+            heat = min(temperature * WARMER**attempt, max(temperature, MOST_TEMPERATURE))
+            texts = self._drawn(prompt.context, missing, heat, top_p, _seed(seed, attempt, prompt.context))
+            drawn += len(texts)
+            for raw, logprob in texts:
+                try:
+                    text = prompt.grammar.canonical(plain_answer(raw))
+                except InvalidCandidate:
+                    continue
+                valid += 1
+                if len(found) < n and not (unique and text in {t for t, _ in found}):
+                    found.append((text, logprob))
+        self._journal.count(Usage(drawn=drawn, valid=valid))
+        return [Sample(text, logprob, valid / drawn) for text, logprob in found]
+
+    def _drawn(self, context: str, n: int, temperature: float, top_p: float, seed: int) -> list[tuple[str, float]]:
+        """`n` raw texts with their log-probabilities, also from services that answer one at a time."""
+        texts: list[tuple[str, float]] = []
+        asked = 0
+        while len(texts) < n and asked < n:
+            wanted = n - len(texts)
+            request = {
+                "model": self.model, "messages": self._messages(context), "n": wanted, "temperature": temperature,
+                "top_p": top_p, "max_tokens": self.max_tokens, "seed": seed + asked, "extra_body": self.extra,
+            }  # fmt: skip
+            answer = self._chat(request)
+            asked += 1
+            usage = answer.usage
+            self._journal.count(
+                Usage(
+                    requests=1,
+                    prompt_tokens=getattr(usage, "prompt_tokens", 0) or 0,
+                    completion_tokens=getattr(usage, "completion_tokens", 0) or 0,
+                )
+            )
+            texts += [(choice.message.content or "", _logprob(choice)) for choice in answer.choices]
+        return texts[:n]
+
+    def _chat(self, request: dict[str, Any]) -> Any:
+        if self._tells_logprobs:
+            try:
+                return self._client.ask("a sample", lambda c: c.chat.completions.create(**request, logprobs=True))
+            except Refused as error:
+                if error.status not in (400, 422):
+                    raise
+        answer = self._client.ask("a sample", lambda c: c.chat.completions.create(**request))
+        self._tells_logprobs = False  # it was that which was refused
+        return answer
+
+    def _messages(self, context: str, solution: str | None = None) -> list[dict[str, str]]:
+        asked = messages(self.instruction, context)
+        return asked if solution is None else [*asked, {"role": "assistant", "content": solution}]
+
+    def save(self, directory: Path) -> None:
+        """The names of the models and where the service is; never the key."""
+        directory.mkdir(parents=True, exist_ok=True)
+        config = {
+            "format": FORMAT, "template": VERSION, "base": self.base, "model": self.model, "instruction": self.instruction,
+            "max_tokens": self.max_tokens, "extra": self.extra, "connection": asdict(self._client.connection),
+        }  # fmt: skip
+        (directory / "service.json").write_text(json.dumps(config, indent=1))
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """See `LanguageModel.load`. The service itself is first asked when the model is used."""
+        try:
+            config = json.loads((directory / "service.json").read_text())
+            if (config["format"], config["template"]) != (FORMAT, VERSION):
+                raise ValueError(
+                    f"format and template {config['format']}, {config['template']}, not {FORMAT}, {VERSION}"
+                )
+            return cls(
+                str(config["base"]), str(config["instruction"]), Connection(**config["connection"]),
+                model=str(config["model"]), journal=directory.parent / "service-jobs.json",
+                max_tokens=int(config["max_tokens"]), extra=config["extra"],
+            )  # fmt: skip
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CorruptModel(
+                f"{directory / 'service.json'} is missing or damaged ({error}). Restore it from a copy, or delete "
+                f"{directory} and run the command again to make it anew: jobs that were paid for are found in the journal."
+            ) from error
+
+
+def plain_answer(text: str) -> str:
+    """A text without what chat models put around an answer: a code fence, quotes, blank lines."""
+    fenced = _FENCED.search(text)
+    lines = [line.strip() for line in (fenced[1] if fenced else text).strip().splitlines()]
+    return " ".join(line for line in lines if line).strip("`\"'")
+
+
+def _seed(seed: int, attempt: int, context: str) -> int:
+    return int(hashlib.sha256(f"{seed} {attempt} {context}".encode()).hexdigest()[:7], 16)
+
+
+def _logprob(choice: Any) -> float:
+    """Of a whole text; minus infinity where the service does not tell."""
+    content = choice.logprobs.content if choice.logprobs is not None else None
+    return min(0.0, sum(token.logprob for token in content)) if content else -math.inf
