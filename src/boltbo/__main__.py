@@ -1,0 +1,5 @@
+"""`python -m boltbo`: the command line."""
+
+from boltbo.cli import main
+
+main()
