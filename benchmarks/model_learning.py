@@ -54,7 +54,7 @@ class Family:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("family", choices=("rule", "campaign"))
-    parser.add_argument("--backends", nargs="+", default=["compact"], choices=("compact", "pretrained"))
+    parser.add_argument("--backends", nargs="+", default=["compact"], choices=("compact", "transformers"))
     parser.add_argument("--epochs", nargs="+", type=float, default=[1, 3, 6, 12])
     parser.add_argument("--tasks", nargs="+", type=int, default=[20, 100, 1000], help="training tasks")
     parser.add_argument("--seeds", type=int, default=1)

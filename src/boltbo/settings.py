@@ -81,11 +81,11 @@ class LoraSettings(Frozen):
 class ModelSettings(Frozen):
     """The language model and how it is tuned and sampled."""
 
-    backend: Literal["compact", "pretrained", "openai"] = Field(
-        "compact", description="compact: small, embedded; pretrained: LoRA; openai: a service, see [model.service]"
+    backend: Literal["compact", "transformers", "openai"] = Field(
+        "compact", description="compact: small, embedded; transformers: LoRA; openai: a service, see [model.service]"
     )
     name: str = Field(
-        "smollm2", description="pretrained: a Hugging Face name or path, or smollm2; openai: the service's name of it"
+        "smollm2", description="transformers: a Hugging Face name or path, or smollm2; openai: the service's name of it"
     )
     service: ServiceSettings = ServiceSettings()
     lora: LoraSettings = LoraSettings()

@@ -41,7 +41,7 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
         bars: Progress.
     """
     separator = domain.grammar(tasks[0]).separator
-    if settings.backend == "pretrained":
+    if settings.backend == "transformers":
         from boltbo.llm.pretrained import Lora, PretrainedModel
 
         lora = Lora(**settings.lora.model_dump())

@@ -1,6 +1,6 @@
 """What a language model is to boltbo: text in, text out. It knows nothing of optimization.
 
-Every backend (`compact`, `pretrained`, a user's own) implements `LanguageModel` and passes the checks of
+Every backend (`compact`, `transformers`, `openai`, a user's own) implements `LanguageModel` and passes the checks of
 `boltbo.llm.contract`.
 """
 
