@@ -65,7 +65,7 @@ class PlansDomain:
         *,
         dialect: DialectName = "auto",
         scans: bool = False,
-        context: Policy = "plan",
+        context: Policy = "sql",
         hint_plan: str = "pg_hint_plan",
         objective: Objective = "latency",
         timeout: Timeout = "multiple",

@@ -64,7 +64,7 @@ class PlansOptions(Frozen):
     max_seconds: Annotated[float, Field(gt=0)] = Field(1.0, description="and longer ones")
     dialect: DialectName = Field("auto", description="how plans are forced; auto: the best that the server follows")
     context: Policy = Field(
-        "plan", description="what a model reads of a query: its SQL, its structure, or structure and default plan"
+        "sql", description="what a model reads of a query: its SQL, its structure, or structure and default plan"
     )
     scans: bool = Field(False, description="plans say scan methods too (pg_hint_plan only)")
     hint_plan: str = Field("pg_hint_plan", description="the library of pg_hint_plan: a name, or a path for a superuser")
