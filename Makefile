@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-# Threads that wait must not spin: database, optimizer and model take turns on the same cores.
+# Threads that wait must not spin for long: database, optimizer and model take turns on the same cores.
 export OMP_WAIT_POLICY := PASSIVE
+export GOMP_SPINCOUNT := 100000
 
 .PHONY: help demo demo-seed test lint format clean
 

@@ -1,7 +1,7 @@
 """How fast the local backends learn and sample, beside transformers' own `generate` and training step on the same weights.
 
-    OMP_WAIT_POLICY=PASSIVE python benchmarks/llm_speed.py --out llm-speed.json      some ten minutes
-    OMP_WAIT_POLICY=PASSIVE python benchmarks/llm_speed.py --quick                   the compact model alone, fewer sizes
+    python benchmarks/llm_speed.py --out llm-speed.json      some minutes
+    python benchmarks/llm_speed.py --quick                   the compact model alone, fewer sizes
 
 The compact model is turned into a `LlamaForCausalLM` of the same weights, whose logits are checked to agree. Ten solutions
 of each context; every prompt has a grammar of its own that allows 24 symbols in each place. The
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -20,6 +21,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line sets them, before torch is loaded
+os.environ.setdefault("GOMP_SPINCOUNT", "100000")
 
 import numpy as np
 import torch

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from boltbo.llm.backend import ModelUnavailable
+from boltbo.llm.service.journal import Journal, Usage
 
 T = TypeVar("T")
 
 INSTALL = "pip install 'boltbo[openai]'"
+OPENAI = "https://api.openai.com/v1"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-HELP = {
+LATER = "try again later: nothing that was paid for is lost"
+NO_CREDIT = "insufficient_quota"
+NO_CREDIT_HELP = "the account has no credit: add some and run the command again; nothing that was paid for is lost"
+HELP: dict[int | None, str] = {
+    400: "the service does not take this request: check the model's name, and what is added to each request",
     401: "the key is wrong",
     403: "the key may not do this",
     404: "the service does not know this model or this call: check base_url and name",
-    429: "the service's limits are reached, or the account has no credit",
+    429: "the service's limits are reached: lower per_minute or at_once; nothing that was paid for is lost",
 }
 
 
@@ -31,9 +39,9 @@ class Connection:
     Attributes:
         base_url: Such as `https://host/v1`; None: OpenAI's own.
         key_variable: The environment variable that holds the key. A service on this machine may do without.
-        retries: Of a request that failed for now (429, 5xx, no connection), with exponential back-off, or after as many seconds
-            as the service says.
-        per_minute: Requests at most; 0: no limit of ours.
+        retries: Of a request that failed for now (429, 5xx, no connection), with exponential back-off and jitter, or after as
+            many seconds as the service says, up to two minutes. Where the account has no credit, there are none.
+        per_minute: Requests at most, retries among them; 0: no limit of ours.
         at_once: Requests at the same time.
         timeout: Seconds for one request.
         poll: Seconds between two looks at a job.
@@ -49,19 +57,25 @@ class Connection:
 
 
 class Client:
-    """A lazily opened client. Picklable: the key is read from the environment where it is used, and kept nowhere."""
+    """A lazily opened client. Picklable: the key is read from the environment where it is used, and kept nowhere.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: Where the service is.
+        journal: Retries are counted there.
+    """
+
+    def __init__(self, connection: Connection, journal: Journal) -> None:
         self.connection = connection
+        self.journal = journal
         self._client: Any = None
-        self._pace = threading.Lock()
+        self._opening, self._pace = threading.Lock(), threading.Lock()
         self._next = 0.0
 
     def __getstate__(self) -> Mapping[str, Any]:
-        return {"connection": self.connection}
+        return {"connection": self.connection, "journal": self.journal}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__init__(state["connection"])  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
     def ask(self, what: str, request: Callable[[Any], T], *, retries: int | None = None) -> T:
         """`request(client)`.
@@ -72,27 +86,34 @@ class Client:
             retries: In place of the connection's; 0 for what must not be done twice.
 
         Raises:
-            ModelUnavailable: The service does not answer, or refuses.
+            ModelUnavailable: The service does not answer, refuses, or does not speak the protocol.
+            ModuleNotFoundError: A package is missing; the message says how to get it.
         """
+        client = self._open()
         import openai
 
-        self._wait()
-        client = self._open()
         if retries is not None:
             client = client.with_options(max_retries=retries)
-        try:
-            return request(client)
-        except openai.OpenAIError as error:
-            status = getattr(error, "status_code", None)
-            remedy = HELP.get(status or 0, "try again later: nothing that was paid for is lost")
-            # `from None`: what it was raised from holds the request with its headers
-            raise Refused(
-                f"{what} at {self._where()} failed: {self._without_key(str(error))}. {remedy[:1].upper()}{remedy[1:]}.",
-                status,
-            ) from None
+        said, status, remedy = "the answer is not JSON", None, "check base_url: it often ends in /v1"
+        with suppress(json.JSONDecodeError):
+            try:
+                answer = request(client)
+                if not isinstance(answer, str):
+                    return answer
+            except openai.OpenAIError as error:
+                said, status = self._without_key(str(error)).rstrip("."), getattr(error, "status_code", None)
+                remedy = NO_CREDIT_HELP if status == 429 and NO_CREDIT in said else HELP.get(status, LATER)
+        # not where the error is caught: it holds the request with its headers, and would be this one's context
+        raise Refused(
+            f"{what} at {self._where()} failed: {said}. {remedy[:1].upper()}{remedy[1:]}.",
+            status,
+            remedy is not NO_CREDIT_HELP,
+        )
 
-    def _wait(self) -> None:
-        """Until it is this request's turn."""
+    def _wait(self, request: Any) -> None:
+        """Until it is this request's turn; for each attempt."""
+        if request.headers.get("x-stainless-retry-count", "0") != "0":
+            self.journal.count(Usage(retries=1))
         if self.connection.per_minute:
             with self._pace:
                 turn = max(self._next, time.monotonic())
@@ -100,19 +121,24 @@ class Client:
             time.sleep(max(0.0, turn - time.monotonic()))
 
     def _open(self) -> Any:
-        if self._client is None:
-            try:
-                import openai
-            except ModuleNotFoundError as error:
-                raise ModuleNotFoundError(f"a service needs the package openai: {INSTALL}") from error
-            c = self.connection
-            self._client = openai.OpenAI(
-                api_key=self._key(), base_url=c.base_url, max_retries=c.retries, timeout=c.timeout
-            )
-        return self._client
+        try:
+            import openai
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(f"a service needs the package openai: {INSTALL}") from error
+        with self._opening:
+            if self._client is None:
+                c = self.connection
+                hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._wait], "response": [_without_credit]}
+                self._client = openai.OpenAI(
+                    api_key=self._key(), base_url=c.base_url or OPENAI, max_retries=c.retries, timeout=c.timeout,
+                    http_client=openai.DefaultHttpxClient(event_hooks=hooks),
+                )  # fmt: skip
+            return self._client
 
     def _key(self) -> str:
-        key = os.environ.get(self.connection.key_variable, "")
+        key = os.environ.get(self.connection.key_variable, "").strip()
+        if not key.isascii() or not key.isprintable():
+            raise ModelUnavailable(f"what {self.connection.key_variable} holds cannot be a key: it is not plain ASCII")
         if not key and urlsplit(self.connection.base_url or "").hostname not in LOOPBACK:
             raise ModelUnavailable(
                 f"{self._where()} wants a key: put it into the environment variable {self.connection.key_variable}"
@@ -120,17 +146,24 @@ class Client:
         return key or "none"
 
     def _where(self) -> str:
-        parts = urlsplit(self.connection.base_url or "https://api.openai.com/v1")
+        parts = urlsplit(self.connection.base_url or OPENAI)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def _without_key(self, text: str) -> str:
-        key = os.environ.get(self.connection.key_variable, "")
+        key = os.environ.get(self.connection.key_variable, "").strip()
         return text.replace(key, "***") if key else text
 
 
-class Refused(ModelUnavailable):
-    """A request that failed. `status` is HTTP's, None where there was no answer."""
+def _without_credit(response: Any) -> None:
+    """No retry where the account has no credit: the service answers 429, as it does to haste."""
+    if response.status_code == 429 and NO_CREDIT.encode() in response.read():
+        response.headers["x-should-retry"] = "false"
 
-    def __init__(self, message: str, status: int | None) -> None:
+
+class Refused(ModelUnavailable):
+    """A request that failed. `status` is HTTP's, None where there was no answer; `for_now`: it may succeed soon."""
+
+    def __init__(self, message: str, status: int | None = None, credit: bool = True) -> None:
         super().__init__(message)
         self.status = status
+        self.for_now = credit and (status is None or status == 429 or status >= 500)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from boltbo.llm.service.journal import Journal, Usage
 ENDED = ("failed", "cancelled")
 CREATIONS = 4
 """Attempts at making a job; between two, the service is asked whether it was made after all"""
+
+MOST_LISTED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,10 @@ def tune(
         journal.note(asked, job=None, file=None)  # so that the next attempt is a new one
         said = job.error.message if job.error is not None and job.error.message else "the service gives no reason"
         raise ModelUnavailable(f"the fine-tuning job {job.id} of {model} {job.status}: {said}")
+    if not job.fine_tuned_model:
+        raise ModelUnavailable(
+            f"the fine-tuning job {job.id} of {model} succeeded, but the service names no model: ask it"
+        )
     if "model" not in known:
         journal.note(asked, model=job.fine_tuned_model)
         journal.count(Usage(trained_tokens=job.trained_tokens or 0))
@@ -61,7 +68,7 @@ def _create(client: Client, model: str, file: str, epochs: int, seed: int, suffi
     """The id of the job that trains on this file: one that is there, or a new one."""
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
     for attempt in range(CREATIONS):
-        for job in client.ask("the list of jobs", lambda c: c.fine_tuning.jobs.list(limit=100).data):
+        for job in client.ask("the list of jobs", lambda c: _listed(c.fine_tuning.jobs.list(limit=100))):
             if job.training_file == file and job.status not in ENDED:
                 return str(job.id)
         try:
@@ -75,8 +82,7 @@ def _create(client: Client, model: str, file: str, epochs: int, seed: int, suffi
             )
             return str(job.id)
         except Refused as error:
-            for_now = error.status is None or error.status == 429 or error.status >= 500
-            if not for_now or attempt == CREATIONS - 1:
+            if not error.for_now or attempt == CREATIONS - 1:
                 raise
             time.sleep(min(client.connection.poll, 2.0**attempt))
     raise AssertionError("the last attempt returns or raises")
@@ -91,20 +97,33 @@ def _finished(client: Client, job_id: str, progress: Progress | None) -> Any:
                 progress(1, 1)
             return job
         if progress is not None:
-            steps = [data for data in _metrics(client, job_id) if data.get("total_steps")]
+            steps = [data for data in _metrics(client, job_id, 10) if data.get("total_steps")]
             if steps:
                 progress(int(steps[-1]["step"]), int(steps[-1]["total_steps"]))
         time.sleep(client.connection.poll)
 
 
 def _losses(client: Client, job_id: str) -> list[tuple[int, float]]:
-    return [(int(d["step"]), float(d["train_loss"])) for d in _metrics(client, job_id) if "train_loss" in d]
+    data = _metrics(client, job_id, MOST_LISTED)
+    return [(int(d["step"]), float(d["train_loss"])) for d in data if d.get("train_loss") is not None]
 
 
-def _metrics(client: Client, job_id: str) -> list[dict[str, Any]]:
-    """The data of a job's last hundred events that have a step, in order; none where the service has no events."""
+def _listed(items: Iterable[Any], most: int = MOST_LISTED) -> list[Any]:
+    """Of all pages, to a bound; some services give the same page again and again."""
+    found: dict[str, Any] = {}
+    for item in items:
+        if item.id in found or len(found) == most:
+            break
+        found[item.id] = item
+    return list(found.values())
+
+
+def _metrics(client: Client, job_id: str, most: int) -> list[dict[str, Any]]:
+    """The data of a job's last events, `most` of them, that have a step, in order; none where the service has no events."""
     try:
-        events = client.ask("the events of the job", lambda c: c.fine_tuning.jobs.list_events(job_id, limit=100).data)
+        events = client.ask(
+            "the events of the job", lambda c: _listed(c.fine_tuning.jobs.list_events(job_id, limit=100), most)
+        )
     except Refused as error:
         if error.status in (400, 404, 405, 501):
             return []

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from boltbo.llm.backend import CorruptModel
 
@@ -23,6 +26,7 @@ class Usage:
         trained_tokens: Of finished fine-tuning jobs.
         drawn: Raw samples.
         valid: Those of them that were candidates of their task.
+        retries: Requests of any kind that were repeated.
     """
 
     requests: int = 0
@@ -31,6 +35,7 @@ class Usage:
     trained_tokens: int = 0
     drawn: int = 0
     valid: int = 0
+    retries: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -42,7 +47,7 @@ class Usage:
 
 
 class Journal:
-    """A JSON file that is replaced as a whole, or memory only where there is no path. For one process, and its threads.
+    """A JSON file that is replaced as a whole, or memory only where there is no path. Several may write to one file.
 
     Raises:
         CorruptModel: The file is damaged: without it, a job that was paid for would be paid for again.
@@ -53,16 +58,7 @@ class Journal:
         self._lock = threading.Lock()
         self._jobs: dict[str, dict[str, Any]] = {}
         self.usage = Usage()
-        if path is None or not path.exists():
-            return
-        try:
-            stored = json.loads(path.read_text())
-            self._jobs, self.usage = dict(stored["jobs"]), Usage(**stored["usage"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CorruptModel(
-                f"{path}, which knows the jobs that were paid for, cannot be read ({error}). Restore it from a copy, or "
-                "delete it: jobs that are not finished would then be started again."
-            ) from error
+        self._read()
 
     def __getstate__(self) -> Mapping[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_lock"}
@@ -73,27 +69,54 @@ class Journal:
 
     def job(self, key: str) -> dict[str, Any]:
         """What is known of a job: `file`, `job`, `model`, as far as it got."""
-        return dict(self._jobs.get(key, {}))
+        with self._lock:
+            self._read()
+            return dict(self._jobs.get(key, {}))
 
     def note(self, key: str, **facts: Any) -> None:
         """Add to what is known of a job; on disk when this returns. None forgets a fact."""
-        with self._lock:
+        with self._changing():
             job = {**self._jobs.get(key, {}), **facts}
             self._jobs[key] = {name: fact for name, fact in job.items() if fact is not None}
-            self._write()
 
     def count(self, usage: Usage) -> None:
-        with self._lock:
+        with self._changing():
             self.usage += usage
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """What stands in the file is read, changed and written, alone."""
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock, nullcontext() if self.path is None else FileLock(f"{self.path}.lock"):
+            self._read()
+            yield
             self._write()
+
+    def _read(self) -> None:
+        if self.path is None or not self.path.exists():
+            return
+        try:
+            stored = json.loads(self.path.read_text())
+            self._jobs, self.usage = dict(stored["jobs"]), Usage(**stored["usage"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CorruptModel(
+                f"{self.path}, which knows the jobs that were paid for, cannot be read ({error}). Restore it from a copy, "
+                "or delete it: jobs that are not finished would then be started again."
+            ) from error
 
     def _write(self) -> None:
         if self.path is None:
             return
         half = self.path.with_name(self.path.name + ".half")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with half.open("w") as file:
             json.dump({"jobs": self._jobs, "usage": asdict(self.usage)}, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
         half.replace(self.path)
+        with suppress(OSError):  # not every system can open a folder
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # the new name is on disk too
+            finally:
+                os.close(folder)

@@ -9,26 +9,33 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Prompt, Sample
+from boltbo.llm.backend import CorruptModel, Example, FitReport, ModelUnavailable, Progress, Prompt, Sample
 from boltbo.llm.service.client import Client, Connection, Refused
 from boltbo.llm.service.jobs import tune
 from boltbo.llm.service.journal import Journal, Usage
 from boltbo.llm.templates import VERSION, messages
-from boltbo.problem import InvalidCandidate
+from boltbo.problem import Grammar, InvalidCandidate
 
 FORMAT = 1
 ROUNDS = 6
 """How often what is missing is asked for again, at most"""
 
 WARMER = 1.15
-"""Each time at a temperature higher by this factor, as the local backends do"""
+"""After repeats, at a temperature higher by this factor, as the local backends do"""
 
 MOST_TEMPERATURE = 2.0
-_FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
+MOST_CHOICES = 128
+"""Of one request: OpenAI's limit"""
+
+OPTIONAL = ((), ("logprobs",), ("logprobs", "n"))
+"""What is left out of requests, one after the other, where a service refuses them as they are"""
+
+_FENCED = re.compile(r"```\w*\n(.*?)(?:\n?```|$)", re.DOTALL)
 
 
 class ServiceModel:
@@ -66,9 +73,9 @@ class ServiceModel:
         self.instruction = instruction
         self.max_tokens = max_tokens
         self.extra = dict(extra or {})
-        self._client = Client(connection)
         self._journal = Journal(journal)
-        self._tells_logprobs = True
+        self._client = Client(connection, self._journal)
+        self._left_out = 0
 
     @property
     def usage(self) -> Usage:
@@ -120,7 +127,12 @@ class ServiceModel:
 
         Raises:
             ModelUnavailable: The service does not answer, or refuses.
+            ValueError: `n`, the temperature or `top_p` is out of range.
         """
+        if n < 0 or not (0 < temperature < math.inf) or not (0 < top_p <= 1):
+            raise ValueError(
+                f"expected n >= 0, a positive temperature and 0 < top_p <= 1, got {n=}, {temperature=}, {top_p=}"
+            )
         with ThreadPoolExecutor(self._client.connection.at_once) as pool:
             futures = {pool.submit(self._one, p, n, temperature, top_p, unique, seed): i for i, p in enumerate(prompts)}
             found: list[list[Sample]] = [[] for _ in prompts]
@@ -138,21 +150,24 @@ class ServiceModel:
         """Samples for one prompt: what is missing is asked for until it is there, or the bound is reached."""
         found: list[tuple[str, float]] = []
         drawn = valid = 0
+        heat = temperature
         for attempt in range(ROUNDS):
             missing = n - len(found)
             if missing <= 0:
                 break
-            heat = min(temperature * WARMER**attempt, max(temperature, MOST_TEMPERATURE))
             texts = self._drawn(prompt.context, missing, heat, top_p, _seed(seed, attempt, prompt.context))
             drawn += len(texts)
+            repeats = False
             for raw, logprob in texts:
-                try:
-                    text = prompt.grammar.canonical(plain_answer(raw))
-                except InvalidCandidate:
+                if (text := candidate(prompt.grammar, raw)) is None:
                     continue
                 valid += 1
-                if len(found) < n and not (unique and text in {t for t, _ in found}):
+                if unique and text in {t for t, _ in found}:
+                    repeats = True
+                else:
                     found.append((text, logprob))
+            if repeats:
+                heat = min(heat * WARMER, max(temperature, MOST_TEMPERATURE))
         self._journal.count(Usage(drawn=drawn, valid=valid))
         return [Sample(text, logprob, valid / drawn) for text, logprob in found]
 
@@ -161,10 +176,11 @@ class ServiceModel:
         texts: list[tuple[str, float]] = []
         asked = 0
         while len(texts) < n and asked < n:
-            wanted = n - len(texts)
+            wanted = min(n - len(texts), MOST_CHOICES)
             request = {
                 "model": self.model, "messages": self._messages(context), "n": wanted, "temperature": temperature,
-                "top_p": top_p, "max_tokens": self.max_tokens, "seed": seed + asked, "extra_body": self.extra,
+                "top_p": top_p, "max_tokens": self.max_tokens, "seed": seed + asked, "logprobs": True,
+                "extra_body": self.extra,
             }  # fmt: skip
             answer = self._chat(request)
             asked += 1
@@ -176,19 +192,23 @@ class ServiceModel:
                     completion_tokens=getattr(usage, "completion_tokens", 0) or 0,
                 )
             )
-            texts += [(choice.message.content or "", _logprob(choice)) for choice in answer.choices]
+            texts += [(_written(choice), _logprob(choice)) for choice in answer.choices]
         return texts[:n]
 
     def _chat(self, request: dict[str, Any]) -> Any:
-        if self._tells_logprobs:
+        for level in range(self._left_out, len(OPTIONAL)):
+            asked = {name: value for name, value in request.items() if name not in OPTIONAL[level]}
             try:
-                return self._client.ask("a sample", lambda c: c.chat.completions.create(**request, logprobs=True))
+                answer = self._client.ask("a sample", lambda c: c.chat.completions.create(**asked))  # noqa: B023
             except Refused as error:
-                if error.status not in (400, 422):
+                if error.status not in (400, 422) or level == len(OPTIONAL) - 1:
                     raise
-        answer = self._client.ask("a sample", lambda c: c.chat.completions.create(**request))
-        self._tells_logprobs = False  # it was that which was refused
-        return answer
+            else:
+                self._left_out = level
+                if not answer.choices:
+                    raise ModelUnavailable(f"the service answers for {self.model} without a text. Try again later.")
+                return answer
+        raise AssertionError("the last request returns or raises")
 
     def _messages(self, context: str, solution: str | None = None) -> list[dict[str, str]]:
         asked = messages(self.instruction, context)
@@ -224,15 +244,33 @@ class ServiceModel:
             ) from error
 
 
+def candidate(grammar: Grammar, raw: str) -> str | None:
+    """The candidate that a raw text is, in canonical form: as it stands, or without what is around it. None: it is none."""
+    for text in (raw.strip(), plain_answer(raw)):
+        if text:
+            with suppress(InvalidCandidate):
+                return grammar.canonical(text)
+    return None
+
+
 def plain_answer(text: str) -> str:
     """A text without what chat models put around an answer: a code fence, quotes, blank lines."""
     fenced = _FENCED.search(text)
-    lines = [line.strip() for line in (fenced[1] if fenced else text).strip().splitlines()]
-    return " ".join(line for line in lines if line).strip("`\"'")
+    lines = [line.strip() for line in (fenced[1] if fenced else text).splitlines()]
+    text = " ".join(line for line in lines if line)
+    while len(text) > 1 and text[0] == text[-1] and text[0] in "`\"'":
+        text = text[1:-1].strip()
+    return text
 
 
 def _seed(seed: int, attempt: int, context: str) -> int:
     return int(hashlib.sha256(f"{seed} {attempt} {context}".encode()).hexdigest()[:7], 16)
+
+
+def _written(choice: Any) -> str:
+    """Nothing where the service gives no text, as in a refusal."""
+    content = getattr(choice.message, "content", None)
+    return content if isinstance(content, str) else ""
 
 
 def _logprob(choice: Any) -> float:
