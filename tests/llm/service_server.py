@@ -13,7 +13,7 @@ from collections import Counter
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 KEY = "sk-verysecret"
 WORDS = ["mi", "mi1", "t", "(", ")", "[", "]"]
@@ -24,9 +24,12 @@ class Service:
 
     Attributes:
         faults: (path's beginning, status, headers, whether it is done before it fails) of requests to come, in order.
+        code: What the faults are called in their bodies.
         calls: How often each kind of request came.
         polls: Looks at a job until it has ended.
         ends: How jobs end.
+        page: Entries of a list at a time; 0: the whole list again and again, as some services do.
+        most: Choices that may be asked for at once.
     """
 
     def __init__(self) -> None:
@@ -35,12 +38,12 @@ class Service:
         self.faults: list[tuple[str, int, dict[str, str], bool]] = []
         self.calls: Counter[str] = Counter()
         self.seen: list[dict[str, Any]] = []
-        self.polls, self.ends = 2, "succeeded"
-        self.one_choice = self.no_logprobs = self.no_events = False
+        self.polls, self.ends, self.code, self.page, self.most = 2, "succeeded", "fault", 100, 128
+        self.one_choice = self.no_logprobs = self.no_events = self.no_json = self.nameless = self.silent = False
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()
@@ -49,6 +52,8 @@ class Service:
     # --- what it does -----------------------------------------------------------------------------------------------
 
     def answer(self, method: str, path: str, headers: Message, body: bytes) -> tuple[int, dict[str, str], Any]:
+        path, _, query = path.partition("?")
+        self.after = parse_qs(query).get("after", [""])[0]
         parts = path.strip("/").split("/")
         with self._lock:
             self.calls[f"{method} {parts[0]}" + (f" {parts[-1]}" if len(parts) > 3 else "")] += 1
@@ -60,7 +65,7 @@ class Service:
                 self.faults.remove(fault)
                 if fault[3]:
                     self._do(method, parts, headers, body)
-                return fault[1], fault[2], {"error": {"message": "out of order", "code": "fault"}}
+                return fault[1], fault[2], {"error": {"message": "out of order", "code": self.code}}
             return self._do(method, parts, headers, body)
 
     def _do(self, method: str, parts: list[str], headers: Message, body: bytes) -> tuple[int, dict[str, str], Any]:
@@ -88,7 +93,7 @@ class Service:
             }  # fmt: skip
             return 200, {}, self.jobs[id]
         if not rest:
-            return 200, {}, {"object": "list", "data": list(self.jobs.values()), "has_more": False}
+            return self._list(list(self.jobs.values())[::-1])
         job = self.jobs[rest[0]]
         if rest[1:] == ["events"]:
             if self.no_events:
@@ -98,24 +103,38 @@ class Service:
                 {"id": f"e{s['step']}", "object": "fine_tuning.job.event", "created_at": 0, "level": "info",
                  "message": "", "type": "metrics", "data": s} for s in reversed(steps)
             ]  # fmt: skip
-            return 200, {}, {"object": "list", "data": data, "has_more": False}
+            return self._list(data)
         job["left"] -= 1
         if job["left"] > 0:
             job["status"] = "running"
         elif job["status"] != self.ends:
             job["status"] = self.ends
             if self.ends == "succeeded":
-                job |= {"fine_tuned_model": f"ft:{job['id']}", "trained_tokens": job["tokens"]}
+                job |= {
+                    "fine_tuned_model": None if self.nameless else f"ft:{job['id']}",
+                    "trained_tokens": job["tokens"],
+                }
             else:
                 job["error"] = {"code": "bad", "message": "the training file is unloved", "param": None}
         return 200, {}, job
+
+    def _list(self, data: list[dict[str, Any]]) -> tuple[int, dict[str, str], Any]:
+        if not self.page:
+            return 200, {}, {"object": "list", "data": data}
+        begin = next((i for i, x in enumerate(data, 1) if x["id"] == self.after), 0)
+        part = data[begin : begin + self.page]
+        return 200, {}, {"object": "list", "data": part, "has_more": begin + self.page < len(data)}
 
     def _chat(self, asked: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
         self.seen.append(asked)
         if self.no_logprobs and "logprobs" in asked:
             return 400, {}, {"error": {"message": "logprobs is not supported"}}
+        if asked.get("n", 1) > self.most:
+            return 400, {}, {"error": {"message": f"n must be at most {self.most}"}}
         rng = random.Random(json.dumps([asked["seed"], asked["messages"], asked["model"]]))
-        texts = [self._written(asked, rng) for _ in range(1 if self.one_choice else asked["n"])]
+        texts = [
+            self._written(asked, rng) for _ in range(0 if self.silent else 1 if self.one_choice else asked.get("n", 1))
+        ]
         told = asked.get("logprobs")
         choices = [
             {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": text},
@@ -144,11 +163,15 @@ class Service:
 
             def _serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                path = urlsplit(self.path).path.removeprefix("/v1/")
+                url = urlsplit(self.path)
+                path = f"{url.path.removeprefix('/v1/')}?{url.query}"
                 status, headers, answer = service.answer(self.command, path, self.headers, body)
-                text = json.dumps(answer).encode()
+                text = b"<h1>It works!</h1>" if service.no_json else json.dumps(answer).encode()
                 self.send_response(status)
-                for name, value in {"Content-Type": "application/json", **headers}.items():
+                for name, value in {
+                    "Content-Type": "text/html" if service.no_json else "application/json",
+                    **headers,
+                }.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()

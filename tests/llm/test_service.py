@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,15 +15,18 @@ import pytest
 from service_server import KEY, Service
 
 from boltbo import Campaign, Settings
-from boltbo.llm.backend import CorruptModel, Example, ModelUnavailable
+from boltbo.llm.backend import CorruptModel, Example, ModelUnavailable, Prompt
 from boltbo.llm.contract import EXAMPLES, PROMPTS, check_language_model
 from boltbo.llm.service import Connection, ServiceModel
 from boltbo.llm.service.journal import Journal, Usage
-from boltbo.llm.service.model import plain_answer
+from boltbo.llm.service.model import candidate, plain_answer
+from boltbo.problem import InvalidCandidate
 from boltbo.results import progress_of
 from quadratic import Quadratic, make_tasks
 
 pytest.importorskip("openai")
+
+SOON = {"Retry-After": "0.01"}
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def test_it_learns_and_a_second_job_begins_from_the_first(service: Service) -> N
 @pytest.mark.parametrize("done", [True, False])
 def test_a_restart_pays_for_no_second_job(service: Service, tmp_path: Path, path: str, done: bool) -> None:
     """The connection breaks at each step, after it was done or before; another process goes on."""
-    service.faults += [(path, 500, {}, done)] * 3  # more than it tries
+    service.faults += [(path, 500, SOON, done)] * 6  # more than it tries
     journal = tmp_path / "jobs.json"
     with suppress(ModelUnavailable):
         make(service, journal).fit(EXAMPLES, epochs=1, seed=0)
@@ -105,12 +109,112 @@ def test_a_failed_job_is_one_clear_error_and_can_be_tried_again(service: Service
 
 
 def test_what_fails_for_now_is_asked_again(service: Service) -> None:
-    service.faults += [("chat", 429, {"Retry-After": "0.05"}, False), ("chat", 503, {}, False)]
-    assert len(make(service).sample(PROMPTS[:1], 3)[0]) > 0
+    service.faults += [("chat", 429, {"Retry-After": "0.05"}, False), ("chat", 503, SOON, False)]
+    model = make(service)
+    assert len(model.sample(PROMPTS[:1], 3)[0]) > 0
     assert not service.faults
-    service.faults += [("chat", 400, {}, False)] * 2
+    assert model.usage.retries == 2
+    service.faults += [("chat", 400, {}, False)] * 3
     with pytest.raises(ModelUnavailable, match="out of order"):
-        make(service).sample(PROMPTS[:1], 3)
+        model.sample(PROMPTS[:1], 3)
+    assert model.usage.retries == 2
+
+
+@pytest.mark.parametrize("path", ["chat", "fine_tuning/jobs"])
+def test_an_account_without_credit_is_not_asked_again(service: Service, tmp_path: Path, path: str) -> None:
+    model = make(service, tmp_path / "jobs.json")
+    service.code = "insufficient_quota"
+    service.faults.append((path, 429, {}, False))
+    with pytest.raises(ModelUnavailable, match="The account has no credit") as raised:
+        model.sample(PROMPTS[:1], 1) if path == "chat" else model.fit(EXAMPLES, epochs=1, seed=0)
+    assert not service.faults
+    assert model.usage.retries == 0
+    again = pickle.loads(pickle.dumps(raised.value))  # it may come from another process
+    assert str(again) == str(raised.value)
+
+
+def test_the_job_is_not_made_again_and_again_without_credit(service: Service) -> None:
+    service.code, service.page = "insufficient_quota", 1
+    made = service.answer
+
+    def refuse(method: str, path: str, *rest: Any) -> Any:
+        if (method, path.partition("?")[0]) == ("POST", "fine_tuning/jobs"):
+            service.faults.append(("fine_tuning/jobs", 429, {}, False))
+        return made(method, path, *rest)
+
+    service.answer = refuse  # type: ignore[method-assign]
+    with pytest.raises(ModelUnavailable, match="no credit"):
+        make(service).fit(EXAMPLES, epochs=1, seed=0)
+    assert service.calls["POST fine_tuning"] == 1
+
+
+def test_a_job_is_found_among_many_and_losses_are_read_from_all_pages(service: Service, tmp_path: Path) -> None:
+    service.faults += [("fine_tuning/jobs/job-0", 404, {}, False)]
+    with pytest.raises(ModelUnavailable):
+        make(service, tmp_path / "jobs.json").fit(EXAMPLES, epochs=1, seed=0)
+    for i in range(1, 4):
+        service.jobs[f"job-{i}"] = {**service.jobs["job-0"], "id": f"job-{i}", "training_file": "another"}
+    stored = json.loads((tmp_path / "jobs.json").read_text())
+    [known] = stored["jobs"].values()
+    del known["job"]  # as if killed before the answer was noted
+    (tmp_path / "jobs.json").write_text(json.dumps(stored))
+    service.page = 2
+    report = make(service, tmp_path / "jobs.json").fit(EXAMPLES, epochs=1, seed=0)
+    assert len(service.jobs) == 4
+    assert [step for step, _ in report.losses] == [1, 2, 3, 4]
+
+
+def test_a_list_that_never_ends_is_left(service: Service) -> None:
+    service.page = 0
+    model = make(service)
+    assert len(model.fit(EXAMPLES, epochs=1, seed=0).losses) == 4
+    assert len(model.fit(EXAMPLES, epochs=1, seed=1).losses) == 4
+
+
+def test_a_job_without_a_model_is_one_clear_error(service: Service) -> None:
+    service.nameless = True
+    model = make(service)
+    with pytest.raises(ModelUnavailable, match="job-0 of base succeeded, but"):
+        model.fit(EXAMPLES, epochs=1, seed=0)
+    assert model.model == "base"
+
+
+def test_what_is_no_such_service_is_one_clear_error(service: Service) -> None:
+    service.no_json = True
+    with pytest.raises(ModelUnavailable, match="not JSON. Check base_url"):
+        make(service).sample(PROMPTS[:1], 1)
+
+
+def test_no_text_at_all_is_one_clear_error(service: Service) -> None:
+    service.silent = True
+    with pytest.raises(ModelUnavailable, match="without a text"):
+        make(service).sample(PROMPTS[:1], 50)
+    assert service.calls["POST chat"] == 1
+
+
+def test_more_samples_than_a_request_may_ask_for(service: Service) -> None:
+    assert len(make(service).sample(PROMPTS[:1], 150, unique=False)[0]) == 150
+    assert max(request["n"] for request in service.seen) == 128
+
+
+def test_a_service_that_refuses_more_than_one_choice(service: Service) -> None:
+    service.most = 1
+    model = make(service)
+    lists = model.sample(PROMPTS, 4, unique=False)
+    assert all(lists)
+    assert "n" not in service.seen[-1]
+
+
+def test_the_pace_of_work_changes_no_sample(service: Service) -> None:
+    prompts = [Prompt(f"task {i}", PROMPTS[0].grammar) for i in range(12)]
+    one, eight = (make(service, at_once=k).sample(prompts, 5, seed=4) for k in (1, 8))
+    assert one == eight
+
+
+@pytest.mark.parametrize("wrong", [{"n": -1}, {"temperature": 0.0}, {"top_p": 1.5}])
+def test_wrong_numbers_are_refused(service: Service, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected n >= 0"):
+        make(service).sample(PROMPTS, **{"n": 1, **wrong})
 
 
 def test_a_wrong_key_is_one_clear_error_without_it(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +222,7 @@ def test_a_wrong_key_is_one_clear_error_without_it(service: Service, monkeypatch
     with pytest.raises(ModelUnavailable, match="The key is wrong") as raised:
         make(service).sample(PROMPTS[:1], 1)
     assert "sk-wrong" not in str(raised.value)
-    assert raised.value.__cause__ is None
+    assert raised.value.__cause__ is raised.value.__context__ is None  # these would hold the request
     assert service.calls["POST chat"] == 1
 
 
@@ -127,6 +231,25 @@ def test_no_key_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     model = ServiceModel("m", "", Connection("https://models.example/v1", key_variable="MY_KEY"))
     with pytest.raises(ModelUnavailable, match="environment variable MY_KEY"):
         model.sample(PROMPTS[:1], 1)
+
+
+@pytest.mark.parametrize("key", ["sk-geheimnüss", "sk-secret\nmore"])
+def test_what_cannot_be_a_key_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, service: Service, key: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ModelUnavailable, match="cannot be a key") as raised:
+        make(service).sample(PROMPTS[:1], 1)
+    assert "sk-" not in str(raised.value)
+
+
+def test_a_line_end_behind_the_key_does_no_harm(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY + "\n")
+    assert make(service).sample(PROMPTS[:1], 3)
+
+
+def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(ModuleNotFoundError, match=r"boltbo\[openai\]"):
+        make(service).sample(PROMPTS[:1], 1)
 
 
 def test_the_key_is_kept_nowhere(service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -205,6 +328,17 @@ def test_a_damaged_journal_is_one_clear_error(tmp_path: Path) -> None:
         Journal(path)
 
 
+def test_a_journal_has_several_writers(tmp_path: Path) -> None:
+    one, other = (Journal(tmp_path / "jobs.json") for _ in range(2))
+    one.note("a", job="j")
+    other.count(Usage(requests=1))
+    one.count(Usage(requests=2))
+    other.note("b", job="k")
+    assert one.job("b") == {"job": "k"}
+    assert Journal(tmp_path / "jobs.json").job("a") == {"job": "j"}
+    assert Journal(tmp_path / "jobs.json").usage == Usage(requests=3)
+
+
 def test_a_pace_is_kept(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("boltbo.llm.service.client.time.sleep", slept.append)
@@ -223,10 +357,28 @@ def test_a_pace_is_kept(service: Service, monkeypatch: pytest.MonkeyPatch) -> No
         ('"mi t"', "mi t"),
         ("Here it is:\n```\nmi\nt\n```\nEnjoy!", "mi t"),
         ("", ""),
+        ("```\nmi t", "mi t"),
+        ("mi 't'", "mi 't'"),
     ],
 )
 def test_what_stands_around_an_answer(raw: str, text: str) -> None:
     assert plain_answer(raw) == text
+
+
+class Quoted:
+    """A grammar in which quotes and line ends are the candidate's own."""
+
+    def canonical(self, text: str) -> str:
+        if not text.startswith('"') and text:
+            raise InvalidCandidate(text)
+        return text
+
+
+def test_a_candidate_is_taken_as_it_stands_where_it_is_one() -> None:
+    assert candidate(Quoted(), ' "a"\n"b" \n') == '"a"\n"b"'  # type: ignore[arg-type]
+    assert candidate(Quoted(), '```\n"a" b\n```') == '"a" b'  # type: ignore[arg-type]
+    assert candidate(Quoted(), " \n") is None  # type: ignore[arg-type]
+    assert candidate(Quoted(), "I cannot help with that.") is None  # type: ignore[arg-type]
 
 
 def test_the_saved_file_holds_what_is_needed(service: Service, tmp_path: Path) -> None:
