@@ -102,7 +102,8 @@ class Client:
                     return answer
             except openai.OpenAIError as error:
                 said, status = self._without_key(str(error)).rstrip("."), getattr(error, "status_code", None)
-                remedy = NO_CREDIT_HELP if status == 429 and NO_CREDIT in said else HELP.get(status, LATER)
+                spent = NO_CREDIT in (getattr(error, "code", None), getattr(error, "type", None))
+                remedy = NO_CREDIT_HELP if spent else HELP.get(status, LATER)
         # not where the error is caught: it holds the request with its headers, and would be this one's context
         raise Refused(
             f"{what} at {self._where()} failed: {said}. {remedy[:1].upper()}{remedy[1:]}.",
