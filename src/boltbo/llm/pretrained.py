@@ -28,6 +28,8 @@ from boltbo.llm.tokenizer import split
 from boltbo.llm.training import Schedule, something_to_learn, train
 
 FORMAT = 2
+ROWS = 64
+"""Samples that are written at a time: bounds the memory of what was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +138,14 @@ class PretrainedModel:
     ) -> list[list[Sample]]:
         """See `LanguageModel.sample`."""
         found: list[list[Sample]] = []
-        for i, prompt in enumerate(prompts):
+        together = max(1, ROWS // max(1, n))
+        for start in range(0, len(prompts), together):
             found += sample(
-                _Reader(self), [prompt], n,
+                _Reader(self), prompts[start : start + together], n,
                 temperature=temperature, top_p=top_p, unique=unique, seed=seed,
             )  # fmt: skip
             if progress is not None:
-                progress(i + 1, len(prompts))
+                progress(len(found), len(prompts))
         return found
 
     def save(self, directory: Path) -> None:
