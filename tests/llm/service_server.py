@@ -23,7 +23,8 @@ class Service:
     """The state of the service; `url` is its base URL.
 
     Attributes:
-        faults: (path's beginning, status, headers, whether it is done before it fails) of requests to come, in order.
+        faults: (path's beginning, with or without the method, status, headers, whether it is done before it fails) of requests
+            to come, in order.
         code: What the faults are called in their bodies.
         calls: How often each kind of request came.
         polls: Looks at a job until it has ended.
@@ -60,7 +61,7 @@ class Service:
             if headers.get("Authorization") != f"Bearer {KEY}":
                 said = f"Incorrect API key provided: {headers.get('Authorization')}"
                 return 401, {}, {"error": {"message": said, "code": "invalid_api_key"}}
-            fault = next((f for f in self.faults if path.strip("/").startswith(f[0])), None)
+            fault = next((f for f in self.faults if f"{method} {path}".startswith((f[0], f"{method} {f[0]}"))), None)
             if fault is not None:
                 self.faults.remove(fault)
                 if fault[3]:
@@ -160,6 +161,7 @@ class Service:
     def _handler(service) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or every answer waits 40 ms
 
             def _serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

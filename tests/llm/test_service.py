@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import pickle
@@ -18,6 +19,7 @@ from boltbo import Campaign, Settings
 from boltbo.llm.backend import CorruptModel, Example, ModelUnavailable, Prompt
 from boltbo.llm.contract import EXAMPLES, PROMPTS, check_language_model
 from boltbo.llm.service import Connection, ServiceModel
+from boltbo.llm.service.client import Client
 from boltbo.llm.service.journal import Journal, Usage
 from boltbo.llm.service.model import candidate, plain_answer
 from boltbo.problem import InvalidCandidate
@@ -98,6 +100,52 @@ def test_a_restart_pays_for_no_second_job(service: Service, tmp_path: Path, path
     assert third.usage.trained_tokens == again.usage.trained_tokens  # counted once
 
 
+class Killed(BaseException):
+    """The end of a process."""
+
+
+@pytest.mark.parametrize("place", ["before a request", "after a request", "before a note", "after a note"])
+def test_a_kill_at_any_step_pays_for_no_second_job(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """The k-th request or note is the last thing that a process does, for every k that there is."""
+    when, _, what = place.split()
+    owner, name = (Client, "ask") if what == "request" else (Journal, "note")
+    step = getattr(owner, name)
+    for k in itertools.count():
+        left = k
+
+        def last(*args: Any, **rest: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == -1 and when == "before":
+                raise Killed
+            answer = step(*args, **rest)
+            if left == -1:
+                raise Killed
+            return answer
+
+        journal, jobs = tmp_path / f"{k}.json", len(service.jobs)
+        with monkeypatch.context() as patch, suppress(Killed):
+            patch.setattr(owner, name, last)
+            make(service, journal).fit(EXAMPLES, epochs=1, seed=0)
+        again = make(service, journal)
+        again.fit(EXAMPLES, epochs=1, seed=0)
+        assert len(service.jobs) == jobs + 1, k
+        assert again.model == f"ft:job-{jobs}"
+        if left >= 0:  # it was through before its end came
+            break
+    assert k >= 3
+
+
+def test_a_job_whose_making_was_not_answered_is_found(service: Service) -> None:
+    service.faults += [("POST fine_tuning/jobs", 502, {}, False), ("POST fine_tuning/jobs", 502, {}, True)]
+    model = make(service)
+    model.fit(EXAMPLES, epochs=1, seed=0)
+    assert service.calls["POST fine_tuning"] == 2
+    assert list(service.jobs) == ["job-0"]
+
+
 def test_a_failed_job_is_one_clear_error_and_can_be_tried_again(service: Service, tmp_path: Path) -> None:
     service.ends = "failed"
     model = make(service, tmp_path / "jobs.json")
@@ -134,15 +182,8 @@ def test_an_account_without_credit_is_not_asked_again(service: Service, tmp_path
 
 
 def test_the_job_is_not_made_again_and_again_without_credit(service: Service) -> None:
-    service.code, service.page = "insufficient_quota", 1
-    made = service.answer
-
-    def refuse(method: str, path: str, *rest: Any) -> Any:
-        if (method, path.partition("?")[0]) == ("POST", "fine_tuning/jobs"):
-            service.faults.append(("fine_tuning/jobs", 429, {}, False))
-        return made(method, path, *rest)
-
-    service.answer = refuse  # type: ignore[method-assign]
+    service.code = "insufficient_quota"
+    service.faults += [("POST fine_tuning/jobs", 429, {}, False)] * 4
     with pytest.raises(ModelUnavailable, match="no credit"):
         make(service).fit(EXAMPLES, epochs=1, seed=0)
     assert service.calls["POST fine_tuning"] == 1
