@@ -19,7 +19,6 @@ from boltbo import Campaign, Task
 from boltbo.cli.config import Config, load_config
 from boltbo.domains.plans.context import Policy
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.parse import parse_query
 from boltbo.progress import Bars
 from boltbo.results import Results
 from boltbo.setup import Problem
@@ -54,7 +53,7 @@ def one_policy(config: Config, problem: Problem, policy: Policy, storage: str) -
     writer = domain.context_writer()
 
     def rewritten(task: Task) -> Task:
-        return replace(task, context=writer.write(parse_query(str(task.data["sql"]))))
+        return replace(task, context=writer.write(domain.query(task)))
 
     tasks, validation = [[rewritten(t) for t in part] for part in (problem.tasks, problem.validation)]
     return Campaign(domain, tasks, validation, settings=config.settings, storage=storage).run()

@@ -254,6 +254,7 @@ def smollm2_speed(tell: Callable[..., None], flops: float) -> None:
             mask_and_choice_us_per_token=1e6 * reader.beside / reader.steps_tokens,
             share_of_floor=2 * size * (n * tokens + len(contexts[0])) / flops / ours,
         )  # fmt: skip
+    # the floor of LoRA: forward, and backward to the inputs; the base's own gradients are not computed
     began = time.perf_counter()
     report = model.fit(examples, epochs=1, seed=0)
     ours_s = time.perf_counter() - began

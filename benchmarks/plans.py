@@ -29,7 +29,6 @@ from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.language import PlanGrammar
 from boltbo.domains.plans.measure import measure as measure_plan
 from boltbo.domains.plans.paired import Comparison
-from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.server import Server
 from boltbo.domains.plans.space import PlanSpace
 from boltbo.domains.plans.tree import follows, plan_from_explain
@@ -117,7 +116,7 @@ def measure(args: argparse.Namespace, problem: Problem) -> None:
         tasks = [r.task for r in store.runs() if r.task.id in found and r.task.id not in done]
     with Bars().track("comparisons", len(tasks)) as update:
         for i, task in enumerate(tasks):
-            line = {"task": task.id, "relations": len(parse_query(str(task.data["sql"])).relations)}
+            line = {"task": task.id, "relations": len(domain.query(task).relations)}
             line["arms"] = _compared(args, domain, task, found[task.id])
             line |= _results_equal(domain, task, found[task.id], args.seed)
             line["match"] = _matches(domain, task, args)
@@ -179,7 +178,7 @@ def _results_equal(domain: PlansDomain, task: Task, winners: dict[str, Observati
     """Full results, of the winners and of random plans that end in time, against the default's."""
     import psycopg
 
-    query = parse_query(str(task.data["sql"]))
+    query = domain.query(task)
     space, rng = domain.space(task), np.random.default_rng(seed)
     plans = [*{w.candidate for w in winners.values()}, *space.decode(rng.random((RANDOM, space.dim)))]
     expected = Counter(domain.server.query(query.sql))
@@ -198,7 +197,7 @@ def _results_equal(domain: PlansDomain, task: Task, winners: dict[str, Observati
 
 def _matches(domain: PlansDomain, task: Task, args: argparse.Namespace, n: int = 10) -> dict[str, list[int]]:
     """Dialect -> (random plans followed, asked), by EXPLAIN."""
-    query = parse_query(str(task.data["sql"]))
+    query = domain.query(task)
     counts: dict[str, list[int]] = {}
     for name, always in MATCHED.items():
         if not always and len(query.relations) > 9:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from boltbo import Campaign, Settings
+from boltbo import Campaign, Evaluation, Settings, Task
 from boltbo.llm.backend import Example, FitReport
 from boltbo.llm.compact import CompactModel
+from boltbo.proposers import Proposer, Unseen
+from boltbo.settings import explain
 from boltbo.storage import Stage
 from quadratic import Quadratic, make_tasks
 from test_campaign import SMALL, campaign
@@ -50,6 +54,50 @@ def test_what_self_augmentation_finds_is_learnt(tmp_path: Path) -> None:
     assert [len(a) for a in after] == [18] * 3
     best = {t.task.id: min(t.observations, key=lambda o: o.value).candidate for t in c.trajectories(1)}
     assert {task: pairs[0].solution for task, pairs in c._distil(1).items()} == best
+
+
+def test_what_was_asked_for_is_not_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An oracle that scores another candidate than it was asked for, as a server that does not follow a plan."""
+
+    class Stubborn(Quadratic):
+        def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:  # type: ignore[override]
+            first, *rest = candidate.split()
+            scored = " ".join([str(int(first) // 2 * 2), *rest])
+            return Evaluation(super().evaluate(task, scored, best), scored=scored)
+
+    known: dict[str, Collection[str]] = {}
+
+    class Watched(Unseen):
+        def __init__(self, proposer: Proposer, seen: Mapping[str, Collection[str]]) -> None:
+            known.update(seen)
+            super().__init__(proposer, seen)
+
+    monkeypatch.setattr("boltbo.campaign.Unseen", Watched)
+    c = campaign(tmp_path, Stubborn(), rounds=(3, 0), augment={"samples": 4})
+    c.run()
+    asked = {t.task.id: {o.asked for o in t.observations if o.asked} for t in c.trajectories(0)}
+    assert any(asked.values())
+    for task, texts in asked.items():
+        assert texts <= set(known[task])
+
+
+def test_a_continued_model_can_do_without_new_solutions(tmp_path: Path) -> None:
+    class Dry(Quadratic):
+        def evaluate(self, task: Task, candidate: str, best: float | None) -> float:
+            if task.id in ("t3", "t4", "t5"):
+                raise ZeroDivisionError("no value at all")
+            return super().evaluate(task, candidate, best)
+
+    model = {**SMALL["model"], "start": "continued", "replay": 0.0}  # type: ignore[dict-item]
+    assert len(campaign(tmp_path, Dry(), model=model).run().models) == 2
+
+
+def test_a_key_in_a_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ValidationError) as raised:
+        Settings(model={"service": {"base_url": "https://me:secret@models.example/v1"}})
+    message = str(explain(raised.value, "mine.toml"))
+    assert "key_variable" in message
+    assert "secret" not in message
 
 
 def test_the_first_round_needs_tasks(tmp_path: Path) -> None:

@@ -79,7 +79,10 @@ class Campaign:
         with self.store.hold():
             self._reference()
             for t, tasks in enumerate(self.batches):
-                self._solve(t, tasks) if tasks else self._augment(t)
+                if tasks:
+                    self._solve(t, tasks)
+                else:
+                    self._augment(t)
                 self._fine_tune(t, self._distil(t))
                 self._validate(t)
         return self.results()
@@ -94,7 +97,7 @@ class Campaign:
         """Self-augmentation: the last model's samples for every task solved so far; the good ones are distilled too."""
         n = self.settings.augment.samples
         solved = self.trajectories(t - 1)
-        seen = {x.task.id: {o.candidate for o in x.observations} for x in solved}
+        seen = {x.task.id: {text for o in x.observations for text in (o.candidate, o.asked)} for x in solved}
         tasks = [x.task for x in solved]
         self._runs(Stage.AUGMENT, t, tasks, lambda: Unseen(self.proposer(), seen), initial=n, budget=n, optimizer=None)
 

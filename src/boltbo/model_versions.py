@@ -96,7 +96,7 @@ class ModelVersions:
     def _parted(self, t: int, pairs: Mapping[str, Sequence[Example]]) -> tuple[list[Example], list[Example]]:
         """What is read in this round, and what it is judged by."""
         rng = np.random.default_rng(seed_of(self.seed, "parts", t))
-        read, judged = list(pairs), list[str]()
+        read, judged = [task for task, own in pairs.items() if own], list[str]()
         if self.settings.start == "continued" and (versions := [v for v in self.store.models() if v.round < t]):
             old = set(versions[-1].tasks)
             new = [task for task in read if task not in old]

@@ -68,7 +68,7 @@ class Results:
         with_names = store.row()
         train = store.runs(Stage.TRAIN)
         versions = {m.round: m for m in store.models()}
-        columns = _columns(store, dict(zip(versions, labels(store.models()), strict=True)))
+        columns = _columns(store, labels(store.models()))
         everyone = store.runs()
         seconds: dict[str, float] = {}
         for run in everyone:
@@ -101,10 +101,10 @@ Column = tuple[str, int | None, dict[str, tuple[Observation, ...]]]
 """(method, index of its round, task id -> observations)"""
 
 
-def labels(models: Sequence[ModelVersion]) -> list[str]:
-    """BOLT-T of each version, with a + for each self-augmentation since its last task."""
+def labels(models: Sequence[ModelVersion]) -> dict[int, str]:
+    """Round -> BOLT-T, with a + for each self-augmentation since the last task."""
     sizes = [len(m.tasks) for m in models]
-    return [f"BOLT-{n}" + "+" * sizes[:i].count(n) for i, n in enumerate(sizes)]
+    return {m.round: f"BOLT-{n}" + "+" * sizes[:i].count(n) for i, (m, n) in enumerate(zip(models, sizes, strict=True))}
 
 
 def _columns(store: Store, learnt: Mapping[int, str]) -> list[Column]:
@@ -204,9 +204,7 @@ def progress_of(store: Store) -> dict[str, Any]:
         "stages": by_stage,
         "observations": dict(statuses),
         "scored as asked": _as_asked(trajectories),
-        "models": [
-            f"{label} (round {m.round + 1})" for m, label in zip(store.models(), labels(store.models()), strict=True)
-        ],
+        "models": [f"{label} (round {t + 1})" for t, label in labels(store.models()).items()],
         **({"service": asdict(Journal(paid).usage)} if paid.exists() else {}),
         "seconds": results.seconds,
     }

@@ -5,10 +5,12 @@ The same names serve in Python (`Settings(rounds=(20, 20))`) and in a TOML file 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 Count = Annotated[int, Field(ge=1)]
 Number = Annotated[int, Field(ge=0)]
@@ -66,6 +68,14 @@ class ServiceSettings(Frozen):
     at_once: Count = Field(8, description="requests at the same time")
     timeout: Annotated[float, Field(gt=0)] = Field(120.0, description="seconds for one request")
     poll: Annotated[float, Field(gt=0)] = Field(20.0, description="seconds between two looks at a fine-tuning job")
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_key(cls, url: str | None) -> str | None:
+        """What is set here is stored with the campaign."""
+        if url is not None and "@" in urlsplit(url).netloc:
+            raise ValueError("has a key or a password in it: put it into the environment variable of key_variable")
+        return url
 
 
 class LoraSettings(Frozen):
@@ -140,6 +150,10 @@ class Settings(Frozen):
         return self.model_dump(mode="json", exclude={"workers": True, "name": True, "model": {"service": pace}})
 
 
+_SECRET = re.compile(r"//[^/\s]*@")
+"""What stands before the host in a URL"""
+
+
 def explain(error: ValidationError, where: str | Path) -> ConfigError:
     """Pydantic's findings as one message for people."""
     lines = []
@@ -148,5 +162,5 @@ def explain(error: ValidationError, where: str | Path) -> ConfigError:
         if e["type"] == "extra_forbidden":
             lines.append(f"  {key}: no such key")
         else:
-            lines.append(f"  {key}: {e['msg']}, got {e['input']!r}")
+            lines.append(f"  {key}: {e['msg']}, got {_SECRET.sub('//***@', repr(e['input']))}")
     return ConfigError(f"{where} cannot be used:\n" + "\n".join(lines))

@@ -81,9 +81,10 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
 
 
 def _key(corpus: Sequence[Example], separator: str, epochs: float, seed: int) -> str:
+    from boltbo import __version__
     from boltbo.llm.compact import FORMAT, WARM_UP_RATE
 
-    made_of = [FORMAT, WARM_UP_RATE, separator, epochs, seed, *((e.context, e.solution) for e in corpus)]
+    made_of = [__version__, FORMAT, WARM_UP_RATE, separator, epochs, seed, *((e.context, e.solution) for e in corpus)]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
 
 

@@ -25,35 +25,12 @@ TEXTS = [f"{e.context} {e.solution}" for e in EXAMPLES] * 3
 VOCABULARY = 300
 STRONG = 0.3
 """Random weights so large that attention matters, as it does in a trained model."""
+SIZE = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "initializer_range": STRONG}
+STILL = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 CONFIGS = {
-    "llama": transformers.LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        initializer_range=STRONG,
-    ),
-    "qwen2": transformers.Qwen2Config(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        initializer_range=STRONG,
-    ),
-    "gpt2": transformers.GPT2Config(
-        vocab_size=VOCABULARY,
-        n_embd=32,
-        n_layer=2,
-        n_head=2,
-        n_positions=256,
-        initializer_range=STRONG,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-    ),
+    "llama": transformers.LlamaConfig(**SIZE, intermediate_size=64, num_attention_heads=2),
+    "qwen2": transformers.Qwen2Config(**SIZE, intermediate_size=64, num_attention_heads=4, num_key_value_heads=2),
+    "gpt2": transformers.GPT2Config(**SIZE, **STILL, num_attention_heads=2, n_positions=256),
 }
 
 
@@ -164,9 +141,8 @@ def test_what_is_held_out_ends_the_tuning(tiny: Path) -> None:
     assert total.item() / weight == pytest.approx(best, rel=1e-3)  # the best adapter was kept
 
 
-def test_a_gpu_that_is_not_there_is_one_clear_error(tiny: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU here")
+def test_a_gpu_that_is_not_there_is_one_clear_error(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(CorruptModel, match="torch sees none"):
         PretrainedModel.open(str(tiny), lora=Lora(device="cuda"))
 

@@ -75,7 +75,7 @@ def _hint_plan(found: Capabilities, library: str) -> Finding:
     role = found.where.partition("@")[0] or "ROLE"
     if found.hint_plan_reason == "pg_hint_plan.enable_hint is off":
         remedy = f"ALTER ROLE {role} SET pg_hint_plan.enable_hint = on"
-    elif "not allowed" in found.hint_plan_reason:
+    elif found.pooled or "not allowed" in found.hint_plan_reason:
         remedy = f"as a superuser: ALTER ROLE {role} SET session_preload_libraries = 'pg_hint_plan'"
     else:
         major = found.version // 10_000

@@ -53,7 +53,7 @@ LITERALS = 2
 class ContextWriter:
     """Writes contexts, remembering the server's row estimates: queries of one workload share most of their filters."""
 
-    def __init__(self, server: Server, abilities: Abilities = PLAIN_SQL, policy: Policy = "plan") -> None:
+    def __init__(self, server: Server, abilities: Abilities = PLAIN_SQL, policy: Policy = "sql") -> None:
         self.server, self.abilities, self.policy = server, abilities, policy
         self._rows: dict[tuple[str, tuple[str, ...]], float] = {}
 

@@ -95,9 +95,8 @@ class Server:
     def pooled(self) -> bool:
         """Something between here and the server hands its connections to several clients in turn."""
         [(pid,)] = self.query("SELECT pg_backend_pid()")
-        return bool(
-            pid != self.connection.info.backend_pid
-        )  # a pooler makes the number up that it gives as its process's
+        # a pooler makes the number up that it gives as its process's
+        return bool(pid != self.connection.info.backend_pid)
 
     def _connect(self) -> psycopg.Connection[Any]:
         deadline = time.monotonic() + self.patience
