@@ -131,6 +131,7 @@ class Trajectory:
         return values
 
 
+@runtime_checkable
 class SearchSpace(Protocol):
     """Candidates of one task as points of the box [0, 1]^dim, and back. Every point decodes to a valid candidate."""
 
@@ -147,6 +148,32 @@ class SearchSpace(Protocol):
 
     def decode(self, points: FloatArray) -> list[str]:
         """The candidate of each row of `points`, shape (n, dim)."""
+        ...
+
+
+@runtime_checkable
+class StringSpace(Protocol):
+    """Candidates of one task as sequences of symbols that change by edits, for search without a box.
+
+    An *edit* inserts, deletes or replaces one symbol; the distance of two candidates is the Levenshtein distance of their
+    `symbols`. Everything returned is a valid candidate of this task in canonical form, so that no oracle call is spent on
+    an infeasible one.
+    """
+
+    def symbols(self, candidate: str) -> Sequence[str]:
+        """What writes the candidate.
+
+        Raises:
+            InvalidCandidate: The text is no candidate of this task.
+        """
+        ...
+
+    def mutants(self, candidate: str, edits: int, n: int, rng: np.random.Generator) -> list[str]:
+        """Up to `n` candidates, each at least one and at most `edits` edits away from a valid one; repeats may occur."""
+        ...
+
+    def crossed(self, one: str, other: str, n: int, rng: np.random.Generator) -> list[str]:
+        """Up to `n` candidates that take a part of `one` and the rest of `other`; none if that cannot be done."""
         ...
 
 
@@ -215,7 +242,9 @@ class Domain(Protocol):
         """Up to `n` candidates to start from without a model, the domain's default first."""
         ...
 
-    def space(self, task: Task) -> SearchSpace: ...
+    def space(self, task: Task) -> SearchSpace | StringSpace:
+        """A box for `turbo`, `local` and `random`; sequences of symbols for `edits` and `evolution`."""
+        ...
 
     def grammar(self, task: Task) -> Grammar: ...
 

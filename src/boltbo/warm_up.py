@@ -16,7 +16,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from boltbo.llm.backend import CorruptModel, Example, LanguageModel
-from boltbo.problem import Domain, Task, WarmStart
+from boltbo.problem import Domain, SearchSpace, Task, WarmStart
 from boltbo.progress import Bars
 from boltbo.proposers.base import seed_of
 from boltbo.settings import ModelSettings
@@ -114,5 +114,9 @@ def _random_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> I
     each = -(-n // max(1, len(tasks)))
     for task in tasks:
         space = domain.space(task)
-        for solution in dict.fromkeys(space.decode(rng.random((each, space.dim)))):
+        if isinstance(space, SearchSpace):
+            solutions = space.decode(rng.random((each, space.dim)))
+        else:
+            solutions = domain.initial_design(task, each, rng)
+        for solution in dict.fromkeys(solutions):
             yield task.context, solution
