@@ -14,6 +14,7 @@ from rich.table import Table
 
 from boltbo import __version__
 from boltbo.cli.common import Format, FormatOption, SetOption, console, opened, print_json
+from boltbo.cli.peptides import peptides
 from boltbo.cli.plans import plans
 from boltbo.problem import Task
 from boltbo.settings import ConfigError
@@ -21,6 +22,7 @@ from boltbo.setup import Problem
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(plans, name="plans")
+app.add_typer(peptides, name="peptides")
 
 
 class Start(StrEnum):

@@ -1,0 +1,1 @@
+"""Peptides: close relatives of a template with a low predicted minimal inhibitory concentration (MIC)."""
