@@ -1,7 +1,8 @@
-"""A ready-made space for a user's own domain: a fixed number of slots, one choice in each.
+"""Ready-made spaces for a user's own domain: a fixed number of slots, or strings of any length.
 
 `Slots` is a `SearchSpace` and a `Grammar` in one, for numbers on a grid, flags, categories and letters at fixed
-positions. Anything with more structure (trees, sequences of any length) brings its own two classes.
+positions. `Strings` is a `StringSpace` and a `Grammar` in one, for sequences of symbols, all of them or those near a
+template. Anything with more structure (trees) brings its own two classes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from rapidfuzz.distance import Editop, Levenshtein
 
 from boltbo.problem import END, FloatArray, InvalidCandidate
 
@@ -30,8 +32,7 @@ class Slots:
         for i, slot in enumerate(self.choices):
             if not slot or len(set(slot)) < len(slot) or "" in slot:
                 raise ValueError(f"slot {i} needs distinct, non-empty symbols, got {slot!r}")
-            bad = [s for s in slot if (separator in s if separator else len(s) != 1)]
-            if bad:
+            if bad := _inseparable(slot, separator):
                 raise ValueError(f"slot {i}: {bad[0]!r} cannot be told apart with separator {separator!r}")
 
     # --- SearchSpace: slot i is coordinate i, cut into len(choices[i]) equal parts ----------------------------------
@@ -65,12 +66,243 @@ class Slots:
         return self.separator.join(self._symbols(text))
 
     def _symbols(self, text: str) -> list[str]:
-        symbols = (
-            text.split() if self.separator == " " else text.split(self.separator) if self.separator else list(text)
-        )
+        symbols = _split(text, self.separator)
         if len(symbols) != len(self.choices):
             raise InvalidCandidate(f"expected {len(self.choices)} symbols, got {len(symbols)}: {text[:80]!r}")
         for i, (symbol, slot) in enumerate(zip(symbols, self.choices, strict=True)):
             if symbol not in slot:
                 raise InvalidCandidate(f"symbol {i} is {symbol[:40]!r}, expected one of {', '.join(slot[:12])}")
         return symbols
+
+
+State = tuple[int, tuple[int, ...]]
+"""Of `Strings`: how many symbols are written, and the last row of the Levenshtein table of these and the template."""
+
+SUBSTITUTED, INSERTED = 0.6, 0.8
+"""Of a mutant's edits 60% replace a symbol, 20% insert one, 20% delete one."""
+
+BACK = 0.5
+"""The share of mutants that are drawn with moves back towards the template, where the budget asks for some."""
+
+ROUNDS = 24
+"""How often mutants and children that broke a bound are drawn again, all of them at once, before fewer are returned."""
+
+
+class Strings:
+    """Candidates of `lengths[0]` to `lengths[1]` symbols of an alphabet; with a template, within some edits of it.
+
+    An edit inserts, deletes or replaces one symbol: distances are Levenshtein's.
+
+    The grammar is a Levenshtein automaton, run symbol by symbol (Schulz & Mihov, 2002): its state is the last row of the
+    table of distances between what is written and the beginnings of the template, capped just above the budget. From any
+    place of the template on, a candidate can be finished at no further cost, or at one edit for every symbol that it would
+    be too long or too short; a symbol is allowed if after it some place is still within the budget. So no prefix is a
+    dead end, and every candidate is reachable.
+
+    Args:
+        alphabet: The symbols: distinct, not empty and, with a separator, without it.
+        lengths: The least and the greatest number of symbols.
+        separator: What parts the symbols of a candidate; nothing for letters.
+        template: A candidate that all others are near.
+        edits: How many edits a candidate may be away from the template.
+
+    Raises:
+        ValueError: A symbol or the lengths are unusable, the template is no candidate, or only one of template and edits
+            is given.
+    """
+
+    def __init__(
+        self,
+        alphabet: Sequence[str],
+        lengths: tuple[int, int],
+        *,
+        separator: str = "",
+        template: str | None = None,
+        edits: int | None = None,
+    ) -> None:
+        self.alphabet = tuple(alphabet)
+        self.lengths = lengths
+        self.separator = separator
+        if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet) or "" in self.alphabet:
+            raise ValueError(f"the alphabet needs distinct, non-empty symbols, got {self.alphabet!r}")
+        if bad := _inseparable(self.alphabet, separator):
+            raise ValueError(f"symbol {bad[0]!r} cannot be told apart with separator {separator!r}")
+        if not 1 <= lengths[0] <= lengths[1]:
+            raise ValueError(f"lengths must be (least, greatest) with 1 <= least <= greatest, got {lengths}")
+        if (template is None) != (edits is None) or (edits is not None and edits < 0):
+            raise ValueError(f"a template needs a number of edits, 0 or more, and the other way round, got {edits}")
+        self.template: tuple[str, ...] | None = None
+        self.edits = 0
+        if template is not None and edits is not None:
+            try:
+                self.template = tuple(self.symbols(template))
+            except InvalidCandidate as error:
+                raise ValueError(f"the template is no candidate itself: {error}") from error
+            self.edits = edits
+
+    def distance(self, candidate: str) -> int:
+        """Edits between the candidate and the template; 0 without one.
+
+        Raises:
+            InvalidCandidate: The text is no candidate.
+        """
+        symbols = self.symbols(candidate)
+        return 0 if self.template is None else Levenshtein.distance(self.template, symbols)
+
+    # --- StringSpace ------------------------------------------------------------------------------------------------
+
+    def symbols(self, candidate: str) -> list[str]:
+        symbols = _split(candidate, self.separator)
+        if not self.lengths[0] <= len(symbols) <= self.lengths[1]:
+            least, greatest = self.lengths
+            raise InvalidCandidate(f"expected {least} to {greatest} symbols, got {len(symbols)}: {candidate[:80]!r}")
+        for i, symbol in enumerate(symbols):
+            if symbol not in self.alphabet:
+                raise InvalidCandidate(
+                    f"symbol {i} is {symbol[:40]!r}, expected one of {', '.join(self.alphabet[:24])}"
+                )
+        if not self._near(symbols):
+            raise InvalidCandidate(f"more than {self.edits} edits away from the template: {candidate[:80]!r}")
+        return symbols
+
+    def mutants(self, candidate: str, edits: int, n: int, rng: np.random.Generator) -> list[str]:
+        """See `StringSpace`. The number of edits is uniform, before those that break a bound are drawn again.
+
+        Near the edge of the budget most edits lead out of it, so half of the mutants first go back towards the template,
+        at random places, by half of what the rest may go too far.
+        """
+        symbols = self.symbols(candidate)
+        template = self.template or ()
+        back = list(Levenshtein.editops(symbols, template)) if template else []
+        found: list[str] = []
+        for _ in range(ROUNDS):
+            missing = n - len(found)
+            if missing <= 0:
+                break
+            counts = rng.integers(1, edits + 1, size=missing).tolist()
+            returning = (rng.random(missing) < BACK).tolist()
+            draws = rng.random((missing, edits, 3)).tolist()
+            for count, returns, draw in zip(counts, returning, draws, strict=True):
+                child, returned = symbols, 0
+                if returns and back:
+                    excess = max(0, len(back) + count - self.edits)
+                    returned = min(len(back), count, (excess + 1) // 2)
+                    ops = [back[i] for i in sorted(rng.choice(len(back), returned, replace=False))]
+                    child = _applied(symbols, ops, template)
+                child = self._edited(child, draw[: count - returned])
+                if child != symbols and self._valid(child):
+                    found.append(self.separator.join(child))
+        return found
+
+    def crossed(self, one: str, other: str, n: int, rng: np.random.Generator) -> list[str]:
+        """See `StringSpace`. A segment of `one` is replaced by the segment of `other` that is aligned with it."""
+        a, b = self.symbols(one), self.symbols(other)
+        path = _alignment(a, b)
+        found: list[str] = []
+        for _ in range(ROUNDS):
+            missing = n - len(found)
+            if missing <= 0 or a == b:
+                break
+            cuts = np.sort(rng.integers(len(path), size=(missing, 2)), axis=1).tolist()
+            for start, stop in cuts:
+                (i, j), (k, m) = path[start], path[stop]
+                child = a[:i] + b[j:m] + a[k:]
+                if child != a and child != b and self._valid(child):
+                    found.append(self.separator.join(child))
+        return found
+
+    def _edited(self, symbols: list[str], draws: Sequence[Sequence[float]]) -> list[str]:
+        """One edit for each triple of uniform numbers: kind, place, symbol."""
+        symbols, size = list(symbols), len(self.alphabet)
+        for kind, where, which in draws:
+            if kind < SUBSTITUTED and symbols:
+                i = int(where * len(symbols))
+                # Any but the one that is there, where there is another.
+                step = 1 + int(which * (size - 1)) if size > 1 else 0
+                symbols[i] = self.alphabet[(self.alphabet.index(symbols[i]) + step) % size]
+            elif kind < INSERTED or not symbols:
+                symbols.insert(int(where * (len(symbols) + 1)), self.alphabet[int(which * size)])
+            else:
+                del symbols[int(where * len(symbols))]
+        return symbols
+
+    def _valid(self, symbols: list[str]) -> bool:
+        return self.lengths[0] <= len(symbols) <= self.lengths[1] and self._near(symbols)
+
+    def _near(self, symbols: Sequence[str]) -> bool:
+        if self.template is None:
+            return True
+        return Levenshtein.distance(self.template, symbols, score_cutoff=self.edits) <= self.edits
+
+    # --- Grammar ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> State:
+        if self.template is None:
+            return 0, ()
+        return 0, tuple(min(j, self.edits + 1) for j in range(len(self.template) + 1))
+
+    def allowed(self, state: State) -> Sequence[str]:
+        length, row = state
+        symbols: tuple[str, ...] = ()
+        if length < self.lengths[1]:
+            symbols = self._nexts(length + 1, row) if self.template else self.alphabet
+        may_end = self.lengths[0] <= length and (not row or row[-1] <= self.edits)
+        return (*symbols, END) if may_end else symbols
+
+    def advance(self, state: State, symbol: str) -> State:
+        length, row = state
+        if self.template is None:
+            return length + 1, row
+        cap = self.edits + 1
+        left = min(row[0] + 1, cap)
+        new = [left]
+        for j, expected in enumerate(self.template):
+            left = row[j] if expected == symbol else min(row[j] + 1, row[j + 1] + 1, left + 1, cap)
+            new.append(left)
+        return length + 1, tuple(new)
+
+    def canonical(self, text: str) -> str:
+        return self.separator.join(self.symbols(text))
+
+    def _nexts(self, length: int, row: tuple[int, ...]) -> tuple[str, ...]:
+        """The symbols after which a candidate can be finished; `length` counts them, `row` does not."""
+        template, (least, greatest) = self.template or (), self.lengths
+        rest = length + len(template)  # how long a candidate gets that goes on as the template does, from place 0 on
+        # What may be spent until place j, if no more is to be spent afterwards than a wrong length costs.
+        spare = [self.edits - max(0, rest - j - greatest, least - rest + j) for j in range(len(row))]
+        if row[0] < spare[0] or any(min(row[j - 1], row[j]) < spare[j] for j in range(1, len(row))):
+            return self.alphabet
+        matching = {template[j - 1] for j in range(1, len(row)) if row[j - 1] <= spare[j]}
+        return tuple(s for s in self.alphabet if s in matching)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    return text.split() if separator == " " else text.split(separator) if separator else list(text)
+
+
+def _inseparable(symbols: Sequence[str], separator: str) -> list[str]:
+    """Symbols that could not be told from their neighbours."""
+    return [s for s in symbols if (separator in s if separator else len(s) != 1)]
+
+
+def _applied(source: list[str], ops: Sequence[Editop], target: Sequence[str]) -> list[str]:
+    """`source` after some of the edit operations that make it `target`, in their order."""
+    out: list[str] = []
+    at = 0
+    for op in ops:
+        out += source[at : op.src_pos]
+        at = op.src_pos if op.tag == "insert" else op.src_pos + 1
+        if op.tag != "delete":
+            out.append(target[op.dest_pos])
+    return out + source[at:]
+
+
+def _alignment(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
+    """The corners of a shortest alignment: places in `a` and `b` at which both may be cut."""
+    path = []
+    for op in Levenshtein.opcodes(a, b):
+        i, j = op.src_start, op.dest_start
+        while i < op.src_end or j < op.dest_end:
+            path.append((i, j))
+            i, j = min(i + 1, op.src_end), min(j + 1, op.dest_end)
+    return [*path, (len(a), len(b))]
