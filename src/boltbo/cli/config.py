@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from boltbo.settings import ConfigError, Settings, explain
 from boltbo.setup import Build
 
-BUILT_IN = {"plans": "boltbo.domains.plans.workload"}
+BUILT_IN = {"plans": "boltbo.domains.plans.workload", "peptides": "boltbo.domains.peptides.workload"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,62 @@
+"""Pairs of a context and a relative that no prediction was asked for: what the model is warmed up on.
+
+New templates are made of the training tasks' own: the beginning of one and the end of another, some residues replaced by
+ones as frequent as among them. What is learnt is to copy a template with changes, within the budget of edits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from boltbo.domains.peptides.design import conservative, mutants
+from boltbo.domains.peptides.space import Relatives
+from boltbo.domains.peptides.templates import LONGEST, SHORTEST
+
+SOLUTIONS = 4
+"""Relatives of each template: half of them random, half conservative designs"""
+
+REPLACED = 0.3
+"""At most this share of a mixed template's residues is replaced"""
+
+
+def free_pairs(
+    templates: Sequence[str], least: float, context: Callable[[str], str], n: int, seed: int
+) -> Iterator[tuple[str, str]]:
+    """`n` pairs (context, relative), the same for the same templates and seed.
+
+    Args:
+        templates: The training tasks' own.
+        least: The similarity that relatives must have.
+        context: A template -> what a model reads of it.
+        n: How many pairs.
+        seed: Of every random choice.
+    """
+    rng = np.random.default_rng(seed)
+    letters = np.array(list("".join(templates)))
+    made = 0
+    while made < n:
+        template = mixed(templates, letters, rng)
+        space = Relatives(template, least)
+        if not space.edits:
+            continue
+        half = SOLUTIONS // 2
+        solutions = {*mutants(space, half, rng), *conservative(template, space.edits, half, rng)} - {template}
+        for solution in sorted(solutions)[: n - made]:
+            yield context(template), solution
+            made += 1
+
+
+def mixed(templates: Sequence[str], letters: np.ndarray, rng: np.random.Generator) -> str:
+    """A new template, of a length between those of the two that it is made of."""
+    one, other = (templates[int(i)] for i in rng.integers(len(templates), size=2))
+    length = int(rng.integers(min(len(one), len(other)), max(len(one), len(other)) + 1))
+    cut = int(rng.integers(0, min(len(one), length) + 1))
+    tail = other[max(0, len(other) - (length - cut)) :]
+    residues = list(one[:cut] + tail)
+    while len(residues) < SHORTEST:
+        residues.append(str(rng.choice(letters)))
+    for place in np.flatnonzero(rng.random(len(residues)) < rng.random() * REPLACED):
+        residues[int(place)] = str(rng.choice(letters))
+    return "".join(residues)[:LONGEST]
