@@ -38,6 +38,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_status_and_report_read_what_run_wrote(finished: Path) -> None:
     status = json.loads(boltbo("status", "--storage", finished, "--format", "json"))
     assert status["stages"]["train"].startswith("12 of 12 runs done, 240 oracle calls")
+    assert {(stage, activity): t["steps"] for stage, own in status["steps"].items() for activity, t in own.items()} == {
+        (stage, activity): n
+        for stage, n in (("train", 12 * 10), ("reference", 4 * 10))
+        for activity in ("fit", "acquire", "decode", "oracle")
+    }
+    assert "median ms" in boltbo("status", "--storage", finished)
     assert status["models"] == ["BOLT-4 (round 1)", "BOLT-8 (round 2)", "BOLT-12 (round 3)"]
     report = json.loads(boltbo("report", "--storage", finished, "--format", "json"))
     assert {r["method"] for r in report["rows"]} >= {"default", "initial design", "STBO", "BOLT-12 Best@1"}

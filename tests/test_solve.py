@@ -7,6 +7,7 @@ import pytest
 
 from boltbo.problem import Evaluation, InvalidCandidate, OracleUnavailable, Status, Task
 from boltbo.solve import call_oracle, solve
+from boltbo.step_times import step_times
 from boltbo.storage import Run, Stage, Store
 from quadratic import Quadratic, make_tasks
 
@@ -65,6 +66,42 @@ def test_a_run_cut_short_ends_as_the_uninterrupted_one(tmp_path: Path, optimizer
     resumed = solve(Quadratic(log), store, run_id).observations
     assert [(o.candidate, o.value, o.source) for o in resumed] == [(o.candidate, o.value, o.source) for o in whole]
     assert len(log.read_text().splitlines()) == 12 - calls
+    steps = store.steps(Stage.TRAIN)
+    assert [(s.position, s.asked) for s in steps] == (
+        [(3, 4), (7, 4), (11, 1)] if batch == 4 else [(i, 1) for i in range(3, 12)]
+    )
+    assert all(set(s.seconds) == {"fit", "acquire", "decode", "oracle"} and min(s.seconds.values()) >= 0 for s in steps)
+
+
+def test_every_step_is_logged_and_the_steps_add_up(tmp_path: Path) -> None:
+    store, run_id = stored(tmp_path, batch=4)
+    observations = solve(Quadratic(delay=0.001), store, run_id).observations
+    times = step_times(store)["train"]
+    assert {t.steps for t in times.values()} == {3}
+    timings = store.run(run_id).timings
+    for activity in ("fit", "acquire", "decode"):
+        assert times[activity].total_seconds == pytest.approx(timings[activity])
+    assert times["oracle"].total_seconds == pytest.approx(sum(o.seconds for o in observations[3:]))
+    assert 0 < times["oracle"].median_ms <= times["oracle"].p90_ms
+    assert timings["oracle"] == pytest.approx(sum(o.seconds for o in observations))
+
+
+def test_a_step_whose_candidate_is_not_scored_yet_says_nothing_of_the_oracle(tmp_path: Path) -> None:
+    store, run_id = stored(tmp_path)
+
+    class Killed(BaseException):
+        pass
+
+    class Dying(Quadratic):
+        def evaluate(self, task: Task, candidate: str, best: float | None) -> float:
+            if len(store.observations(run_id)) == 4:
+                raise Killed
+            return super().evaluate(task, candidate, best)
+
+    with pytest.raises(Killed):
+        solve(Dying(), store, run_id)
+    times = step_times(store)["train"]
+    assert (times["acquire"].steps, times["oracle"].steps) == (2, 1)
 
 
 @pytest.mark.parametrize(

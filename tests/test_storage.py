@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from boltbo.problem import Observation, Status, Task
-from boltbo.storage import CampaignBusy, CampaignMismatch, ModelVersion, Run, Stage, StorageError, Store
+from boltbo.storage import CampaignBusy, CampaignMismatch, ModelVersion, Run, Stage, Step, StorageError, Store
 
 
 def opened(path: Path, **config: object) -> Store:
@@ -67,6 +68,34 @@ def test_one_process_at_a_time_runs_a_campaign(tmp_path: Path) -> None:
             pass
         with two.hold():
             pass
+
+
+def test_a_storage_from_before_steps_were_logged_goes_on_to_serve(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.add_runs([a_run()])
+    with sqlite3.connect(tmp_path / "s.db") as old:
+        old.execute("DROP TABLE steps")
+    with opened(tmp_path) as store:
+        [run] = store.runs()
+        assert store.steps(Stage.TRAIN) == []
+        store.checkpoint(run.id, {"asked": ["b"]}, Step(0, 1, {"fit": 0.25}))
+        assert store.steps(Stage.TRAIN) == [Step(0, 1, {"fit": 0.25})]
+        store.record(run.id, 0, Observation("b", 1.5, Status.COMPLETE, 0.5, "bo"))
+        assert store.steps(Stage.TRAIN) == [Step(0, 1, {"fit": 0.25, "oracle": 0.5})]
+        assert store.steps(Stage.REFERENCE) == []
+
+
+def test_a_run_may_begin_with_what_was_observed_elsewhere_which_is_no_oracle_call(tmp_path: Path) -> None:
+    known = (
+        Observation("x", 2.0, Status.COMPLETE, 9.0, "import"),
+        Observation("y", 3.0, Status.CENSORED, 9.0, "import"),
+    )
+    with opened(tmp_path) as store:
+        store.add_runs([a_run("t"), a_run("u")], {"u": known})
+        t, u = store.runs()
+        assert (store.observations(t.id), store.observations(u.id)) == ((), known)
+        store.record(u.id, 2, Observation("a", 1.5, Status.COMPLETE, 0.5, "default"))
+        assert store.count([t.id, u.id]) == 1
 
 
 def test_a_file_that_is_no_storage_is_one_clear_error(tmp_path: Path) -> None:

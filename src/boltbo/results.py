@@ -16,6 +16,7 @@ import numpy as np
 
 from boltbo.llm.service.journal import Journal
 from boltbo.problem import Observation, Status, Trajectory
+from boltbo.step_times import step_times
 from boltbo.storage import ModelVersion, Stage, Store
 
 BEST_AT = (1, 10, 50, 100, 1000)
@@ -186,11 +187,12 @@ def progress_of(store: Store) -> dict[str, Any]:
     by_stage: dict[str, str] = {}
     statuses: Counter[str] = Counter()
     trajectories: list[Trajectory] = []
+    imports = store.trajectories([r for r in runs if r.stage is Stage.IMPORT])
     for stage in Stage:
-        own = [r for r in runs if r.stage is stage]
+        own = [r for r in runs if r.stage is stage and stage is not Stage.IMPORT]
         if own:
             calls = store.count([r.id for r in own])
-            own_trajectories = store.trajectories(own)
+            own_trajectories = [_own_calls(t) for t in store.trajectories(own)]
             statuses.update(o.status.value for t in own_trajectories for o in t.observations)
             trajectories += own_trajectories
             by_stage[stage.value] = f"{sum(r.done for r in own)} of {len(own)} runs done, {calls} oracle calls"
@@ -204,10 +206,23 @@ def progress_of(store: Store) -> dict[str, Any]:
         "stages": by_stage,
         "observations": dict(statuses),
         "scored as asked": _as_asked(trajectories),
+        "imported": {
+            "tasks": len({t.task.id for t in imports}),
+            "observations": sum(len(t.observations) for t in imports),
+        },
         "models": [f"{label} (round {t + 1})" for t, label in labels(store.models()).items()],
         **({"service": asdict(Journal(paid).usage)} if paid.exists() else {}),
         "seconds": results.seconds,
+        "steps": {
+            stage: {activity: asdict(times) for activity, times in own.items()}
+            for stage, own in step_times(store).items()
+        },
     }
+
+
+def _own_calls(trajectory: Trajectory) -> Trajectory:
+    """What the run's oracle was asked, without what the run was told of elsewhere."""
+    return Trajectory(trajectory.task, tuple(o for o in trajectory.observations if o.source != "import"))
 
 
 def _as_asked(trajectories: Sequence[Trajectory]) -> str:

@@ -3,13 +3,16 @@
 Each observation is on disk before the next oracle call, and where the optimizer stood is on disk before the first call of
 each batch. `solve` therefore serves as well to begin a run as to go on with one that a kill cut short: it skips what is
 recorded, restores the optimizer and asks for nothing twice.
+
+A run may begin with imported observations, stored before its first call: the optimizer is told them, and neither the
+budget nor the seconds of the oracle count them.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from threadpoolctl import threadpool_limits
 
@@ -25,7 +28,7 @@ from boltbo.problem import (
     Task,
     Trajectory,
 )
-from boltbo.storage import Run, Store
+from boltbo.storage import Run, Step, Store
 
 Score = Callable[[str, str, float | None], None]
 """Calls the oracle for (candidate, source, limit)"""
@@ -55,59 +58,49 @@ def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], No
         if on_call is not None:
             on_call()
 
-    for candidate, source in run.initial[len(observations) : run.budget]:
+    imported = sum(o.source == "import" for o in observations)
+    for candidate, source in run.initial[len(observations) - imported : run.budget]:
         score(candidate, source)
     timings: dict[str, float] = {}
     if run.optimizer is not None and run.budget > len(run.initial):
-        timings = _optimize(domain, store, run, observations, score)
-    timings["oracle"] = sum(o.seconds for o in observations)
+        timings = _optimize(domain, store, run, observations, score, imported + run.budget)
+    timings["oracle"] = sum(o.seconds for o in observations[imported:])
     store.finish(run_id, timings)
     return Trajectory(run.task, tuple(observations))
 
 
 def _optimize(
-    domain: Domain, store: Store, run: Run, observations: list[Observation], score: Score
+    domain: Domain, store: Store, run: Run, observations: list[Observation], score: Score, end: int
 ) -> dict[str, float]:
-    """Ask, checkpoint, score, tell, until the budget is spent or the optimizer has nothing new to ask."""
+    """Ask, checkpoint, score, tell, until there are `end` observations or the optimizer has nothing new to ask."""
     assert run.optimizer is not None
     optimizer = make_optimizer(run.optimizer, domain.space(run.task), seed=run.seed, **run.options)
+    told, asked, limits = len(observations), list[str](), list[float | None]()
+    spent: Mapping[str, float] = {}
     if run.state is None:
         optimizer.tell(observations)
-        told, asked, limits = len(observations), [], []
     else:
         told, asked = int(run.state["told"]), list(run.state["asked"])
         limits = list(run.state.get("limits", [None] * len(asked)))
         optimizer.restore(run.state["optimizer"], observations[:told])
+        spent = dict(optimizer.timings)
     # small matrices: threads cost more than they give, and oracles want the cores. Only now: a limit does not reach
     # libraries that are loaded after it
     with threadpool_limits(1):
-        _loop(domain, optimizer, store, run, observations, score, told, asked, limits)
-    return dict(optimizer.timings)
-
-
-def _loop(
-    domain: Domain,
-    optimizer: Optimizer,
-    store: Store,
-    run: Run,
-    observations: list[Observation],
-    score: Score,
-    told: int,
-    asked: list[str],
-    limits: list[float | None],
-) -> None:
-    while True:
-        for candidate, limit in list(zip(asked, limits, strict=True))[len(observations) - told :]:
-            score(candidate, "bo", limit)
-        if asked:
-            optimizer.tell(observations[told:])
-            told = len(observations)
-        asked = optimizer.ask(min(run.batch, run.budget - told)) if told < run.budget else []
-        if not asked:
-            return
-        limits = [_limit(domain, optimizer, candidate) for candidate in asked]
-        state = {"asked": asked, "limits": limits, "told": told, "optimizer": optimizer.state()}
-        store.checkpoint(run.id, state)
+        while True:
+            for candidate, limit in list(zip(asked, limits, strict=True))[len(observations) - told :]:
+                score(candidate, "bo", limit)
+            if asked:
+                optimizer.tell(observations[told:])
+                told = len(observations)
+            asked = optimizer.ask(min(run.batch, end - told)) if told < end else []
+            if not asked:
+                return dict(optimizer.timings)
+            limits = [_limit(domain, optimizer, candidate) for candidate in asked]
+            state = {"asked": asked, "limits": limits, "told": told, "optimizer": optimizer.state()}
+            step = Step(told, len(asked), {k: v - spent.get(k, 0.0) for k, v in optimizer.timings.items()})
+            spent = dict(optimizer.timings)
+            store.checkpoint(run.id, state, step)
 
 
 def _limit(domain: Domain, optimizer: Optimizer, candidate: str) -> float | None:

@@ -93,9 +93,11 @@ def run(
 
 @app.command()
 def status(storage: StorageOption = None, name: NameOption = None, format: FormatOption = Format.TABLE) -> None:
-    """Show where a campaign stands: tasks, rounds, oracle calls, models, and where the seconds went.
+    """Show where a campaign stands: tasks, rounds, oracle calls, models, and where the seconds went, step by step.
 
     boltbo status --storage examples/plans.db
+
+    What was imported counts neither as an oracle call nor among the seconds.
     """
     from boltbo.results import progress_of
 
@@ -104,10 +106,15 @@ def status(storage: StorageOption = None, name: NameOption = None, format: Forma
     if format is Format.JSON:
         print_json(rows)
         return
+    from boltbo.report.table import steps_table
+
+    steps = rows.pop("steps")
     table = Table(title=f"{rows['name']} ({rows['domain']})", show_header=False)
     for key, value in rows.items():
         table.add_row(key, _plain(value))
     console.print(table)
+    if steps:
+        console.print(steps_table(steps))
 
 
 @app.command()
@@ -176,7 +183,7 @@ def optimize(
     first = next((o for o in trajectory.observations if o.source == "default"), None)
     found: dict[str, Any] = {
         "task": chosen.id,
-        "calls": len(trajectory.observations),
+        "calls": sum(o.source != "import" for o in trajectory.observations),
         "scored as asked": f"{trajectory.as_asked:.1%}",
         "default": first.value if first and first.complete else None,
         "best": best.value if best else None,

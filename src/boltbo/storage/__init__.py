@@ -6,8 +6,9 @@ from boltbo.storage.store import (
     ModelVersion,
     Run,
     Stage,
+    Step,
     StorageError,
     Store,
 )
 
-__all__ = ["CampaignBusy", "CampaignMismatch", "ModelVersion", "Run", "Stage", "StorageError", "Store"]
+__all__ = ["CampaignBusy", "CampaignMismatch", "ModelVersion", "Run", "Stage", "Step", "StorageError", "Store"]

@@ -66,6 +66,15 @@ observations = Table(
     Column("asked", Text, nullable=False, server_default=""),  # where the oracle scored another candidate than this
 )
 
+steps = Table(
+    "steps",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),  # of the observation of the first candidate asked for
+    Column("asked", Integer, nullable=False),  # how many candidates
+    Column("seconds", JSON, nullable=False),  # {"fit", "acquire", "decode"}; the oracle's are with the observations
+)
+
 models = Table(
     "models",
     metadata,

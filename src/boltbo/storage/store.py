@@ -46,6 +46,8 @@ class Stage(StrEnum):
     """STBO on a validation task: the domain's initial design, then the optimizer."""
     SINGLE = "single"
     """One task that somebody asked for (`boltbo optimize`)."""
+    IMPORT = "import"
+    """What was observed elsewhere of a task: no oracle call, training data all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,21 @@ class Run:
     timings: Mapping[str, float] = field(default_factory=dict)
     done: bool = False
     id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One turn of a run's optimizer: tell what came last, ask for `asked` candidates, have them scored.
+
+    Attributes:
+        position: Of the first candidate's observation in the run.
+        asked: How many candidates.
+        seconds: By activity: the optimizer's own and, as far as they are recorded, the oracle's calls (`oracle`).
+    """
+
+    position: int
+    asked: int
+    seconds: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +197,29 @@ class Store:
 
     # --- runs ------------------------------------------------------------------------------------------------------
 
-    def add_runs(self, runs: Iterable[Run]) -> None:
-        """Add all of them or, if this process dies now, none."""
+    def add_runs(self, runs: Iterable[Run], observed: Mapping[str, Sequence[Observation]] | None = None) -> None:
+        """Add all of them or, if this process dies now, none.
+
+        Args:
+            runs: The runs.
+            observed: Task id -> what its run begins with: observations made elsewhere, its first positions.
+        """
+        runs = list(runs)
         rows = [
             {
                 "campaign_id": self.campaign_id, "stage": r.stage.value, "round": r.round, "task_id": r.task.id,
                 "task": {"context": r.task.context, "data": dict(r.task.data)}, "initial": [list(p) for p in r.initial],
                 "budget": r.budget, "batch": r.batch, "optimizer": r.optimizer, "options": dict(r.options), "seed": r.seed,
-                "state": None, "timings": {}, "done": False,
+                "state": None, "timings": {}, "done": r.done,
             }
             for r in runs
         ]  # fmt: skip
         with self._engine.begin() as c:
-            for row in rows:
-                c.execute(sa.insert(schema.runs).values(**row))
+            for r, row in zip(runs, rows, strict=True):
+                [run_id] = c.execute(sa.insert(schema.runs).values(**row)).inserted_primary_key or ()
+                begun = [_row(run_id, i, o) for i, o in enumerate((observed or {}).get(r.task.id, ()))]
+                if begun:
+                    c.execute(sa.insert(schema.observations), begun)
 
     def runs(self, stage: Stage | None = None, round: int | None = None) -> list[Run]:
         """The runs of this campaign in the order they were added."""
@@ -208,16 +234,39 @@ class Store:
         with self._engine.connect() as c:
             return _run(c.execute(sa.select(schema.runs).where(schema.runs.c.id == run_id)).mappings().one())
 
-    def checkpoint(self, run_id: int, state: Mapping[str, Any]) -> None:
-        """Where the run's optimizer stands: written after each `ask`, before its first oracle call."""
-        self._update(run_id, state=dict(state))
+    def checkpoint(self, run_id: int, state: Mapping[str, Any], step: Step | None = None) -> None:
+        """Where the run's optimizer stands, and what this step took: after each `ask`, before its first oracle call."""
+        t = schema.runs
+        with self._engine.begin() as c:
+            c.execute(sa.update(t).where(t.c.id == run_id).values(state=dict(state)))
+            if step is not None:
+                row = {"position": step.position, "asked": step.asked, "seconds": dict(step.seconds)}
+                c.execute(sa.insert(schema.steps).values(run_id=run_id, **row))
 
     def finish(self, run_id: int, timings: Mapping[str, float]) -> None:
-        self._update(run_id, done=True, timings=dict(timings), state=None)
-
-    def _update(self, run_id: int, **values: Any) -> None:
+        t = schema.runs
         with self._engine.begin() as c:
-            c.execute(sa.update(schema.runs).where(schema.runs.c.id == run_id).values(**values))
+            c.execute(sa.update(t).where(t.c.id == run_id).values(done=True, timings=dict(timings), state=None))
+
+    def steps(self, stage: Stage) -> list[Step]:
+        """Every step of the optimizers of this campaign's runs of one stage, each with its oracle calls so far."""
+        r, s, o = schema.runs, schema.steps, schema.observations
+        query = (
+            sa.select(s.c.position, s.c.asked, s.c.seconds, sa.func.sum(o.c.seconds))
+            .join(r, r.c.id == s.c.run_id)
+            .outerjoin(
+                o,
+                (o.c.run_id == s.c.run_id) & (o.c.position >= s.c.position) & (o.c.position < s.c.position + s.c.asked),
+            )
+            .where(r.c.campaign_id == self.campaign_id, r.c.stage == stage.value)
+            .group_by(s.c.run_id, s.c.position)
+            .order_by(s.c.run_id, s.c.position)
+        )
+        with self._engine.connect() as c:
+            return [
+                Step(position, asked, {**seconds, **({} if oracle is None else {"oracle": oracle})})
+                for position, asked, seconds, oracle in c.execute(query)
+            ]
 
     # --- observations ----------------------------------------------------------------------------------------------
 
@@ -227,14 +276,9 @@ class Store:
         Raises:
             StorageError: The disk is full, the file is gone, or the position is taken.
         """
-        row = {
-            "run_id": run_id, "position": position, "candidate": o.candidate, "status": o.status.value, "seconds": o.seconds,
-            "value": o.value if math.isfinite(o.value) else None, "source": o.source, "note": o.note,
-            "asked": o.asked,
-        }  # fmt: skip
         try:
             with self._engine.begin() as c:
-                c.execute(sa.insert(schema.observations).values(**row))
+                c.execute(sa.insert(schema.observations).values(**_row(run_id, position, o)))
         except SQLAlchemyError as error:
             raise StorageError(
                 f"cannot write to {self.url}: {error.__cause__ or error}. Nothing recorded before is lost; "
@@ -266,10 +310,10 @@ class Store:
         return {run_id: tuple(group) for run_id, group in found.items()}
 
     def count(self, run_ids: Sequence[int]) -> int:
-        """How many observations these runs have, all together."""
+        """How many oracle calls these runs have made, all together; what was imported is none."""
         t = schema.observations
         with self._engine.connect() as c:
-            query = sa.select(sa.func.count()).select_from(t).where(t.c.run_id.in_(run_ids))
+            query = sa.select(sa.func.count()).select_from(t).where(t.c.run_id.in_(run_ids), t.c.source != "import")
             return int(c.execute(query).scalar_one())
 
     # --- model versions --------------------------------------------------------------------------------------------
@@ -296,6 +340,13 @@ def _run(row: RowMapping) -> Run:
         optimizer=row["optimizer"], options=row["options"], seed=row["seed"], state=row["state"],
         timings=row["timings"], done=row["done"], id=row["id"],
     )  # fmt: skip
+
+
+def _row(run_id: int, position: int, o: Observation) -> dict[str, Any]:
+    return {
+        "run_id": run_id, "position": position, "candidate": o.candidate, "status": o.status.value, "seconds": o.seconds,
+        "value": o.value if math.isfinite(o.value) else None, "source": o.source, "note": o.note, "asked": o.asked,
+    }  # fmt: skip
 
 
 def _open(url: str) -> Engine:
