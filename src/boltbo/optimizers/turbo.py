@@ -18,7 +18,7 @@ successes and shrinks after failures; below a least length the search begins ane
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from boltbo.optimizers import gp
 from boltbo.optimizers.base import BoxOptimizer
 from boltbo.optimizers.surrogate import Surrogate
 from boltbo.problem import FloatArray, InvalidCandidate, SearchSpace, Status
+
+if TYPE_CHECKING:
+    from boltbo.optimizers.deep_kernel import DeepKernel
 
 FIRST_ITERATIONS, NEXT_ITERATIONS = 20, 10
 REFIT_SHARE = 0.1
@@ -45,6 +48,8 @@ class Turbo(BoxOptimizer):
         success_tolerance: Successful batches in a row before the region doubles.
         failure_tolerance: Failed candidates in a row before it halves; default: max(4, d), at most 32.
         length: The region's first, least and greatest side length.
+        surrogate: `exact`, a Gaussian process of at most `max_points`, or `deep`, the variational one on learnt features,
+            whose costs do not grow with the cube of these (needs torch).
 
     Raises:
         ValueError: An option is out of range.
@@ -63,6 +68,7 @@ class Turbo(BoxOptimizer):
         success_tolerance: int = 3,
         failure_tolerance: int | None = None,
         length: tuple[float, float, float] = (0.8, 0.5**7, 1.6),
+        surrogate: str = "exact",
     ) -> None:
         super().__init__(space, seed=seed)
         d = space.dim
@@ -85,6 +91,9 @@ class Turbo(BoxOptimizer):
         self._length = self.first_length
         self._successes = self._failures = 0
         self._model: Surrogate | None = None
+        if surrogate not in ("exact", "deep"):
+            raise ValueError(f"surrogate must be 'exact' or 'deep', got {surrogate!r}")
+        self._deep = self._deep_kernel(seed) if surrogate == "deep" else None
 
     # --- the trust region -------------------------------------------------------------------------------------------
 
@@ -178,8 +187,22 @@ class Turbo(BoxOptimizer):
     def _surrogate(self, centre: int) -> Surrogate:
         """The model with the hyperparameters of the last fit."""
         if self._model is None:
-            self._model = Surrogate(self._theta, *self._data(centre))
+            self._model = self._made(*self._data(centre))
         return self._model
+
+    def _made(self, X: FloatArray, values: FloatArray, censored: Any) -> Surrogate:
+        if self._deep is None:
+            return Surrogate(self._theta, X, values, censored)
+        from boltbo.optimizers.deep_kernel import DeepSurrogate
+
+        return DeepSurrogate(self._deep, X, values, censored)
+
+    def _deep_kernel(self, seed: int) -> DeepKernel:
+        try:
+            from boltbo.optimizers.deep_kernel import DeepKernel
+        except ImportError as error:
+            raise ValueError("the deep surrogate needs torch: pip install 'boltbo[compact]'") from error
+        return DeepKernel(self.space.dim, seed=seed)
 
     def _data(self, centre: int) -> tuple[FloatArray, FloatArray, Any]:
         """Points, values and where these are bounds, of the `max_points` nearest to the centre in lengthscales.
@@ -206,6 +229,7 @@ class Turbo(BoxOptimizer):
             "length": self._length,
             "successes": self._successes,
             "failures": self._failures,
+            **({} if self._deep is None else {"deep": self._deep.state()}),
         }
 
     def _restore_own(self, state: dict[str, Any]) -> None:
@@ -214,3 +238,5 @@ class Turbo(BoxOptimizer):
         self._length = float(state["length"])
         self._successes, self._failures = int(state["successes"]), int(state["failures"])
         self._model = None
+        if self._deep is not None:
+            self._deep.restore(state["deep"])
