@@ -70,6 +70,42 @@ def test_a_second_run_says_that_all_is_done_and_scratch_can_be_asked_for(finishe
     assert short["source"] in ("default", "design")
 
 
+def test_old_runs_and_studies_are_imported_and_counted(tmp_path: Path) -> None:
+    optuna = pytest.importorskip("optuna", reason="needs the extra optuna")
+    from boltbo import Slots
+    from boltbo.integrations.optuna import SlotParameters
+
+    config, path, old = EXAMPLES / "dials.toml", tmp_path / "s.db", tmp_path / "old.csv"
+    more = ("--storage", path, "--format", "json")
+    old.write_text("task,candidate,value\nt4,1 2 3,7\nt4,1 2 4,8\nt4,9 9,1\n")
+    assert "line 4, column candidate: expected 3 symbols" in boltbo("import", config, old, *more, ok=False)
+    found = json.loads(boltbo("import", config, old, *more, "--skip-invalid", "--how", "replace"))
+    assert (found["observations"], found["tasks"], found["left out"]) == (2, 1, {"rows": 1})
+
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    parameters = SlotParameters(Slots([[str(i) for i in range(16)]] * 3), ["a", "b", "c"])
+    study = optuna.create_study(storage=url, study_name="mine")
+    study.optimize(lambda trial: float(len(parameters.suggest(trial))), n_trials=3)
+    words = ("import", config, "--optuna", url, "--task", "t5", *more, "--study")
+    assert json.loads(boltbo(*words, "mine", "--parameters", "a,b,c"))["tasks"] == 1
+    assert json.loads(boltbo("status", *more))["imported"]["tasks"] == 2
+    for arguments, message in [
+        ((*words, "mine"), "no parameter 'x0'"),
+        ((*words, "mine", "--parameters", "a,b"), "3 slots need"),
+        ((*words, "none"), "it holds: mine"),
+        (("import", config, *more), "say what to import"),
+        (
+            ("import", config, "--optuna", "sqlite:///none.db", "--study", "x", "--task", "t5", *more),
+            "there is no file",
+        ),
+        (("import", config, tmp_path / "x.csv", *more), "No such file"),
+        (("import", config, "--optuna", f"sqlite:///{old}", "--study", "x", "--task", "t5", *more), "not a database"),
+    ]:
+        error = boltbo(*arguments, ok=False)
+        assert message in error
+        assert "Traceback" not in error
+
+
 def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     # a shell's background jobs are born deaf to it, and so would be their children
@@ -106,7 +142,7 @@ def test_a_setting_can_be_given_on_the_command_line(tmp_path: Path) -> None:
 
 
 def test_help_teaches_by_example() -> None:
-    for verb in ("run", "status", "report", "propose", "optimize", "doctor"):
+    for verb in ("run", "status", "report", "propose", "optimize", "import", "doctor"):
         assert f"boltbo {verb}" in boltbo(verb, "--help")
         assert f"boltbo {verb}" in boltbo("--help")
 

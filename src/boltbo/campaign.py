@@ -11,8 +11,10 @@ from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
+from typing import Literal
 
 from boltbo.distil import top_k
+from boltbo.imports import ImportReport, Unimported, known_of, own_calls, record
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.model_versions import ModelVersions
 from boltbo.parallel import make_engine
@@ -96,7 +98,8 @@ class Campaign:
     def _augment(self, t: int) -> None:
         """Self-augmentation: the last model's samples for every task solved so far; the good ones are distilled too."""
         n = self.settings.augment.samples
-        solved = self.trajectories(t - 1)
+        ids = {task.id for batch in self.batches[:t] for task in batch}
+        solved = [x for x in self.trajectories(t - 1) if x.task.id in ids]
         seen = {x.task.id: {text for o in x.observations for text in (o.candidate, o.asked)} for x in solved}
         tasks = [x.task for x in solved]
         self._runs(Stage.AUGMENT, t, tasks, lambda: Unseen(self.proposer(), seen), initial=n, budget=n, optimizer=None)
@@ -173,6 +176,30 @@ class Campaign:
         [run] = [r for r in self.store.runs(Stage.SINGLE, t) if r.task.id == task.id]
         return self.store.trajectories([run])[0]
 
+    def import_runs(
+        self,
+        runs: str | Path | Sequence[Trajectory],
+        how: Literal["add", "replace"] = "add",
+        *,
+        skip_invalid: bool = False,
+    ) -> ImportReport:
+        """Take in what was observed elsewhere: the next model learns from it, and a task not begun yet starts from it.
+
+        No oracle call is made, none of the budget is spent, and no candidate imported is asked for again.
+
+        Args:
+            runs: A CSV or JSONL file (`imports/rows.py` has the columns), or trajectories. Lower values are better.
+            how: What a task's run begins with. `add`: these observations and the initial candidates; `replace`: these
+                observations alone, then the optimizer. Of several imports for a task the last one says how.
+            skip_invalid: Leave rows out that cannot be used, and report them, instead of refusing all.
+
+        Raises:
+            InvalidRuns: A row cannot be used; nothing was imported.
+            CampaignBusy: Another process runs this campaign.
+        """
+        with self.store.hold():
+            return record(self.store, self.domain, self.tasks, self.validation, runs, how, skip_invalid)
+
     @property
     def finished(self) -> bool:
         """Whether `run` has nothing left to do."""
@@ -181,15 +208,20 @@ class Campaign:
         return len(self.models) == len(self.batches) and bool(runs) and all(r.done for r in runs)
 
     def trajectories(self, t: int | None = None) -> list[Trajectory]:
-        """What was observed of each training task in the finished runs of the rounds up to `t`, or of all rounds."""
+        """What was observed of each training task in the finished runs of the rounds up to `t`, or of all rounds.
+
+        Then what was imported, of tasks of the campaign and of others.
+        """
         runs = [
             r
             for stage in (Stage.TRAIN, Stage.AUGMENT)
             for r in self.store.runs(stage)
             if r.done and (t is None or r.round <= t)
         ]
+        held_out = {task.id for task in self.validation}
+        imports = [r for r in self.store.runs(Stage.IMPORT) if r.task.id not in held_out]
         merged: dict[str, Trajectory] = {}
-        for x in self.store.trajectories(runs):
+        for x in [*map(own_calls, self.store.trajectories(runs)), *self.store.trajectories(imports)]:
             earlier = merged[x.task.id].observations if x.task.id in merged else ()
             merged[x.task.id] = Trajectory(x.task, (*earlier, *x.observations))
         return list(merged.values())
@@ -212,11 +244,13 @@ class Campaign:
         """Make the runs of one stage of one round, if they are not stored yet, and bring them to their end."""
         known = {r.task.id for r in self.store.runs(stage, t)}
         new = [task for task in tasks if task.id not in known]
+        imports = known_of(self.store) if stage in (Stage.TRAIN, Stage.SINGLE) else {}
         seed = seed_of(self.settings.seed, stage, t)
         template = Run(stage, t, Task("", ""), (), budget, self.settings.run.batch, optimizer)
         with self.bars.track(f"{stage.value} round {t + 1}: first candidates", len(new)) as update:
-            proposals = proposer().propose(new, min(initial, budget), seed, update) if new else []
-        self.store.add_runs(_filled(template, task, p, seed) for task, p in zip(new, proposals, strict=True))
+            proposals = Unimported(proposer(), imports).propose(new, min(initial, budget), seed, update) if new else []
+        runs = [_filled(template, task, p, seed) for task, p in zip(new, proposals, strict=True)]
+        self.store.add_runs(runs, {task_id: known.observations for task_id, known in imports.items()})
 
         wanted = {task.id for task in tasks}
         runs = [r for r in self.store.runs(stage, t) if r.task.id in wanted]

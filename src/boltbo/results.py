@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from boltbo.imports import own_calls
 from boltbo.llm.service.journal import Journal
 from boltbo.problem import Observation, Status, Trajectory
 from boltbo.step_times import step_times
@@ -192,7 +193,7 @@ def progress_of(store: Store) -> dict[str, Any]:
         own = [r for r in runs if r.stage is stage and stage is not Stage.IMPORT]
         if own:
             calls = store.count([r.id for r in own])
-            own_trajectories = [_own_calls(t) for t in store.trajectories(own)]
+            own_trajectories = [own_calls(t) for t in store.trajectories(own)]
             statuses.update(o.status.value for t in own_trajectories for o in t.observations)
             trajectories += own_trajectories
             by_stage[stage.value] = f"{sum(r.done for r in own)} of {len(own)} runs done, {calls} oracle calls"
@@ -218,11 +219,6 @@ def progress_of(store: Store) -> dict[str, Any]:
             for stage, own in step_times(store).items()
         },
     }
-
-
-def _own_calls(trajectory: Trajectory) -> Trajectory:
-    """What the run's oracle was asked, without what the run was told of elsewhere."""
-    return Trajectory(trajectory.task, tuple(o for o in trajectory.observations if o.source != "import"))
 
 
 def _as_asked(trajectories: Sequence[Trajectory]) -> str:

@@ -59,6 +59,8 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
       boltbo report --storage examples/plans.db    the table, and a picture
 
+      boltbo import examples/plans.toml old.csv    begin with what was measured before
+
       boltbo propose examples/plans.toml --new query.sql      good plans for a query it has never seen
 
       boltbo optimize examples/plans.toml --new query.sql     and a search that goes on from them
@@ -196,6 +198,73 @@ def optimize(
     table = Table(show_header=False)
     for key, value in found.items():
         table.add_row(key, _plain(value))
+    console.print(table)
+
+
+class How(StrEnum):
+    ADD = "add"
+    REPLACE = "replace"
+
+
+@app.command("import")
+def import_(
+    config: Configuration,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Old runs: .csv or .jsonl.")] = None,
+    how: Annotated[
+        How, typer.Option(help="A task's run starts from these and its initial candidates, or from these alone.")
+    ] = How.ADD,
+    optuna: Annotated[str | None, typer.Option(metavar="URL", help="An Optuna storage instead of FILE.")] = None,
+    study: Annotated[str | None, typer.Option(help="With --optuna: the study.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="With --optuna: the task that the study was about.")
+    ] = None,
+    parameters: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="With --optuna: the parameter of each slot; default: x0,x1,…")
+    ] = None,
+    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave wrong rows out and report them.")] = False,
+    storage: StorageOption = None,
+    format: FormatOption = Format.TABLE,
+    changes: SetOption = None,
+) -> None:
+    """Take in old runs: models learn from them, and tasks not begun yet start from them.
+
+    Columns: task, candidate, value (lower is better); optional: status (complete, censored, infeasible, failed), seconds;
+    for a task that the configuration does not have: context, and data (JSON).
+
+      boltbo import examples/plans.toml old.csv --how replace
+
+      boltbo import mine.toml --optuna sqlite:///study.db --study lr --task t3 --parameters rate,depth
+    """
+    with opened(config, storage, changes=changes) as (campaign, problem):
+        left_out: dict[str, int] = {}
+        if optuna is None:
+            if file is None or study or task or parameters:
+                raise ConfigError("say what to import: FILE, or --optuna URL --study NAME --task ID")
+            found = campaign.import_runs(file, how.value, skip_invalid=skip_invalid)
+        else:
+            if file is not None or study is None:
+                raise ConfigError("--optuna URL needs --study NAME and --task ID, and no FILE")
+            from boltbo.cli.import_study import import_stored_study
+
+            found, left_out = import_stored_study(
+                campaign, _task(problem, task, None), optuna, study, parameters, how.value, skip_invalid
+            )
+    told: dict[str, Any] = {
+        "observations": found.observations,
+        "tasks": found.tasks,
+        "imported before": found.repeated,
+        "left out": {**left_out, "rows": len(found.skipped)},
+        "reasons": list(found.skipped),
+        "learnt from only, their runs have begun": list(found.begun),
+    }
+    if format is Format.JSON:
+        print_json(told)
+        return
+    told["reasons"] = "\n".join(found.skipped[:10]) or None
+    told["learnt from only, their runs have begun"] = ", ".join(found.begun[:10]) or None
+    table = Table(show_header=False)
+    for key, value in told.items():
+        table.add_row(key, escape(_plain(value)))
     console.print(table)
 
 

@@ -216,7 +216,7 @@ class Store:
         ]  # fmt: skip
         with self._engine.begin() as c:
             for r, row in zip(runs, rows, strict=True):
-                [run_id] = c.execute(sa.insert(schema.runs).values(**row)).inserted_primary_key or ()
+                run_id = c.execute(sa.insert(schema.runs).values(**row).returning(schema.runs.c.id)).scalar_one()
                 begun = [_row(run_id, i, o) for i, o in enumerate((observed or {}).get(r.task.id, ()))]
                 if begun:
                     c.execute(sa.insert(schema.observations), begun)
