@@ -2,13 +2,100 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
 import typer
+from rich.table import Table
+
+from boltbo.cli.common import Format, FormatOption, console, print_json
 
 peptides = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Peptides: design relatives of a template, train a predictor."
 )
 
 
+class StringOptimizer(StrEnum):
+    EVOLUTION = "evolution"
+    EDITS = "edits"
+
+
 @peptides.callback()
 def root() -> None:
     """Peptides: design relatives of a template, train a predictor."""
+
+
+@peptides.command()
+def design(
+    templates: Annotated[Path, typer.Argument(metavar="FILE", help="FASTA, or CSV with a column sequence.")],
+    species: Annotated[
+        str, typer.Option(help="all, gram-negative, gram-positive, species joined by +; ' - ' before those to spare.")
+    ] = "all",
+    budget: Annotated[int, typer.Option(min=1, help="Oracle calls for each template.")] = 500,
+    similarity: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="(template's length - edits) / template's length, at least.")
+    ] = 0.75,
+    pessimism: Annotated[
+        float, typer.Option(min=0.0, help="How many spreads of the prediction are held against a candidate.")
+    ] = 0.0,
+    families: Annotated[int, typer.Option(min=1, max=26, help="Groups of candidates far from each other.")] = 3,
+    top: Annotated[int, typer.Option(min=1, help="Candidates listed for each template, over all families.")] = 20,
+    model: Annotated[
+        str | None, typer.Option(metavar="CAMPAIGN.db", help="Begin with proposals of this campaign's last model.")
+    ] = None,
+    initial: Annotated[int, typer.Option(min=1, help="Candidates before the optimizer goes on.")] = 50,
+    optimizer: Annotated[
+        StringOptimizer, typer.Option(help="evolution, or edits (Bayesian optimization: slower, for few calls).")
+    ] = StringOptimizer.EVOLUTION,
+    predictor: Annotated[
+        str, typer.Option(help="shipped, a trained folder, or module:attribute of your own.")
+    ] = "shipped",
+    judge: Annotated[
+        str, typer.Option(help="As --predictor: another model, never searched on; none: no judge.")
+    ] = "shipped",
+    workers: Annotated[int, typer.Option(min=1, help="Templates at a time.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    out: Annotated[Path, typer.Option(help="The folder to write to; the same again: goes on from there.")] = Path(
+        "designs"
+    ),
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Design close relatives of each template with a low predicted MIC; write CSV, FASTA and a page.
+
+    All that was predicted is kept in the folder, so a search that is stopped goes on with the same command. Predictions are
+    no measurements: a second model that no search asks judges beside the first.
+
+      boltbo peptides design templates.fasta --species gram-negative
+
+      boltbo peptides design templates.fasta --model campaign.db --budget 200 --families 5 --out better
+    """
+    from boltbo.cli.peptides_design import Search, carry_out
+    from boltbo.domains.peptides.domain import PeptidesDomain
+    from boltbo.domains.peptides.templates import read_templates
+    from boltbo.domains.peptides.workload import editable
+    from boltbo.report.peptides.page import label
+
+    domain = PeptidesDomain(predictor, objective=species, pessimism=pessimism, least=similarity)
+    chosen = editable(read_templates(templates), similarity, templates)
+    search = Search(budget, initial, optimizer.value, model, seed)
+    try:
+        found = carry_out(domain, chosen, search, out, workers, judge_name=judge, families=families, top=top)
+    except KeyboardInterrupt:
+        typer.echo(f"\nstopped; all that was predicted is in {out}: the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
+    if format is Format.JSON:
+        print_json({"out": str(out), "templates": [asdict(s) for s in found]})
+        return
+    table = Table("template", "its value", "best", "judge: from", "to", "candidates", "best sequence")
+    for s in found:
+        best = s.found[0] if s.found else None
+        one = best or s.template
+        judged = [f"{v.judge.value:.3g}" if v.judge else "-" for v in (s.template, one)]
+        table.add_row(
+            s.name, f"{s.template.oracle.value:.3g}", f"{one.oracle.value:.3g}", *judged, str(len(s.found)),
+            f"{label(one)} {one.sequence}".strip(),
+        )  # fmt: skip
+    console.print(table)
+    console.print(f"values in µM (ratios where species are spared); all of it: {out / 'designs.html'}, .csv, .fasta")

@@ -35,9 +35,7 @@ def initial_design(space: Relatives, n: int, rng: np.random.Generator) -> list[s
         missing = n - len(chosen)
         if missing <= 0 or not space.edits:
             break
-        pairs = zip_longest(
-            conservative(template, space.edits, -(-missing // 2), rng), mutants(space, missing // 2, rng)
-        )
+        pairs = zip_longest(conservative(space, -(-missing // 2), rng), mutants(space, missing // 2, rng))
         chosen |= dict.fromkeys(c for pair in pairs for c in pair if c is not None)
     return list(chosen)[:n]
 
@@ -47,20 +45,21 @@ def mutants(space: Relatives, n: int, rng: np.random.Generator) -> list[str]:
     return space.mutants("".join(space.template or ()), space.edits, n, rng) if n and space.edits else []
 
 
-def conservative(template: str, edits: int, n: int, rng: np.random.Generator) -> list[str]:
-    """Relatives that keep the template's amphipathic faces, by 1 to `edits` substitutions.
+def conservative(space: Relatives, n: int, rng: np.random.Generator) -> list[str]:
+    """Relatives that keep the template's amphipathic faces, by 1 to all of its edits, substitutions alone.
 
     Antimicrobial peptides of this kind fold at membranes into helices with a charged and a hydrophobic face; within limits
     they gain from positive charge (Jiang et al., 2008, Biopolymers 90:369) and lose when the faces mix. So a residue becomes
     one of its own class (BLOSUM62); on the polar face K or R, acids above all; on the hydrophobic face a hydrophobic one. The
     faces are the two sides of the helical hydrophobic moment (Eisenberg et al., 1982, Nature 299:371).
     """
+    template = "".join(space.template or ())
     moves = _moves(template)
-    if not moves:
+    if not moves or not space.edits:
         return []
     weights = np.array([weight for _, _, weight in moves])
     order = np.log(weights) + rng.gumbel(size=(n, len(moves)))  # largest first: drawn without replacement
-    counts = rng.integers(1, edits + 1, size=n)
+    counts = rng.integers(1, space.edits + 1, size=n)
     found = []
     for row, count in zip(np.argsort(-order, axis=1), counts.tolist(), strict=True):
         residues, changed = list(template), set[int]()

@@ -24,7 +24,7 @@ REPLACED = 0.3
 def free_pairs(
     templates: Sequence[str], least: float, context: Callable[[str], str], n: int, seed: int
 ) -> Iterator[tuple[str, str]]:
-    """`n` pairs (context, relative), the same for the same templates and seed.
+    """`n` pairs (context, relative), fewer where hardly an edit is allowed; the same for the same templates and seed.
 
     Args:
         templates: The training tasks' own.
@@ -36,13 +36,13 @@ def free_pairs(
     rng = np.random.default_rng(seed)
     letters = np.array(list("".join(templates)))
     made = 0
-    while made < n:
+    for _ in range(n):
+        if made == n:
+            return
         template = mixed(templates, letters, rng)
         space = Relatives(template, least)
-        if not space.edits:
-            continue
         half = SOLUTIONS // 2
-        solutions = {*mutants(space, half, rng), *conservative(template, space.edits, half, rng)} - {template}
+        solutions = {*mutants(space, half, rng), *conservative(space, half, rng)} - {template}
         for solution in sorted(solutions)[: n - made]:
             yield context(template), solution
             made += 1

@@ -1,0 +1,211 @@
+"""What `boltbo peptides design` does: a stored search for each template, and what is written of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from boltbo import __version__
+from boltbo.domains.peptides.domain import PeptidesDomain
+from boltbo.domains.peptides.oracle import MicPredictor, load_judge
+from boltbo.domains.peptides.templates import Template
+from boltbo.model_versions import ModelVersions
+from boltbo.parallel import make_engine
+from boltbo.problem import Task, Trajectory
+from boltbo.progress import Bars
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer, seed_of
+from boltbo.report.peptides.page import About, page
+from boltbo.report.peptides.shortlist import Shortlist, shortlist
+from boltbo.report.peptides.tables import as_csv, as_fasta
+from boltbo.settings import ConfigError, Settings
+from boltbo.solve import solve
+from boltbo.storage import Run, Stage, Store
+
+STORAGE = "design.db"
+BATCH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What decides which candidates are found; a resume must agree with it.
+
+    Attributes:
+        budget: Oracle calls for each template, initial candidates included.
+        initial: So many initial candidates: of the model where there is one, of the initial design otherwise.
+        optimizer: What goes on from there.
+        model: The storage of the campaign whose last model proposes; none: the initial design.
+        seed: Of every random choice.
+    """
+
+    budget: int
+    initial: int
+    optimizer: str
+    model: str | None
+    seed: int
+
+
+def carry_out(
+    domain: PeptidesDomain,
+    templates: Sequence[Template],
+    search: Search,
+    out: Path,
+    workers: int = 1,
+    *,
+    judge_name: str = "shipped",
+    families: int = 3,
+    top: int = 20,
+    bars: Bars | None = None,
+) -> list[Shortlist]:
+    """Search for each template, or go on with it, and write what was found."""
+    _ = domain.objective  # an unknown species or predictor shows before anything is done
+    judge = None if judge_name == "none" else load_judge(judge_name)
+    trajectories = run(domain, templates, search, out, workers, bars or Bars())
+    return write(domain, trajectories, search, out, judge=judge, families=families, top=top)
+
+
+def run(
+    domain: PeptidesDomain, templates: Sequence[Template], search: Search, out: Path, workers: int, bars: Bars
+) -> list[Trajectory]:
+    """Search for each template, or go on with it from wherever it was stopped.
+
+    Raises:
+        CampaignMismatch: The folder holds a search with other settings.
+        ConfigError: The model is of another domain, or there is none.
+    """
+    tasks = [domain.task_of(t) for t in templates]
+    out.mkdir(parents=True, exist_ok=True)
+    with Store(str(out / STORAGE)) as store:
+        store.attach("design", domain.name, _settings(domain, search), __version__)
+        with store.hold():
+            _add_runs(store, domain, tasks, search, bars)
+            wanted = {task.id: task for task in tasks}
+            runs = [r for r in store.runs(Stage.SINGLE) if r.task.id in wanted]
+            if changed := [r.task.id for r in runs if r.task != wanted[r.task.id]]:
+                raise ConfigError(
+                    f"{out} holds a search for another template called {changed[0]!r}: choose another --out"
+                )
+            _solve(store, domain, runs, workers, bars)
+        order = {task.id: i for i, task in enumerate(tasks)}
+        return sorted(store.trajectories(runs), key=lambda x: order[x.task.id])
+
+
+def _settings(domain: PeptidesDomain, search: Search) -> Mapping[str, object]:
+    return {
+        "budget": search.budget, "initial": search.initial, "optimizer": search.optimizer, "model": search.model,
+        "seed": search.seed, "predictor": domain.predictor_name, "objective": domain.objective_text,
+        "pessimism": domain.pessimism, "similarity": domain.least,
+    }  # fmt: skip
+
+
+def _add_runs(store: Store, domain: PeptidesDomain, tasks: Sequence[Task], search: Search, bars: Bars) -> None:
+    known = {r.task.id for r in store.runs(Stage.SINGLE)}
+    new = [task for task in tasks if task.id not in known]
+    if not new:
+        return
+    n = min(search.initial, search.budget)
+    with bars.track("first candidates", len(new)) as update:
+        proposals = proposer(domain, search.model, bars).propose(new, n, seed_of(search.seed, "design"), update)
+    store.add_runs(
+        Run(
+            Stage.SINGLE, 0, task, tuple(p), search.budget, BATCH, search.optimizer,
+            seed=seed_of(search.seed, "optimizer", task.id),
+        )
+        for task, p in zip(new, proposals, strict=True)
+    )  # fmt: skip
+
+
+def _solve(store: Store, domain: PeptidesDomain, runs: Sequence[Run], workers: int, bars: Bars) -> None:
+    ids, total = [r.id for r in runs], sum(r.budget for r in runs)
+    with bars.track("oracle calls", total) as update:
+
+        def tick() -> None:
+            update(store.count(ids), total)
+
+        todo = [r.id for r in runs if not r.done]
+        if workers > 1:
+            for _ in make_engine(workers).map(partial(_solve_stored, domain, store.url, store.campaign_id), todo, tick):
+                pass
+        else:
+            for run_id in todo:
+                solve(domain, store, run_id, on_call=tick)
+
+
+def _solve_stored(domain: PeptidesDomain, url: str, campaign_id: int, run_id: int) -> None:
+    with Store(url, campaign_id) as store:
+        solve(domain, store, run_id)
+
+
+def proposer(domain: PeptidesDomain, model: str | None, bars: Bars) -> Proposer:
+    """The last model of a campaign's storage, the initial design where none is named."""
+    if model is None:
+        return InitialDesign(domain)
+    if "://" not in model and not Path(model).exists():
+        raise ConfigError(f"there is no storage {model!r}: --model names the .db file of a campaign of peptides")
+    with Store(model) as store:
+        row = store.find()
+        if row["domain"] != domain.name:
+            raise ConfigError(f"{model} is a campaign of {row['domain']}, --model wants one of peptides")
+        settings = Settings(**row["config"])
+        read = ModelVersions(store, domain, settings.model, settings.seed, bars, None).load()
+        others = [r.task for r in store.runs()[:1] if r.task.context != domain.context(str(r.task.data["template"]))]
+    if read is None:
+        raise ConfigError(f"{model} has no model yet: let boltbo run finish its first round")
+    if others:
+        bars.note(f"the model of {model} was trained for another objective: its proposals may be no better than any")
+    m = settings.model
+    return ModelProposer(
+        domain, read, design_share=settings.run.design_share, temperature=m.temperature, top_p=m.top_p,
+        likeliest_first=m.likeliest_first, pool=m.pool,
+    )  # fmt: skip
+
+
+def write(
+    domain: PeptidesDomain,
+    trajectories: Sequence[Trajectory],
+    search: Search,
+    out: Path,
+    *,
+    judge: MicPredictor | None,
+    families: int,
+    top: int,
+) -> list[Shortlist]:
+    """Write `designs.csv`, `designs.fasta` and `designs.html`, in place of earlier ones."""
+    found = [shortlist(domain, x, judge=judge, families=families, top=top) for x in trajectories]
+    objective = domain.objective
+    about = About(
+        objective=_in_words(domain),
+        unit="" if objective.high else "µM",
+        species=domain.predictor.species,
+        judged=() if judge is None else judge.species,
+        facts=[
+            ("oracle calls a template", str(search.budget)),
+            ("similarity", f"at least {domain.least:.0%}"),
+            ("optimizer", search.optimizer),
+            (
+                "first candidates",
+                "the initial design" if search.model is None else f"the model of {Path(search.model).name}",
+            ),
+            ("predictor", domain.predictor_name),
+            ("seed", str(search.seed)),
+        ],
+    )
+    for name, text in (
+        ("designs.csv", as_csv(about, found)),
+        ("designs.fasta", as_fasta(about, found)),
+        ("designs.html", page(about, found)),
+    ):
+        half = out / f"{name}.half"
+        half.write_text(text, encoding="utf-8")
+        half.replace(out / name)
+    return found
+
+
+def _in_words(domain: PeptidesDomain) -> str:
+    from boltbo.report.peptides.page import short
+
+    objective = domain.objective
+    low, high = (", ".join(short(name) for name in side) for side in (objective.low, objective.high))
+    text = f"the geometric mean over {low}" + (f", divided by that over {high}" if high else "")
+    return text + (f"; {domain.pessimism:g} spreads are held against a candidate" if domain.pessimism else "")

@@ -1,0 +1,251 @@
+"""One HTML page that needs nothing else: alignments, predictions of oracle and judge, properties, curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+
+from boltbo.domains.peptides.oracle import SPECIES
+from boltbo.report.peptides.alignment import Cell, Kind, aligned
+from boltbo.report.peptides.curves import curve
+from boltbo.report.peptides.shortlist import Found, Shortlist, View
+
+MARKS = {Kind.SUBSTITUTED: "mark", Kind.INSERTED: "ins", Kind.DELETED: "del", Kind.GAP: "i"}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the head of the page says.
+
+    Attributes:
+        objective: In words.
+        unit: Of the objective's value: µM, or nothing for a ratio.
+        species, judged: The columns of the two predictors' views.
+        facts: (what, value) of the search: budget, similarity, model, seed.
+    """
+
+    objective: str
+    unit: str
+    species: Sequence[str]
+    judged: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+
+
+def page(about: About, shortlists: Sequence[Shortlist]) -> str:
+    """The whole page as text."""
+    style = files(__package__).joinpath("style.css").read_text()
+    body = "".join(_section(about, s, i) for i, s in enumerate(shortlists))
+    facts = "".join(f"<li><span>{escape(what)}</span><b>{escape(value)}</b></li>" for what, value in about.facts)
+    contents = "".join(f'<li><a href="#t{i}">{escape(s.name)}</a></li>' for i, s in enumerate(shortlists))
+    nav = f'<nav aria-label="Templates"><ul>{contents}</ul></nav>' if len(shortlists) > 1 else ""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Peptide designs</title>
+<style>
+{style}</style>
+</head>
+<body><main>
+<h1>Peptide designs</h1>
+<p>Relatives of {len(shortlists)} template{"s" * (len(shortlists) != 1)} with a low predicted minimal inhibitory concentration
+(MIC). Objective: {escape(about.objective)}.</p>
+<p class="soft">Every number here is predicted, none is measured. The search asked the oracle and so may have exploited its
+errors; the judge is a model of another kind, trained apart, which no search
+asks. Where they disagree, trust the smaller gain.</p>
+<ul class="numbers">{facts}</ul>
+{nav}
+{body}</main></body>
+</html>
+"""
+
+
+def _section(about: About, s: Shortlist, number: int) -> str:
+    best = s.found[0] if s.found else None
+    lines = [("oracle", "oracle", s.best), *([("judge", "judge", s.judged)] if s.judged else [])]
+    failed = f'<p class="soft">{s.failed} oracle calls had no value.</p>' if s.failed else ""
+    if best is None:
+        rest = "<p>Nothing better than the template itself was found.</p>"
+    else:
+        rest = (
+            f"<h3>Alignment</h3>{LEGEND}{_alignment(about, s)}"
+            f"<h3>Predicted MIC in µM</h3><p class=caption>Mean, and one spread to either side of it"
+            f"{'; below it the judge' if s.judged else ''}.</p>{_predictions(about, s)}"
+            f"<h3>Properties</h3>{_properties(s)}"
+        )
+    return f"""<section id="t{number}">
+<h2>{escape(s.name)}</h2>
+<ul class="numbers">{_numbers(about, s.template, best)}</ul>
+{failed}<h3>Best so far</h3>
+<p class="legend">{_curve_legend(bool(s.judged))}</p>
+{curve(lines, ("template", s.template.oracle.value), about.unit)}
+{rest}</section>
+"""
+
+
+def _numbers(about: About, template: Found, best: Found | None) -> str:
+    told = [("template", _amount(template.oracle.value, about.unit))]
+    if best is not None:
+        told += [
+            ("best found", _amount(best.oracle.value, about.unit)),
+            ("lower, by the oracle", _fold(template.oracle, best.oracle)),
+        ]
+        if template.judge is not None and best.judge is not None:
+            told.append(("lower, by the judge", _fold(template.judge, best.judge)))
+    return "".join(f"<li><span>{escape(what)}</span><b>{escape(value)}</b></li>" for what, value in told)
+
+
+LEGEND = (
+    '<p class="legend"><span><span class="peptide"><mark>K</mark></span> substituted (underlined)</span>'
+    '<span><span class="peptide"><ins>K</ins></span> inserted (boxed)</span>'
+    '<span><span class="peptide"><del>K</del></span> deleted (struck through)</span></p>'
+)
+
+
+def _curve_legend(judged: bool) -> str:
+    keys = [
+        ("oracle", "oracle"),
+        *([("judge", "judge, of the same candidates")] if judged else []),
+        ("level", "template"),
+    ]
+    return "".join(f'<span><span class="key {style}"></span>{text}</span>' for style, text in keys)
+
+
+def _alignment(about: About, s: Shortlist) -> str:
+    template, rows = aligned(s.template.sequence, [f.sequence for f in s.found])
+    titles = ["candidate", about.unit or "ratio", "residues", "judge", "similar", "edits"]
+    styles = ["row", "", "text", "", "", "text"]
+    head = "".join(f'<th class="{style}">{title}</th>' for style, title in zip(styles, titles, strict=True))
+    body = "".join(
+        _aligned(f, row, _style(s, i))
+        for i, (f, row) in enumerate(zip([s.template, *s.found], [template, *rows], strict=True))
+    )
+    return _wide("alignment", f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
+
+
+def _aligned(f: Found, cells: Sequence[Cell], style: str) -> str:
+    ruler = "" if f.place else f"<small>{_ruler(cells)}</small>"
+    return (
+        f'<tr class="{style}"><th class="row" scope="row">{_name(f)}</th><td>{_number(f.oracle.value)}</td>'
+        f'<td class="text peptide">{ruler}{_letters(cells)}</td><td>{_judged(f.judge)}</td><td>{f.similarity:.0%}</td>'
+        f'<td class="text">{escape(" ".join(f.edits))}</td></tr>'
+    )
+
+
+def _ruler(cells: Sequence[Cell]) -> str:
+    """The number of every tenth residue of the template, ending above it."""
+    text, residue = "", 0
+    for column, cell in enumerate(cells, 1):
+        residue += cell.kind is Kind.SAME
+        if cell.kind is Kind.SAME and residue % 10 == 0:
+            text += str(residue).rjust(column - len(text))
+    return text or " "
+
+
+def _letters(cells: Iterable[Cell]) -> str:
+    return "".join(
+        f"<{MARKS[c.kind]}>{escape(c.letter)}</{MARKS[c.kind]}>" if c.kind in MARKS else escape(c.letter) for c in cells
+    )
+
+
+def _predictions(about: About, s: Shortlist) -> str:
+    columns = [*about.species, *(name for name in about.judged if name not in about.species)]
+    titles = "".join(f'<th class="species">{escape(short(name))}</th>' for name in columns)
+    rows = []
+    for i, f in enumerate([s.template, *s.found]):
+        cells = "".join(f"<td>{_prediction(about, f, name)}</td>" for name in columns)
+        rows.append(f'<tr class="{_style(s, i)}"><th class="row" scope="row">{_name(f)}</th>{cells}</tr>')
+    return _wide(
+        "predictions", f'<thead><tr><th class="row">candidate</th>{titles}</tr></thead><tbody>{"".join(rows)}</tbody>'
+    )
+
+
+def _prediction(about: About, f: Found, name: str) -> str:
+    told = ""
+    if name in about.species:
+        mean, spread = _of(f.oracle, about.species, name)
+        told = f"{_number(10**mean)}<small>{_number(10 ** (mean - spread))}–{_number(10 ** (mean + spread))}</small>"
+    if f.judge is not None and name in about.judged:
+        mean, _ = _of(f.judge, about.judged, name)
+        told += f'<small class="judge">judge {_number(10**mean)}</small>'
+    return told
+
+
+def _of(view: View, species: Sequence[str], name: str) -> tuple[float, float]:
+    i = list(species).index(name)
+    return float(view.mean[i]), float(view.spread[i])
+
+
+def _properties(s: Shortlist) -> str:
+    names = list(s.template.properties)
+    titles = "".join(f"<th>{escape(name)}</th>" for name in names)
+    rows = []
+    for i, f in enumerate([s.template, *s.found]):
+        cells = "".join(f"<td>{escape(_plain(f.properties[name]))}</td>" for name in names)
+        place = f"call {f.call}, {escape(f.source)}" if f.call else "not scored"
+        rows.append(
+            f'<tr class="{_style(s, i)}"><th class="row" scope="row">{_name(f)}</th>{cells}<td>{place}</td></tr>'
+        )
+    head = f'<thead><tr><th class="row">candidate</th>{titles}<th>found in</th></tr></thead>'
+    return _wide("properties", f"{head}<tbody>{''.join(rows)}</tbody>")
+
+
+def _wide(label: str, table: str) -> str:
+    """A table that scrolls sideways where it is wider than the screen, by the keyboard too."""
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{label}"><table>{table}</table></div>'
+
+
+def _style(s: Shortlist, i: int) -> str:
+    """Of the i-th row, the template's first."""
+    return "template" if i == 0 else "head" if _heads(s, i - 1) else ""
+
+
+def _heads(s: Shortlist, i: int) -> bool:
+    return i > 0 and s.found[i].family != s.found[i - 1].family
+
+
+def _name(f: Found) -> str:
+    return label(f) or "template"
+
+
+def label(f: Found) -> str:
+    """The family's letter and the place in it, such as B2; nothing for the template."""
+    return f"{chr(ord('A') + (f.family - 1) % 26)}{f.place}" if f.place else ""
+
+
+def short(name: str) -> str:
+    """`E. coli` for `E_coli`; what is unknown as it is."""
+    full = SPECIES[name].name if name in SPECIES else name
+    genus, _, epithet = full.partition(" ")
+    return f"{genus[:1]}. {epithet}" if epithet else full
+
+
+def _judged(view: View | None) -> str:
+    return "–" if view is None else _number(view.value)
+
+
+def _fold(before: View, after: View) -> str:
+    return f"{before.value / after.value:.1f}×" if after.value > 0 else "–"
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{_number(value)} {unit}".rstrip()
+
+
+def _number(value: float) -> str:
+    """Three digits, as people write them."""
+    if not math.isfinite(value):
+        return "–"
+    digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
+    return f"{value:.{min(digits, 4)}f}"
+
+
+def _plain(value: float | str | bool | None) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else "–" if value is None else f"{value:.2f}"
