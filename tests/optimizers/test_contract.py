@@ -2,16 +2,22 @@
 
 import pytest
 
-from boltbo.optimizers import NAMES, Optimizer, make_optimizer
+from boltbo.optimizers import CLASSES, NAMES, Optimizer, make_optimizer
 from boltbo.optimizers.contract import check_optimizer
 from boltbo.optimizers.random_search import RandomSearch
-from boltbo.spaces import Slots
+from boltbo.problem import SearchSpace, StringSpace
+from boltbo.spaces import Slots, Strings
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_contract(name):
-    options = {"initial": 8} if name == "turbo" else {}
-    check_optimizer(lambda space, seed: make_optimizer(name, space, seed=seed, **options))
+    options = {"turbo": {"initial": 8}, "edits": {"initial": 8, "candidates": 100}}.get(name, {})
+    check_optimizer(lambda space, seed: make_optimizer(name, space, seed=seed, **options), over=CLASSES[name][1])
+
+
+def test_edits_contract_across_restarts():
+    options = {"initial": 4, "failure_tolerance": 1, "radius": (1.0, 2.0), "candidates": 60, "max_points": 12}
+    check_optimizer(lambda space, seed: make_optimizer("edits", space, seed=seed, **options), over=StringSpace)
 
 
 def test_turbo_contract_across_restarts():
@@ -21,7 +27,21 @@ def test_turbo_contract_across_restarts():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_satisfies_the_protocol(name):
-    assert isinstance(make_optimizer(name, Slots([["a", "b"]]), seed=0), Optimizer)
+    space = Slots([["a", "b"]]) if CLASSES[name][1] is SearchSpace else Strings("ab", (1, 2))
+    assert isinstance(make_optimizer(name, space, seed=0), Optimizer)
+
+
+@pytest.mark.parametrize(
+    ("name", "space", "fitting"),
+    [
+        ("turbo", Strings("ab", (1, 2)), "'edits' and 'evolution' search it"),
+        ("edits", Slots([["a", "b"]]), "'turbo' and 'local' and 'random' search it"),
+        ("edits", object(), "nor does any other"),
+    ],
+)
+def test_the_wrong_kind_of_space_is_refused_and_the_fitting_optimizers_are_named(name, space, fitting):
+    with pytest.raises(ValueError, match=fitting):
+        make_optimizer(name, space, seed=0)
 
 
 def test_unknown_name_lists_the_known():
@@ -40,6 +60,12 @@ def test_unknown_option_is_named():
 def test_turbo_rejects_options_out_of_range(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         make_optimizer("turbo", Slots([["a", "b"]]), seed=0, **options)
+
+
+@pytest.mark.parametrize("options", [{"initial": 0}, {"candidates": 0}, {"radius": (0.5, 4.0)}, {"radius": (8.0, 4.0)}])
+def test_edits_rejects_options_out_of_range(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        make_optimizer("edits", Strings("ab", (1, 2)), seed=0, **options)
 
 
 class Forgetful(RandomSearch):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from boltbo.optimizers import NAMES, Limiting, gp, make_optimizer
+from boltbo.optimizers import CLASSES, NAMES, Limiting, gp, make_optimizer
 from boltbo.optimizers.censored import conditioned
 from boltbo.optimizers.surrogate import SURE, Surrogate
-from boltbo.problem import Evaluation, Observation, Status, Stoppable, Task
+from boltbo.problem import Evaluation, Observation, SearchSpace, Status, Stoppable, Task
 from boltbo.solve import solve
-from boltbo.spaces import Slots
+from boltbo.spaces import Slots, Strings
 from boltbo.storage import Run, Stage, Store
 from quadratic import Quadratic, make_tasks
 
@@ -123,7 +123,10 @@ def told(n, seed=0):
 
 
 def test_turbo_sets_limits_and_the_others_have_no_opinion():
-    assert [n for n in NAMES if isinstance(make_optimizer(n, SPACE, seed=0), Limiting)] == ["turbo"]
+    over_boxes = [n for n in NAMES if CLASSES[n][1] is SearchSpace]
+    assert [n for n in over_boxes if isinstance(make_optimizer(n, SPACE, seed=0), Limiting)] == ["turbo"]
+    strings = Strings("ab", (1, 2))
+    assert not any(isinstance(make_optimizer(n, strings, seed=0), Limiting) for n in NAMES if n not in over_boxes)
 
 
 def test_no_opinion_on_few_observations_or_no_candidate():

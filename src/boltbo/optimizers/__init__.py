@@ -8,7 +8,15 @@ from typing import Any
 from boltbo.optimizers.base import BoxOptimizer, Limiting, Optimizer
 from boltbo.problem import SearchSpace, StringSpace
 
-CLASSES = {"turbo": "turbo:Turbo", "local": "local_search:LocalSearch", "random": "random_search:RandomSearch"}
+CLASSES: dict[str, tuple[str, type]] = {
+    "turbo": ("turbo:Turbo", SearchSpace),
+    "local": ("local_search:LocalSearch", SearchSpace),
+    "random": ("random_search:RandomSearch", SearchSpace),
+    "edits": ("edits:Edits", StringSpace),
+    "evolution": ("evolution:Evolution", StringSpace),
+}
+"""Where each optimizer is, and the kind of space that it searches."""
+
 NAMES = tuple(CLASSES)
 
 __all__ = ["NAMES", "BoxOptimizer", "Limiting", "Optimizer", "make_optimizer"]
@@ -18,7 +26,8 @@ def make_optimizer(name: str, space: SearchSpace | StringSpace, *, seed: int, **
     """A built-in optimizer by name.
 
     Args:
-        name: `turbo` (trust-region Bayesian optimization), `local` (evolutionary local search) or `random`.
+        name: In a box `turbo` (trust-region Bayesian optimization), `local` (evolutionary local search) or `random`; on
+            strings `edits` (trust-region Bayesian optimization) or `evolution` (evolutionary local search).
         space: Candidates as points of a box, or as strings of symbols: of the kind that the optimizer searches.
         seed: Of every random choice.
         options: The class's own arguments.
@@ -29,10 +38,14 @@ def make_optimizer(name: str, space: SearchSpace | StringSpace, *, seed: int, **
     # Imported when needed: SciPy takes a third of a second, which `boltbo --help` should not.
     if name not in CLASSES:
         raise ValueError(f"no optimizer is called {name!r}; choose one of {', '.join(NAMES)}")
-    kind: type = SearchSpace
+    place, kind = CLASSES[name]
     if not isinstance(space, kind):
-        raise ValueError(f"optimizer {name!r} searches a {kind.__name__}, {type(space).__name__} is none")
-    module, _, cls = CLASSES[name].partition(":")
+        fitting = [n for n, (_, other) in CLASSES.items() if isinstance(space, other)]
+        raise ValueError(
+            f"optimizer {name!r} searches a {kind.__name__}, which {type(space).__name__} is not; "
+            + (f"{' and '.join(repr(n) for n in fitting)} search it" if fitting else "nor does any other search it")
+        )
+    module, _, cls = place.partition(":")
     chosen = getattr(import_module(f"boltbo.optimizers.{module}"), cls)
     try:
         optimizer: Optimizer = chosen(space, seed=seed, **options)

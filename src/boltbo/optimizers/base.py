@@ -1,8 +1,9 @@
 """What an optimizer is, and what the built-in ones share.
 
-An optimizer works on one task. It sees candidates as points of a box through a `SearchSpace`, learns from observations
-wherever they come from, and never proposes a candidate twice. Everything it does next is a function of what it was told
-and of `state()`, so that a run that was cut short goes on exactly as it would have.
+An optimizer works on one task. It sees candidates as points of a box through a `SearchSpace` (`BoxOptimizer`) or as
+strings of symbols through a `StringSpace` (`strings.StringOptimizer`), learns from observations wherever they come from,
+and never proposes a candidate twice. Everything it does next is a function of what it was told and of `state()`, so that
+a run that was cut short goes on exactly as it would have.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from boltbo.optimizers.history import History
+from boltbo.optimizers.history import History, Told
 from boltbo.problem import FloatArray, Observation, SearchSpace
+
+Ranking = TypeVar("Ranking")
+"""What a subclass of `AskTell` ranks: points of a box, or texts."""
 
 FALLBACK_TRIES = 8
 FALLBACK_POINTS = 256
@@ -32,7 +36,10 @@ class Optimizer(Protocol):
         ...
 
     def ask(self, n: int) -> list[str]:
-        """Up to `n` new candidates, as `space.decode` writes them; fewer only if the space seems exhausted."""
+        """Up to `n` new candidates, as the space writes them; fewer only if the space seems exhausted.
+
+        Over a `StringSpace`, which knows neighbours alone, there is nothing to ask before a candidate was told.
+        """
         ...
 
     def tell(self, observations: Sequence[Observation]) -> None:
@@ -60,43 +67,54 @@ class Limiting(Protocol):
         ...
 
 
-class BoxOptimizer(ABC):
-    """The common part of optimizers over a box: history, duplicates, generator, state, timings.
+class AskTell(ABC, Generic[Ranking]):
+    """The common part of the built-in optimizers: duplicates, generator, state, timings.
 
-    A subclass says which points it would like (`_rankings`), what it learns from a batch (`_learn`), and what of its
-    own must survive a restart (`_own_state`, `_restore_own`).
+    A subclass says what it would like (`_rankings`), what it learns from a batch (`_learn`), and what of its own must
+    survive a restart (`_own_state`, `_restore_own`).
 
     Args:
-        space: Candidates as points of [0, 1]^d and back.
         seed: Of the generator that makes every random choice.
     """
 
-    def __init__(self, space: SearchSpace, *, seed: int) -> None:
-        self.space = space
-        self.history = History(space)
+    def __init__(self, *, seed: int) -> None:
         self.timings: dict[str, float] = {"fit": 0.0, "acquire": 0.0, "decode": 0.0}
         self._rng = np.random.default_rng(seed)
         self._pending: dict[str, None] = {}  # in the order of asking; a set would not be reproducible
 
+    history: Told
+
     # --- for subclasses ---------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _rankings(self, n: int, attempt: int) -> Iterable[FloatArray]:
-        """`n` lists of points, each of shape (any, d) and best first; one candidate is taken from each.
+    def _rankings(self, n: int, attempt: int) -> Iterable[Ranking]:
+        """`n` rankings, each best first; one candidate is taken from each.
 
-        `attempt` counts up from 0 while lists come up empty of new candidates: look further away each time.
+        `attempt` counts up from 0 while rankings come up empty of new candidates: look further away each time.
         """
 
     attempts = 1
-    """How often `_rankings` is tried before uniform points of the box."""
+    """How often `_rankings` is tried before `_anything`."""
 
-    def _learn(self, start: int, asked: int) -> None:  # noqa: B027  (a subclass may have nothing to learn)
-        """Points `start:` of the history are new; `asked` of the observations were this optimizer's own wishes."""
+    @abstractmethod
+    def _anything(self, n: int, attempt: int) -> Iterable[Ranking]:
+        """As `_rankings`, from anywhere in the space: what is asked when nothing better is new."""
+
+    @abstractmethod
+    def _texts(self, ranking: Ranking) -> Iterable[str]:
+        """The candidates of a ranking, best first."""
+
+    @abstractmethod
+    def _empty(self) -> None:
+        """Forget the history."""
+
+    def _learn(self, start: int, asked: int) -> None:
+        """Places `start:` of the history are new; `asked` of the observations were this optimizer's own wishes."""
 
     def _own_state(self) -> dict[str, Any]:
         return {}
 
-    def _restore_own(self, state: dict[str, Any]) -> None:  # noqa: B027  (nor anything of its own to restore)
+    def _restore_own(self, state: dict[str, Any]) -> None:
         pass
 
     # --- ask, tell, state, restore ----------------------------------------------------------------------------------
@@ -106,10 +124,9 @@ class BoxOptimizer(ABC):
         for attempt in range(self.attempts):
             if len(chosen) < n:
                 chosen += self._first_new(self._rankings(n - len(chosen), attempt))
-        for _ in range(FALLBACK_TRIES):
+        for attempt in range(FALLBACK_TRIES):
             if len(chosen) < n:
-                anywhere = (self._rng.random((FALLBACK_POINTS, self.space.dim)) for _ in range(n - len(chosen)))
-                chosen += self._first_new(anywhere)
+                chosen += self._first_new(self._anything(n - len(chosen), attempt))
         return chosen
 
     def tell(self, observations: Sequence[Observation]) -> None:
@@ -129,7 +146,7 @@ class BoxOptimizer(ABC):
         }
 
     def restore(self, state: dict[str, Any], observations: Sequence[Observation]) -> None:
-        self.history = History(self.space)
+        self._empty()
         self.history.extend(observations)
         self._rng.bit_generator.state = state["generator"]
         self._pending = dict.fromkeys(state["pending"])
@@ -138,26 +155,15 @@ class BoxOptimizer(ABC):
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
-    def _first_new(self, rankings: Iterable[FloatArray]) -> list[str]:
-        """The first candidate of each ranking that was neither told nor asked; nothing for a ranking without one.
-
-        Decodes in growing chunks: mostly the first point or two will do, and decoding may be dear.
-        """
+    def _first_new(self, rankings: Iterable[Ranking]) -> list[str]:
+        """The first candidate of each ranking that was neither told nor asked; nothing for a ranking without one."""
         chosen = []
-        for points in rankings:
-            candidate = next((c for c in self._decode(points) if self._is_new(c)), None)
+        for ranking in rankings:
+            candidate = next((c for c in self._texts(ranking) if self._is_new(c)), None)
             if candidate is not None:
                 self._pending[candidate] = None
                 chosen.append(candidate)
         return chosen
-
-    def _decode(self, points: FloatArray) -> Iterator[str]:
-        start, size = 0, 2
-        while start < len(points):
-            with self._timed("decode"):
-                texts = self.space.decode(points[start : start + size])
-            yield from texts
-            start, size = start + size, size * 4
 
     def _is_new(self, candidate: str) -> bool:
         return candidate not in self.history.seen and candidate not in self._pending
@@ -169,3 +175,32 @@ class BoxOptimizer(ABC):
             yield
         finally:
             self.timings[activity] += time.perf_counter() - start
+
+
+class BoxOptimizer(AskTell[FloatArray]):
+    """The common part of optimizers over a box; a ranking is an array of points, shape (any, d).
+
+    Args:
+        space: Candidates as points of [0, 1]^d and back.
+        seed: Of the generator that makes every random choice.
+    """
+
+    def __init__(self, space: SearchSpace, *, seed: int) -> None:
+        super().__init__(seed=seed)
+        self.space = space
+        self.history: History = History(space)
+
+    def _empty(self) -> None:
+        self.history = History(self.space)
+
+    def _anything(self, n: int, attempt: int) -> Iterable[FloatArray]:
+        return (self._rng.random((FALLBACK_POINTS, self.space.dim)) for _ in range(n))
+
+    def _texts(self, ranking: FloatArray) -> Iterator[str]:
+        """Decodes in growing chunks: mostly the first point or two will do, and decoding may be dear."""
+        start, size = 0, 2
+        while start < len(ranking):
+            with self._timed("decode"):
+                texts = self.space.decode(ranking[start : start + size])
+            yield from texts
+            start, size = start + size, size * 4

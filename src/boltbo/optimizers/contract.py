@@ -5,36 +5,45 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from boltbo.optimizers.base import Optimizer
-from boltbo.problem import InvalidCandidate, Observation, SearchSpace, Status
-from boltbo.spaces import Slots
+from boltbo.problem import END, InvalidCandidate, Observation, SearchSpace, Status, StringSpace
+from boltbo.spaces import Slots, Strings
 
 SLOTS = [[str(j) for j in range(4 + i % 3)] for i in range(8)]
 
+Space = Slots | Strings
+Factory = Callable[[Any, int], Optimizer]
 
-def check_optimizer(factory: Callable[[SearchSpace, int], Optimizer]) -> None:
+
+def check_optimizer(factory: Factory, over: type = SearchSpace) -> None:
     """Try an optimizer against all that boltbo expects of one. Takes seconds.
 
     Args:
         factory: Makes the optimizer from a space and a seed.
+        over: The kind of space that it searches, `SearchSpace` or `StringSpace`.
 
     Raises:
         AssertionError: It fails; the message says in what.
     """
-    space = Slots(SLOTS)
+    space: Space = Slots(SLOTS)
+    few: Space = Slots([["a", "b"], ["c", "d", "e"]])
+    if over is StringSpace:
+        space = Strings("01234", (4, 9), separator=" ", template="0 1 2 3 0 1", edits=6)
+        few = Strings("ab", (1, 2))
     _asks_valid_new_candidates(factory(space, 0), space)
     _is_deterministic(factory, space)
     _tolerates_anything_told(factory(space, 2), space)
     for statuses in (False, True):
         for told in (0, 1, 4, 9):
             _goes_on_as_if_never_interrupted(factory, space, told, statuses)
-    _stops_when_exhausted(factory(Slots([["a", "b"], ["c", "d", "e"]]), 4))
+    _stops_when_exhausted(factory(few, 4), few)
 
 
-def _asks_valid_new_candidates(optimizer: Optimizer, space: Slots) -> None:
+def _asks_valid_new_candidates(optimizer: Optimizer, space: Space) -> None:
     told = _design(space, 10)
     optimizer.tell(told)
     seen = {o.candidate for o in told}
@@ -50,17 +59,26 @@ def _asks_valid_new_candidates(optimizer: Optimizer, space: Slots) -> None:
             optimizer.tell([_observe(c) for c in asked])
 
 
-def _is_deterministic(factory: Callable[[SearchSpace, int], Optimizer], space: Slots) -> None:
+def _is_deterministic(factory: Factory, space: Space) -> None:
     def play(seed: int) -> list[list[str]]:
-        return _continue(factory(space, seed), [], 6, statuses=False)[0]
+        design = _design(space, 3) if isinstance(space, Strings) else []
+        return _continue(factory(space, seed), design, 6, statuses=False)[0]
 
     assert play(1) == play(1), "two optimizers of one seed, told the same, asked for different candidates"
     assert play(1) != play(2), "the seed makes no difference"
 
 
-def _tolerates_anything_told(optimizer: Optimizer, space: Slots) -> None:
+def _tolerates_anything_told(optimizer: Optimizer, space: Space) -> None:
     optimizer.tell([])
     first = optimizer.ask(2)
+    if isinstance(space, Strings):
+        assert first == [], f"before any candidate of a StringSpace was told, ask(2) returned {first}"
+        first = [o.candidate for o in _design(space, 14)[12:]]
+        optimizer.tell([Observation(c, math.nan, Status.FAILED, 0.0, "bo") for c in first])
+        second = optimizer.ask(2)
+        assert len(second) == 2, f"failed candidates have neighbours; told two, ask(2) returned {second}"
+        optimizer.tell([Observation(c, math.nan, Status.INFEASIBLE, 0.0, "bo") for c in second])
+        assert len(optimizer.ask(2)) == 2, "infeasible candidates have neighbours; told two, ask(2) returned fewer"
     assert len(first) == 2, "an optimizer that was told nothing must still ask"
     optimizer.tell([Observation("no such candidate", 1.0, Status.COMPLETE, 0.0, "import")])
     optimizer.tell([Observation(c, math.nan, Status.FAILED, 0.0, "bo") for c in first])
@@ -73,9 +91,7 @@ def _tolerates_anything_told(optimizer: Optimizer, space: Slots) -> None:
     assert not again, f"ask proposed {sorted(again)} again; failed and infeasible candidates count as seen"
 
 
-def _goes_on_as_if_never_interrupted(
-    factory: Callable[[SearchSpace, int], Optimizer], space: Slots, steps: int, statuses: bool
-) -> None:
+def _goes_on_as_if_never_interrupted(factory: Factory, space: Space, steps: int, statuses: bool) -> None:
     whole = factory(space, 3)
     _, observations = _continue(whole, _design(space, 6), steps, statuses)
     whole.ask(2)  # a checkpoint is taken between ask and tell: these are pending
@@ -87,8 +103,11 @@ def _goes_on_as_if_never_interrupted(
     assert got == expected, f"restored after {len(observations)} observations, it asked {got}, uninterrupted {expected}"
 
 
-def _stops_when_exhausted(optimizer: Optimizer) -> None:
+def _stops_when_exhausted(optimizer: Optimizer, space: Space) -> None:
     asked: list[str] = []
+    if isinstance(space, Strings):
+        asked = ["a"]
+        optimizer.tell([Observation("a", 0.0, Status.COMPLETE, 0.0, "default")])
     for _ in range(6):
         new = optimizer.ask(3)
         optimizer.tell([Observation(c, float(len(asked)), Status.COMPLETE, 0.0, "bo") for c in new])
@@ -115,9 +134,18 @@ def _continue(
     return batches, told
 
 
-def _design(space: Slots, n: int) -> list[Observation]:
-    points = np.random.default_rng(7).random((n, space.dim))
-    return [_observe(c) for c in dict.fromkeys(space.decode(points))]
+def _design(space: Space, n: int) -> list[Observation]:
+    """`n` distinct candidates by random walks through the grammar."""
+    rng, found = np.random.default_rng(7), dict[str, None]()
+    while len(found) < n:
+        state: Any = space.start()
+        symbols: list[str] = []
+        while not symbols or symbols[-1] != END:
+            allowed = space.allowed(state)
+            symbols.append(allowed[int(rng.integers(len(allowed)))])
+            state = space.advance(state, symbols[-1])
+        found[space.separator.join(symbols[:-1])] = None
+    return [_observe(c) for c in found]
 
 
 def _status(candidate: str) -> Status:
@@ -130,7 +158,7 @@ def _observe(candidate: str, status: Status = Status.COMPLETE) -> Observation:
     return Observation(candidate, value, status, 0.0, "bo")
 
 
-def _assert_canonical(space: Slots, candidate: str) -> None:
+def _assert_canonical(space: Space, candidate: str) -> None:
     try:
         canonical = space.canonical(candidate)
     except InvalidCandidate as error:

@@ -3,52 +3,53 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boltbo.problem import FloatArray, InvalidCandidate, Observation, SearchSpace, Status
+from boltbo.problem import FloatArray, InvalidCandidate, Observation, SearchSpace, Status, StringSpace
 
 
-class History:
-    """The observations that say something about a point of the box, in the order of telling.
+class Told(ABC):
+    """The observations that say something about a place in the space, in the order of telling.
 
     Attributes:
-        seen: Every candidate told, those without a point included.
+        seen: Every candidate told, those without a place included, in the order of telling.
 
     Left out of the arrays: `failed` observations, whose value is unknown for reasons that may not be the candidate's,
-    and texts that `space.encode` rejects. `len` counts the points.
+    and texts that are no candidates of the space. `len` counts the places.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
-        self.seen: set[str] = set()
-        self._space = space
-        self._points: list[FloatArray] = []
+    def __init__(self) -> None:
+        self.seen: dict[str, None] = {}
         self._values: list[float] = []
         self._statuses: list[Status] = []
 
+    @abstractmethod
+    def _place(self, candidate: str) -> None:
+        """Keep where the candidate is.
+
+        Raises:
+            InvalidCandidate: It is nowhere.
+        """
+
     def __len__(self) -> int:
-        return len(self._points)
+        return len(self._values)
 
     def extend(self, observations: Sequence[Observation]) -> None:
         for o in observations:
-            self.seen.update({o.candidate, o.asked or o.candidate})
+            self.seen.update({o.candidate: None, o.asked or o.candidate: None})
             has_value = o.status in (Status.COMPLETE, Status.CENSORED) and math.isfinite(o.value)
             if not has_value and o.status is not Status.INFEASIBLE:
                 continue
             try:
-                point = self._space.encode(o.candidate)
+                self._place(o.candidate)
             except InvalidCandidate:
                 continue
-            self._points.append(np.clip(np.asarray(point, dtype=float), 0.0, 1.0))
             self._values.append(o.value if has_value else math.nan)
             self._statuses.append(o.status)
-
-    @property
-    def X(self) -> FloatArray:  # noqa: N802
-        """Points, shape (n, d)."""
-        return np.array(self._points).reshape(len(self._points), self._space.dim)
 
     @property
     def values(self) -> FloatArray:
@@ -56,11 +57,11 @@ class History:
         return np.array(self._values)
 
     def having(self, status: Status) -> NDArray[np.bool_]:
-        """Which points have this status, shape (n,)."""
+        """Which places have this status, shape (n,)."""
         return np.array([s is status for s in self._statuses], dtype=bool)
 
     def best(self, start: int = 0, stop: int | None = None) -> int | None:
-        """The index of the lowest complete value among the points `start:stop`, the earliest of equals."""
+        """The index of the lowest complete value among the places `start:stop`, the earliest of equals."""
         rows = [i for i in range(len(self))[start:stop] if self._statuses[i] is Status.COMPLETE]
         return min(rows, key=self._values.__getitem__, default=None)
 
@@ -68,3 +69,39 @@ class History:
         """The indices of the `k` lowest complete values, best first."""
         rows = [i for i in range(len(self)) if self._statuses[i] is Status.COMPLETE]
         return sorted(rows, key=self._values.__getitem__)[:k]
+
+
+class History(Told):
+    """Points of a box: `space.encode` says where a candidate is."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        self._space = space
+        self._points: list[FloatArray] = []
+
+    def _place(self, candidate: str) -> None:
+        self._points.append(np.clip(np.asarray(self._space.encode(candidate), dtype=float), 0.0, 1.0))
+
+    @property
+    def X(self) -> FloatArray:  # noqa: N802
+        """Points, shape (n, d)."""
+        return np.array(self._points).reshape(len(self._points), self._space.dim)
+
+
+class StringHistory(Told):
+    """Strings of symbols.
+
+    Attributes:
+        candidates: The texts.
+        strings: Their symbols.
+    """
+
+    def __init__(self, space: StringSpace) -> None:
+        super().__init__()
+        self._space = space
+        self.candidates: list[str] = []
+        self.strings: list[tuple[str, ...]] = []
+
+    def _place(self, candidate: str) -> None:
+        self.strings.append(tuple(self._space.symbols(candidate)))
+        self.candidates.append(candidate)

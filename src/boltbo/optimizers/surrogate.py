@@ -53,21 +53,29 @@ class Surrogate:
         climb it.
         """
         for _ in range(2 if len(self._bounds) else 1):
-            self.condition(gp.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations))
+            self.condition(self._improved(iterations))
         return self.theta
 
     def condition(self, theta: FloatArray) -> None:
         """Compute the posterior for these hyperparameters."""
         self.theta = theta
         known, open_ = self._X[: self._complete], self._X[self._complete :]
-        posterior = gp.Posterior(theta, known, self._y)
+        posterior = self._given(known, self._y)
         self._targets, self._variances = self._y, None
         if len(open_):
             means, variances = sites(*posterior.joint(open_), self._bounds, float(np.exp(theta[-1])))
             self._targets = np.concatenate([self._y, means])
             self._variances = np.concatenate([np.full(self._complete, np.nan), variances])
-            posterior = gp.Posterior(theta, self._X, self._targets, self._variances)
+            posterior = self._given(self._X, self._targets, self._variances)
         self.posterior = posterior
+
+    def _improved(self, iterations: int) -> FloatArray:
+        """Hyperparameters a few steps more probable for the targets as they stand."""
+        return gp.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations)
+
+    def _given(self, X: FloatArray, y: FloatArray, variances: FloatArray | None = None) -> gp.Posterior:
+        """The process given data, for the present hyperparameters."""
+        return gp.Posterior(self.theta, X, y, variances)
 
     def limit(self, x: FloatArray, best: float) -> float:
         """The value at which an evaluation at `x`, shape (d,), may be stopped: BayesQO's rule (Tao et al., SIGMOD 2025).

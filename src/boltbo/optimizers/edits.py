@@ -1,0 +1,221 @@
+"""Trust-region Bayesian optimization in edit distance: TuRBO-1 on strings, without a latent space.
+
+As `turbo` (Eriksson et al., 2019), with a ball of edits for the box: the centre is the region's best candidate, its radius
+doubles after successes and halves after failures, and below one edit the search begins anew. What is sampled are mutants
+and crossings, which the space says, so that every candidate is valid and none has to be decoded:
+
+- half of the pool are mutants of the centre and of other good candidates in the ball, and crossings of these;
+- the other half are mutants of those of the first half of which the model's mean thinks best: random edits alone find few
+  good pairs and triples of edits.
+
+One function is drawn from the posterior, jointly at the whole pool, for each candidate asked: Thompson sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+
+from boltbo.optimizers.string_features import Features
+from boltbo.optimizers.string_surrogate import StringSurrogate
+from boltbo.optimizers.strings import StringOptimizer
+from boltbo.problem import FloatArray, Status, StringSpace
+
+FIRST_ITERATIONS, NEXT_ITERATIONS = 20, 10
+REFIT_SHARE = 0.1
+LEAST_GAIN = 1e-3
+PARENTS = 16
+PROMISING = 32
+CENTRE_SHARE, CROSSED_SHARE = 0.5, 0.2
+
+
+class Edits(StringOptimizer):
+    """Thompson sampling in a ball of edits around the best candidate.
+
+    Args:
+        space: Candidates as strings of symbols.
+        seed: Of every random choice.
+        initial: Candidates that a region starts from, those told included.
+        candidates: Size of the pool at which the posterior is sampled.
+        max_points: Observations that the model uses, those nearest to the centre.
+        success_tolerance: Successful batches in a row before the radius doubles.
+        failure_tolerance: Failed candidates in a row before it halves.
+        radius: The region's first and greatest radius in edits; below 1 the search begins anew.
+
+    Raises:
+        ValueError: An option is out of range.
+    """
+
+    attempts = 4
+
+    def __init__(
+        self,
+        space: StringSpace,
+        *,
+        seed: int,
+        initial: int = 10,
+        candidates: int = 600,
+        max_points: int = 500,
+        success_tolerance: int = 3,
+        failure_tolerance: int = 10,
+        radius: tuple[float, float] = (4.0, 8.0),
+    ) -> None:
+        super().__init__(space, seed=seed)
+        self.initial = initial
+        self.candidates = candidates
+        self.max_points = max_points
+        self.success_tolerance = success_tolerance
+        self.failure_tolerance = failure_tolerance
+        self.first_radius, self.greatest_radius = radius
+        for name in ("initial", "candidates", "max_points", "success_tolerance", "failure_tolerance"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 1.0 <= self.first_radius <= self.greatest_radius:
+            raise ValueError(f"radius must be (first, greatest) with 1 <= first <= greatest, got {radius}")
+        self._features = Features()
+        self._theta: FloatArray | None = None
+        self._fitted_at = 0  # size of the history at the last fit of the hyperparameters
+        self._region_start = 0
+        self._radius = self.first_radius
+        self._successes = self._failures = 0
+
+    # --- the trust region -------------------------------------------------------------------------------------------
+
+    def _learn(self, start: int, asked: int) -> None:
+        before = self.history.best(self._region_start, start)
+        if asked == 0 or before is None or self._missing(start) > 0:
+            return  # initial candidates are neither successes nor failures
+        best, old = self.history.best(self._region_start), self.history.values[before]
+        if best is not None and self.history.values[best] < old - LEAST_GAIN * abs(old):
+            self._successes, self._failures = self._successes + 1, 0
+        else:
+            self._successes, self._failures = 0, self._failures + asked
+        if self._successes >= self.success_tolerance:
+            self._radius, self._successes = min(2.0 * self._radius, self.greatest_radius), 0
+        elif self._failures >= self.failure_tolerance:
+            self._radius, self._failures = self._radius / 2.0, 0
+        if self._radius < 1.0:
+            self._radius, self._successes, self._failures = self.first_radius, 0, 0
+            self._region_start = len(self.history)
+
+    def _missing(self, size: int) -> int:
+        """How many initial candidates the region still lacked when the history had this size."""
+        return self.initial - (size - self._region_start)
+
+    def _rankings(self, n: int, attempt: int) -> Iterable[list[str]]:
+        centre = self.history.best(self._region_start)
+        missing = self._missing(len(self.history)) - len(self._pending)
+        filling = n if centre is None else min(n, max(0, missing))
+        for _ in range(filling):
+            yield self._far()
+        if centre is None or filling == n:
+            return
+        n -= filling
+        radius = int(min(self._radius * 2.0**attempt, 2.0 * self.greatest_radius))
+        with self._timed("fit"):
+            model = self._fitted(centre)
+        with self._timed("acquire"):
+            pool, vectors = self._pool(model, centre, radius)
+            if not pool:
+                return
+            values = model.posterior.sample(vectors, n, self._rng)
+            order = np.argsort(values, axis=1, kind="stable")
+        for row in order:
+            yield [pool[i] for i in row]
+
+    def _far(self) -> list[str]:
+        """Candidates far from one that was told."""
+        told = self.history.candidates
+        if not told:
+            return []
+        origin = told[int(self._rng.integers(len(told)))]
+        return self._mutants(origin, int(self.greatest_radius), 16)
+
+    def _pool(self, model: StringSurrogate, centre: int, radius: int) -> tuple[list[str], FloatArray]:
+        """Candidates in the ball, none of them told or pending, and their vectors."""
+        half = (self.candidates + 1) // 2
+        near = [i for i in self.history.top(4 * PARENTS) if self._within(self.history.strings[i], centre, radius)]
+        parents = [self.history.candidates[i] for i in near[:PARENTS]]
+        heart = self.history.candidates[centre]
+        drawn = self._mutants(heart, radius, int(half * CENTRE_SHARE))
+        for _ in range(8):
+            one, other = (parents[i] for i in self._rng.integers(len(parents), size=2)) if parents else (heart, heart)
+            drawn += self.space.crossed(one, other, max(1, int(half * CROSSED_SHARE) // 8), self._rng)
+        drawn += self._spread(parents or [heart], half - int(half * (CENTRE_SHARE + CROSSED_SHARE)), radius)
+        first = self._ball(drawn, {}, centre, radius)
+        vectors = self._features.of(list(first.values()))
+        texts = list(first)
+        if first:
+            means = model.posterior.mean(vectors)
+            promising = [texts[i] for i in np.argsort(means, kind="stable")[:PROMISING]]
+            second = self._ball(self._spread(promising, half, 2), first, centre, radius)
+            vectors = np.vstack([vectors, self._features.of(list(second.values()))])
+            texts += list(second)
+        return texts, vectors
+
+    def _spread(self, origins: list[str], n: int, edits: int) -> list[str]:
+        """About `n` mutants, as many of each origin."""
+        each = -(-n // len(origins))
+        return [m for origin in origins for m in self._mutants(origin, edits, each)]
+
+    def _ball(
+        self, texts: Iterable[str], known: dict[str, Any], centre: int, radius: int
+    ) -> dict[str, tuple[str, ...]]:
+        """The symbols of those texts that are new, not among `known`, and in the ball."""
+        found = {}
+        for text in dict.fromkeys(texts):
+            if text not in known and self._is_new(text):
+                string = tuple(self.space.symbols(text))
+                if self._within(string, centre, radius):
+                    found[text] = string
+        return found
+
+    def _within(self, string: tuple[str, ...], centre: int, radius: int) -> bool:
+        return Levenshtein.distance(self.history.strings[centre], string, score_cutoff=radius) <= radius
+
+    # --- the model --------------------------------------------------------------------------------------------------
+
+    def _fitted(self, centre: int) -> StringSurrogate:
+        """The model of everything told; hyperparameters follow once a tenth of the history is new."""
+        model = StringSurrogate(self._theta, *self._data(centre))
+        size = len(self.history)
+        if size - self._fitted_at >= max(1.0, REFIT_SHARE * size):
+            self._theta = model.fit(NEXT_ITERATIONS if self._fitted_at else FIRST_ITERATIONS)
+            self._fitted_at = size
+        return model
+
+    def _data(self, centre: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+        """Vectors, values and where these are bounds, of the `max_points` nearest to the centre.
+
+        An infeasible candidate is taken to be no better than the median, as in `turbo`.
+        """
+        values, complete = self.history.values, self.history.having(Status.COMPLETE)
+        values[self.history.having(Status.INFEASIBLE)] = np.median(values[complete])
+        strings = self.history.strings
+        if len(strings) > self.max_points:
+            far = np.array([Levenshtein.distance(strings[centre], s) for s in strings])
+            near = np.sort(np.argsort(far, kind="stable")[: self.max_points])
+            strings, values, complete = [strings[i] for i in near], values[near], complete[near]
+        return self._features.of(strings, keep=True), values, ~complete
+
+    # --- state ------------------------------------------------------------------------------------------------------
+
+    def _own_state(self) -> dict[str, Any]:
+        return {
+            "theta": None if self._theta is None else self._theta.tolist(),
+            "fitted_at": self._fitted_at,
+            "region_start": self._region_start,
+            "radius": self._radius,
+            "successes": self._successes,
+            "failures": self._failures,
+        }
+
+    def _restore_own(self, state: dict[str, Any]) -> None:
+        self._theta = None if state["theta"] is None else np.array(state["theta"], dtype=float)
+        self._fitted_at, self._region_start = int(state["fitted_at"]), int(state["region_start"])
+        self._radius = float(state["radius"])
+        self._successes, self._failures = int(state["successes"]), int(state["failures"])
