@@ -129,7 +129,7 @@ class Timed:
 
     def __init__(self, reader: Any) -> None:
         self._reader = reader
-        self.stop = reader.stop
+        self.stop, self.side_by_side = reader.stop, reader.side_by_side
         self.spell, self.text, self.keep = reader.spell, reader.text, reader.keep
         self.inside = self.beside = 0.0
         self.steps_tokens = 0

@@ -249,3 +249,20 @@ def test_a_width_that_the_heads_do_not_divide_is_refused() -> None:
 def test_nothing_to_learn_from_is_an_error() -> None:
     with pytest.raises(ValueError, match="no example"):
         small().fit([], epochs=1, seed=0)
+
+
+def test_samples_do_not_depend_on_the_number_of_threads() -> None:
+    """One prompt is cut over two threads, which share its grammar; then four prompts in two batches."""
+    model = small()
+    model.fit(EXAMPLES, epochs=20, seed=0)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            prompts = [Prompt(text, Brackets()) for text in ("first", "second", "third", "fourth")]
+            lists = [*model.sample(prompts[:1], 60, temperature=1.0), *model.sample(prompts, 40, temperature=1.0)]
+            found.append([[s.text for s in samples] for samples in lists])
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1] == found[2]

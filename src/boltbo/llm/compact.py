@@ -192,6 +192,7 @@ class _Reader:
     """The compact model at work; see `sampling.Reader`."""
 
     stop = STOP
+    side_by_side = True
 
     def __init__(self, model: CompactModel) -> None:
         self.tokenizer = model.tokenizer

@@ -44,14 +44,16 @@ class Memory:
     Attributes:
         prompt: Keys and values of the prompts, (layers, 2, P, H, L, C), padded at the left.
         seen: (P, L): False where `prompt` holds padding.
-        own: Keys and values of the rows, (layers, 2, P * n, H, room, C), filled up to `length`.
+        own: Keys and values of the rows in each layer, (P * n, H, room, C), filled up to `length`. Many tensors, because
+            one that is larger than what malloc keeps would be fresh pages each time, which cost more than to fill them.
         length: Tokens that each row wrote.
     """
 
-    def __init__(self, prompt: Tensor, seen: Tensor, n: int, room: int = 32) -> None:
-        layers, two, prompts, heads, _, size = prompt.shape
-        self.prompt, self.seen, self.n = prompt, seen, n
-        self.own = torch.zeros(layers, two, prompts * n, heads, room, size)
+    def __init__(self, prompt: Tensor, seen: Tensor, n: int, room: int = 16) -> None:
+        layers, _, prompts, heads, _, size = prompt.shape
+        self.prompt, self.seen, self.n, self.room = prompt, seen, n, room
+        shape = (prompts * n, heads, room, size)
+        self.own = [(torch.empty(shape), torch.empty(shape)) for _ in range(layers)]
         self.length = 0
 
     def positions(self) -> Tensor:
@@ -60,15 +62,23 @@ class Memory:
 
     def grow(self) -> None:
         """Make room for one more token."""
-        if self.length == self.own.shape[4]:
-            self.own = F.pad(self.own, (0, 0, 0, self.length))
+        if self.length == self.room:
+            self.room *= 2
+            self.own = [(_wider(k, self.room), _wider(v, self.room)) for k, v in self.own]
 
     def keep(self, rows: Tensor) -> None:
         """Forget all rows but these (P', n'): n' rows of each of P' prompts, given by their places among all."""
         prompts = rows[:, 0] // self.n
         if len(prompts) < len(self.seen):
             self.prompt, self.seen = self.prompt[:, :, prompts], self.seen[prompts]
-        self.n, self.own = rows.shape[1], self.own[:, :, rows.flatten()]
+        self.n, places = rows.shape[1], rows.flatten()
+        self.own = [(k[places], v[places]) for k, v in self.own]
+
+
+def _wider(x: Tensor, room: int) -> Tensor:
+    wide = x.new_empty(*x.shape[:2], room, x.shape[3])
+    wide[:, :, : x.shape[2]] = x
+    return wide
 
 
 class Block(nn.Module):
@@ -96,9 +106,9 @@ class Block(nn.Module):
         The rows of a prompt share its keys and values: nothing of it is copied, and it is read once a step, not n times.
         """
         q, k, v = self._heads(x, rotation)
-        own, at = memory.own[layer], memory.length
-        own[0, :, :, at : at + 1], own[1, :, :, at : at + 1] = k, v
-        keys, values = own[0, :, :, : at + 1], own[1, :, :, : at + 1]
+        (all_keys, all_values), at = memory.own[layer], memory.length
+        all_keys[:, :, at : at + 1], all_values[:, :, at : at + 1] = k, v
+        keys, values = all_keys[:, :, : at + 1], all_values[:, :, : at + 1]
         shared_keys, shared_values = memory.prompt[layer]
         prompts, heads, length, size = shared_keys.shape
         together = q.view(prompts, memory.n, heads, size).transpose(1, 2)  # (P, H, n, C)

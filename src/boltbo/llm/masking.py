@@ -7,6 +7,7 @@ are met). What a state allows is a trie, built once for each set of symbols: per
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Iterable
 
 import numpy as np
@@ -54,6 +55,7 @@ class Machine:
         self._next: list[dict[int, int]] = []
         self._tries: dict[tuple[Hashable, bool], _Trie] = {}
         self._known: dict[tuple[tuple[str, ...], bool], _Trie] = {}
+        self._growing = threading.Lock()  # batches of one prompt may be sampled in several threads
         self.allowed: list[NDArray[np.int64]] = []
         """For each state, the ids that may come next."""
         self.start = self._number({(grammar.start(), True, ())})
@@ -62,7 +64,8 @@ class Machine:
         """The state after an allowed id; -1 after `stop`."""
         known = self._next[state]
         if token not in known:
-            known[token] = -1 if token == self._stop else self._number(self._read(self._readings[state], token))
+            with self._growing:
+                known[token] = -1 if token == self._stop else self._number(self._read(self._readings[state], token))
         return known[token]
 
     def _read(self, readings: Iterable[Reading], token: int) -> set[Reading]:

@@ -271,6 +271,8 @@ class _Memory:
 class _Reader:
     """A pretrained model at work; see `sampling.Reader`."""
 
+    side_by_side = False  # its products are large enough for threads within, and a GPU is one
+
     def __init__(self, model: PretrainedModel) -> None:
         self.owner = model
         self.stop = model._stop

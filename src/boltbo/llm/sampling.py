@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,6 +28,9 @@ ROWS = 256
 
 PROMPTS = 16
 """Prompts of a batch at most: bounds what reading them takes, and more are no faster on a CPU."""
+
+LEAST_ROWS = 16
+"""Rows below which a batch is not cut in two for the sake of another thread."""
 
 SPARE = 0.75
 """Rows that have ended are dropped when those that are left are fewer than this share: dropping copies the others."""
@@ -46,6 +51,8 @@ class Reader(Protocol):
     """A model at work on a batch of rows."""
 
     stop: int
+    side_by_side: bool
+    """Whether batches may be read in threads of their own: small products gain more from that than from threads within."""
 
     def spell(self, symbol: str, first: bool) -> Ids:
         """The ids of a grammar's symbol."""
@@ -78,6 +85,10 @@ class _Wanted:
     drawn: int = 0
     samples: list[Sample] = field(default_factory=list)
     texts: set[str] = field(default_factory=set)
+
+
+_Batch = list[tuple[_Wanted, list[FloatArray]]]
+"""Prompts, and the random numbers of each of their draws, the most first"""
 
 
 class _Row:
@@ -119,7 +130,6 @@ class _Row:
             self.owner.samples.append(Sample(text, self.logprob, math.exp(self.log_mass)))
 
 
-@torch.inference_mode()
 def sample(
     reader: Reader,
     prompts: Sequence[Prompt],
@@ -143,29 +153,51 @@ def sample(
     wanted = [_Wanted(p, Machine(p.grammar, reader.spell, reader.stop), _seed(seed, p.context)) for p in prompts]
     for attempt in range(1 + REDRAWS if unique else 1):
         done = 0
-        for batch in _batches(wanted, n):
-            _draw(reader, batch, temperature * WARMER**attempt, top_p, unique)
-            done += sum(k for _, k in batch)
-            if progress is not None and not attempt:
-                progress(done // n, len(wanted))
+        batches = _batches(wanted, n, threads := torch.get_num_threads() if reader.side_by_side else 1)
+        with _threads(min(threads, len(batches))) as pool:
+            for rows in pool.map(lambda b: _draw(reader, b, temperature * WARMER**attempt, top_p), batches):  # noqa: B023
+                for row in rows:  # here, in the order drawn
+                    row.hand_in(reader, unique)
+                done += sum(row.noise is not None for row in rows)
+                if progress is not None and not attempt:
+                    progress(done // n, len(wanted))
     return [w.samples for w in wanted]
 
 
-def _batches(wanted: list[_Wanted], n: int) -> list[list[tuple[_Wanted, int]]]:
-    """What is missing of `n` samples each, cut into batches: (prompt, samples to draw), those alike side by side."""
-    parts = [(w, min(ROWS, k - at)) for w in wanted if (k := n - len(w.samples)) for at in range(0, k, ROWS)]
-    batches: list[list[tuple[_Wanted, int]]] = []
+@contextmanager
+def _threads(n: int) -> Iterator[ThreadPoolExecutor]:
+    """`n` threads, in which torch uses one each; a single one keeps all that torch has."""
+    within = torch.get_num_threads()
+    with ThreadPoolExecutor(max(1, n)) as pool:
+        torch.set_num_threads(1 if n > 1 else within)
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        finally:
+            torch.set_num_threads(within)
+
+
+def _batches(wanted: list[_Wanted], n: int, threads: int) -> list[_Batch]:
+    """What is missing of `n` samples each, cut into batches for so many threads, prompts that want alike side by side."""
+    missing = [(w, n - len(w.samples)) for w in wanted if n > len(w.samples)]
+    total = sum(k for _, k in missing)
+    most = min(ROWS, max(LEAST_ROWS, -(-total // threads)))
+    parts = [(w, min(most, k - at)) for w, k in missing for at in range(0, k, most)]
+    batches: list[_Batch] = []
     for w, k in sorted(parts, key=lambda part: -part[1]):
-        if not batches or len(batches[-1]) == PROMPTS or (len(batches[-1]) + 1) * batches[-1][0][1] > ROWS:
+        if not batches or len(batches[-1]) == PROMPTS or (len(batches[-1]) + 1) * len(batches[-1][0][1]) > most:
             batches.append([])
-        batches[-1].append((w, k))
+        batches[-1].append((w, _noise(w, k)))
     return batches
 
 
-def _draw(reader: Reader, batch: list[tuple[_Wanted, int]], temperature: float, top_p: float, unique: bool) -> None:
+@torch.inference_mode()
+def _draw(reader: Reader, batch: _Batch, temperature: float, top_p: float) -> list[_Row]:
     """Some samples for each prompt, all prompts side by side with as many rows as the neediest wants."""
-    width = batch[0][1]
-    rows = [_Row(w, noise) for w, k in batch for noise in [*_noise(w, k), *[None] * (width - k)]]
+    width = len(batch[0][1])
+    rows = [_Row(w, noise) for w, own in batch for noise in [*own, *[None] * (width - len(own))]]
     logits, memory = reader.read([w.prompt.context for w, _ in batch], width)
     active = rows
     for step in range(MOST_TOKENS):
@@ -181,8 +213,7 @@ def _draw(reader: Reader, batch: list[tuple[_Wanted, int]], temperature: float, 
             reader.keep(torch.from_numpy(places), memory)
             width, tokens, active = places.shape[1], tokens[places.ravel()], [active[i] for i in places.flat]
         logits = reader.step(torch.from_numpy(tokens), memory)
-    for row in rows:
-        row.hand_in(reader, unique)
+    return rows
 
 
 def _living(alive: NDArray[np.bool_]) -> NDArray[np.int64]:
