@@ -51,8 +51,10 @@ def test_an_observation_is_never_written_twice(tmp_path: Path) -> None:
 def test_runs_are_added_all_or_none(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         with pytest.raises(Exception, match="UNIQUE"):
-            store.add_runs([a_run("x"), a_run("x")])
+            store.add_runs([a_run("x"), a_run("x")], {"x": [Observation("a", 1.0, Status.COMPLETE, 0.0, "import")]})
         assert store.runs() == []
+    with sqlite3.connect(tmp_path / "s.db") as c:
+        assert c.execute("SELECT count(*) FROM observations").fetchone() == (0,)
 
 
 def test_a_campaign_keeps_its_settings(tmp_path: Path) -> None:
