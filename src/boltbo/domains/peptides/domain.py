@@ -11,12 +11,13 @@ import numpy as np
 
 from boltbo.domains.peptides.design import initial_design
 from boltbo.domains.peptides.free_pairs import free_pairs
+from boltbo.domains.peptides.latent import latent_space
 from boltbo.domains.peptides.objective import Objective, parse_objective
 from boltbo.domains.peptides.oracle import MicPredictor, load_predictor
 from boltbo.domains.peptides.similarity import similarity
 from boltbo.domains.peptides.space import Relatives
 from boltbo.domains.peptides.templates import Template
-from boltbo.problem import FloatArray, InvalidCandidate, Task
+from boltbo.problem import FloatArray, InvalidCandidate, SearchSpace, StringSpace, Task
 
 INSTRUCTION = """\
 You design antimicrobial peptides. You are given a template peptide in one-letter codes{against}. Answer with one peptide of
@@ -123,8 +124,9 @@ class PeptidesDomain:
     def grammar(self, task: Task) -> Relatives:
         return relatives(str(task.data["template"]), self.least)
 
-    def space(self, task: Task) -> Relatives:
-        return self.grammar(task)
+    def space(self, task: Task) -> SearchSpace | StringSpace:
+        relatives = self.grammar(task)
+        return relatives if self.vae is None else latent_space(self.vae, relatives)
 
     def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
         return free_pairs([str(t.data["template"]) for t in tasks], self.least, self.context, n, seed)

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from boltbo.domains.peptides.benchmark import TRAIN, VALIDATION, benchmark_split
 from boltbo.domains.peptides.domain import DEFAULT_OBJECTIVE, PeptidesDomain
+from boltbo.domains.peptides.latent import Recipe, ensure_vae, read_corpus
 from boltbo.domains.peptides.similarity import edit_budget
 from boltbo.domains.peptides.split import NEAR_COPY, split
 from boltbo.domains.peptides.templates import Template, read_templates
@@ -44,7 +45,15 @@ class PeptidesOptions(Frozen):
         0.0, description="spreads of the prediction held against candidates"
     )
     predictor: str = Field("shipped", description="shipped, a trained folder, or module:attribute of your own")
-    space: Literal["strings"] = Field("strings", description="where optimizers search")
+    space: Literal["strings", "latent"] = Field(
+        "strings",
+        description="where optimizers search: among strings (edits, evolution), or a VAE's box (lolbo, turbo)",
+    )
+    corpus: str | None = Field(None, description="latent only: a file of peptides to learn from, beside the templates")
+    latent: Annotated[int, Field(ge=2)] = Field(256, description="latent only: dimensions")
+    sequences: Annotated[int, Field(ge=1)] = Field(
+        30_000, description="latent only: to learn from, random relatives of corpus and templates included"
+    )
 
 
 @contextmanager
@@ -59,10 +68,22 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
     except ValidationError as error:
         raise explain(error, "[domain]") from error
     domain = PeptidesDomain(
-        chosen.predictor, objective=chosen.objective, pessimism=chosen.pessimism, least=chosen.similarity
+        chosen.predictor,
+        objective=chosen.objective,
+        pessimism=chosen.pessimism,
+        least=chosen.similarity,
+        vae=caches / "vae" if chosen.space == "latent" else None,
     )
     train, validation = _parts(chosen)
     bars.note(f"{len(train)} training and {len(validation)} validation templates; objective {domain.objective}")
+    if domain.vae is not None:
+        learnt = [t.sequence for t in train] + (read_corpus(Path(chosen.corpus)) if chosen.corpus else [])
+        recipe = Recipe(sequences=chosen.sequences, latent=chosen.latent, seed=seed)
+        with bars.track("peptides' VAE", 1) as update:
+            report = ensure_vae(learnt, chosen.similarity, domain.vae, recipe, update)
+        bars.note(
+            f"the VAE writes {report['exact']:.0%} of held-out relatives exactly, {report['per_symbol']:.1%} of residues"
+        )
 
     def task_from(path: Path) -> Task:
         templates = read_templates(path)
