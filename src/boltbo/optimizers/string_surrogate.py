@@ -1,8 +1,8 @@
 """The model of `edits`: a Gaussian process on `string_features`, one lengthscale for each group of features.
 
 Notation as in `gp`, and
-    D           squared distances within each group, shape (3, n, n)
-    theta       log-hyperparameters, shape (5,): log l of count, pair and place, log s, log sigma²
+    D           squared distances within each of g groups, shape (g, n, n); here g = 3: count, pair, place
+    theta       log-hyperparameters, shape (g + 2,): log l of each group, log s, log sigma²
     r²          sum_g D_g / l_g²: one Matérn-5/2 kernel over all groups together
 """
 
@@ -82,10 +82,10 @@ def objective(
         variances: Noise variances as in `gp.objective`.
         mean: Of the priors.
     """
-    n = len(y)
+    g, n = len(D), len(y)
     own = np.ones(n, dtype=bool) if variances is None else np.isnan(variances)
     noise = np.full(n, math.exp(theta[-1])) if variances is None else np.where(own, math.exp(theta[-1]), variances)
-    inverse_squares, s = np.exp(-2.0 * theta[:GROUPS]), math.exp(theta[GROUPS])
+    inverse_squares, s = np.exp(-2.0 * theta[:g]), math.exp(theta[g])
 
     r = np.tensordot(inverse_squares, D, axes=1)
     np.sqrt(r, out=r)
@@ -112,11 +112,11 @@ def objective(
     W = 0.5 * (np.outer(alpha, alpha) - inverse)
     WG = (W * G).ravel()
     gradient = np.empty_like(theta)
-    gradient[:GROUPS] = 5.0 / 3.0 * inverse_squares * (D.reshape(GROUPS, -1) @ WG)
-    gradient[GROUPS] = W.ravel() @ signal.ravel()
+    gradient[:g] = 5.0 / 3.0 * inverse_squares * (D.reshape(g, -1) @ WG)
+    gradient[g] = W.ravel() @ signal.ravel()
     gradient[-1] = (np.diagonal(W) * noise)[own].sum()
 
-    sds = np.array([*[LENGTH_SD] * GROUPS, SIGNAL_SD, NOISE_SD])
+    sds = np.array([*[LENGTH_SD] * g, SIGNAL_SD, NOISE_SD])
     z = (theta - mean) / sds
     return -(value - 0.5 * (z @ z)), -(gradient - z / sds)
 
@@ -126,7 +126,7 @@ def fit(
 ) -> FloatArray:
     """A few L-BFGS steps from `theta` towards the most probable hyperparameters; capped as in `gp.fit`."""
     mean = prior_mean(D)
-    bounds = [(m - BOUND_LENGTH, m + 1.5 * BOUND_LENGTH) for m in mean[:GROUPS]] + [gp.BOUNDS_SIGNAL, gp.BOUNDS_NOISE]
+    bounds = [(m - BOUND_LENGTH, m + 1.5 * BOUND_LENGTH) for m in mean[: len(D)]] + [gp.BOUNDS_SIGNAL, gp.BOUNDS_NOISE]
     start = np.clip(theta, [b[0] for b in bounds], [b[1] for b in bounds])
     result = minimize(
         objective,
