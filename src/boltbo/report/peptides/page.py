@@ -220,9 +220,10 @@ def label(f: Found) -> str:
 
 def short(name: str) -> str:
     """`E. coli` for `E_coli`; what is unknown as it is."""
-    full = SPECIES[name].name if name in SPECIES else name
-    genus, _, epithet = full.partition(" ")
-    return f"{genus[:1]}. {epithet}" if epithet else full
+    if name not in SPECIES:
+        return name
+    genus, _, epithet = SPECIES[name].name.partition(" ")
+    return f"{genus[0]}. {epithet}"
 
 
 def _judged(view: View | None) -> str:
