@@ -2,7 +2,8 @@
 
 Each neighbour is set up as its own documentation does.
 
-All minimise over [0, 1]^d. Where a problem's coordinates are cut into `levels`, Optuna and SMAC get integers; the others get the box.
+All minimise over [0, 1]^d. Where a problem's coordinates are cut into `levels`, Optuna and SMAC get integers, the others the
+box.
 """
 
 from __future__ import annotations
