@@ -182,12 +182,13 @@ class Strings:
             counts = rng.integers(1, edits + 1, size=missing).tolist()
             returning = (rng.random(missing) < BACK).tolist()
             draws = rng.random((missing, edits, 3)).tolist()
-            for count, returns, draw in zip(counts, returning, draws, strict=True):
+            orders = rng.random((missing, len(back))).argsort(axis=1).tolist()
+            for count, returns, draw, order in zip(counts, returning, draws, orders, strict=True):
                 child, returned = symbols, 0
                 if returns and back:
                     excess = max(0, len(back) + count - self.edits)
                     returned = min(len(back), count, (excess + 1) // 2)
-                    ops = [back[i] for i in sorted(rng.choice(len(back), returned, replace=False))]
+                    ops = [back[i] for i in sorted(order[:returned])]
                     child = _applied(symbols, ops, template)
                 child = self._edited(child, draw[: count - returned])
                 if child != symbols and self._valid(child):

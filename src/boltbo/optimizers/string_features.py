@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from boltbo.problem import FloatArray
@@ -38,13 +39,22 @@ SLICES = tuple(slice(sum(SIZES[:g]), sum(SIZES[: g + 1])) for g in range(len(SIZ
 """The columns of each group."""
 
 
+_PLACES, _SYMBOLS = 1 << 42, 1 << 21
+"""A feature's key holds three numbers: gap or side, first symbol or place, symbol."""
+
+_WEIGHTS = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / BLUR) ** 2)
+_WEIGHTS /= np.sqrt((_WEIGHTS**2).sum())
+
+
 class Features:
     """Makes and keeps vectors, shape (n, sum of `SIZES`)."""
 
     def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._symbols: list[str] = []
+        self._rows: tuple[dict[int, int], ...] = ({}, {}, {})
         self._directions: tuple[list[FloatArray], ...] = ([], [], [])
-        self._rows: tuple[dict[tuple[str, ...], int], ...] = ({}, {}, {})
-        self._tables: list[FloatArray] = [np.zeros((0, size)) for size in SIZES]
+        self._tables = [np.zeros((0, size)) for size in SIZES]
         self._known: dict[tuple[str, ...], FloatArray] = {}
 
     def of(self, strings: Sequence[tuple[str, ...]], *, keep: bool = False) -> FloatArray:
@@ -57,53 +67,59 @@ class Features:
         return np.array([made[s] if s in made else self._known[s] for s in strings]).reshape(len(strings), sum(SIZES))
 
     def _made(self, strings: Sequence[tuple[str, ...]]) -> FloatArray:
+        ids, lengths = self._padded(strings)
+        place = np.arange(ids.shape[1])
+        inside = place < lengths[:, None]
+        pair = [g * _PLACES + ids[:, :-gap] * _SYMBOLS + ids[:, gap:] for g, gap in enumerate(GAPS)]
+        # No key of a place outside the string is read, whatever it is.
+        ends = [place * _SYMBOLS + ids, _PLACES + (lengths[:, None] - 1 - place) * _SYMBOLS + ids]
         return np.hstack(
-            [self._group(g, [names(s) for s in strings]) for g, names in enumerate((_counts, _pairs, _places))]
+            [
+                self._summed(0, ids, inside),
+                self._summed(1, np.hstack(pair), np.hstack([inside[:, gap:] for gap in GAPS])),
+                self._summed(2, np.hstack(ends), np.hstack([inside, inside])),
+            ]
         )
 
-    def _group(self, group: int, named: Sequence[Sequence[tuple[str, ...]]]) -> FloatArray:
-        """The sum of the directions of each string's features, in the order in which it has them."""
+    def _padded(self, strings: Sequence[tuple[str, ...]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Numbers of the symbols, shape (n, longest), and lengths, shape (n,)."""
+        lengths = np.array([len(s) for s in strings])
+        ids = np.zeros((len(strings), max(int(lengths.max()), max(GAPS) + 1)), dtype=np.int64)
+        for row, string in zip(ids, strings, strict=True):
+            for symbol in string:
+                if symbol not in self._numbers:
+                    self._numbers[symbol] = len(self._symbols)
+                    self._symbols.append(symbol)
+            row[: len(string)] = [self._numbers[symbol] for symbol in string]
+        return ids, lengths
+
+    def _summed(self, group: int, keys: NDArray[np.int64], inside: NDArray[np.bool_]) -> FloatArray:
+        """The sum of the directions of each string's features, always in the order in which it has them."""
         rows, directions = self._rows[group], self._directions[group]
-        indices = []
-        for names in named:
-            for name in names:
-                row = rows.get(name)
-                if row is None:
-                    row = rows[name] = len(directions)
-                    directions.append(_direction(name, group))
-                indices.append(row)
+        distinct, at = np.unique(keys[inside], return_inverse=True)
+        for key in distinct.tolist():
+            if key not in rows:
+                rows[key] = len(directions)
+                directions.append(self._direction(group, key))
         if len(self._tables[group]) < len(directions):
             self._tables[group] = np.array(directions)
-        ends = np.cumsum([0, *map(len, named)])
-        sparse = csr_array((np.ones(len(indices)), indices, ends), shape=(len(named), len(directions)))
+        columns = np.array([rows[key] for key in distinct.tolist()], dtype=np.int64)[at]
+        ends = np.concatenate([[0], inside.sum(axis=1).cumsum()])
+        sparse = csr_array((np.ones(len(columns)), columns, ends), shape=(len(keys), len(directions)))
         return np.asarray(sparse @ self._tables[group])
 
-
-def _counts(string: tuple[str, ...]) -> list[tuple[str, ...]]:
-    return [(s,) for s in string]
-
-
-def _pairs(string: tuple[str, ...]) -> list[tuple[str, ...]]:
-    return [(_GAP_NAMES[g], a, b) for g, gap in enumerate(GAPS) for a, b in zip(string, string[gap:], strict=False)]
-
-
-def _places(string: tuple[str, ...]) -> list[tuple[str, ...]]:
-    return [(side, str(i), s) for side, run in (("start", string), ("end", string[::-1])) for i, s in enumerate(run)]
-
-
-_GAP_NAMES = tuple(str(gap) for gap in GAPS)
-
-
-def _direction(name: tuple[str, ...], group: int) -> FloatArray:
-    """A random vector of expected length 1; of a place, the blur over its neighbours."""
-    if name[0] not in ("start", "end") or len(name) < 3:
-        return _random(name, SIZES[group])
-    side, place, symbol = name
-    steps = range(-REACH, REACH + 1)
-    weights = np.array([np.exp(-0.5 * (step / BLUR) ** 2) for step in steps])
-    weights /= np.sqrt((weights**2).sum())
-    near = [_random((side, str(int(place) + step), symbol), SIZES[group]) for step in steps]
-    return np.asarray(weights @ np.array(near))
+    def _direction(self, group: int, key: int) -> FloatArray:
+        """A random vector of expected length 1; of a place, the blur over its neighbours."""
+        first, rest = divmod(key, _PLACES)
+        second, third = divmod(rest, _SYMBOLS)
+        symbol, size = self._symbols[third], SIZES[group]
+        if group == 0:
+            return _random((symbol,), size)
+        if group == 1:
+            return _random((str(GAPS[first]), self._symbols[second], symbol), size)
+        side = ("start", "end")[first]
+        near = [_random((side, str(second + step), symbol), size) for step in range(-REACH, REACH + 1)]
+        return np.asarray(_WEIGHTS @ np.array(near))
 
 
 def _random(name: tuple[str, ...], size: int) -> FloatArray:
