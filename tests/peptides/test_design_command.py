@@ -23,7 +23,7 @@ from boltbo.problem import OracleUnavailable
 from boltbo.progress import Bars
 from boltbo.report.peptides.shortlist import APART, Shortlist
 from boltbo.settings import ConfigError
-from boltbo.storage import CampaignMismatch, Stage, Store
+from boltbo.storage import Stage, Store
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "templates.fasta"
 OWN = ["--predictor", "own_predictor:oracle", "--judge", "own_predictor:judge"]
@@ -130,7 +130,9 @@ def test_a_finished_search_is_not_paid_again_and_another_is_refused(tmp_path: Pa
     before = own_predictor.oracle.calls
     carried_out(tmp_path)
     assert own_predictor.oracle.calls - before <= 2  # the template and the list of those found, by themselves
-    with pytest.raises(CampaignMismatch, match="budget"):
+    with pytest.raises(
+        ConfigError, match=r"other settings \(budget: 60 -> 61\): put them back, or choose another --out"
+    ):
         carried_out(tmp_path, Search(61, 20, "evolution", None, 0))
     with pytest.raises(ConfigError, match="another template called 'one'"):
         carried_out(tmp_path, sequence="FLPLIGRVLSGIL")

@@ -21,7 +21,7 @@ from boltbo.report.peptides.shortlist import Shortlist, shortlist
 from boltbo.report.peptides.tables import as_csv, as_fasta
 from boltbo.settings import ConfigError, Settings
 from boltbo.solve import solve
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import CampaignMismatch, Run, Stage, Store
 
 STORAGE = "design.db"
 BATCH = 10
@@ -71,13 +71,18 @@ def run(
     """Search for each template, or go on with it from wherever it was stopped.
 
     Raises:
-        CampaignMismatch: The folder holds a search with other settings.
-        ConfigError: The model is of another domain, or there is none.
+        ConfigError: The folder holds a search with other settings; the model is of another domain, or there is none.
     """
     tasks = [domain.task_of(t) for t in templates]
     out.mkdir(parents=True, exist_ok=True)
     with Store(str(out / STORAGE)) as store:
-        store.attach("design", domain.name, _settings(domain, search), __version__)
+        try:
+            store.attach("design", domain.name, _settings(domain, search), __version__)
+        except CampaignMismatch as error:
+            changed = str(error).partition("(")[2].rpartition(")")[0]
+            raise ConfigError(
+                f"{out} holds a search with other settings ({changed}): put them back, or choose another --out"
+            ) from error
         with store.hold():
             _add_runs(store, domain, tasks, search, bars)
             wanted = {task.id: task for task in tasks}
