@@ -79,9 +79,9 @@ def run(
         try:
             store.attach("design", domain.name, _settings(domain, search), __version__)
         except CampaignMismatch as error:
-            changed = str(error).partition("(")[2].rpartition(")")[0]
+            differing = str(error).partition("(")[2].rpartition(")")[0]
             raise ConfigError(
-                f"{out} holds a search with other settings ({changed}): put them back, or choose another --out"
+                f"{out} holds a search with other settings ({differing}): put them back, or choose another --out"
             ) from error
         with store.hold():
             _add_runs(store, domain, tasks, search, bars)
