@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from boltbo.cli.common import Format, FormatOption, console, print_json
+from boltbo.settings import ConfigError
 
 peptides = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Peptides: design relatives of a template, train a predictor."
@@ -99,3 +100,38 @@ def design(
         )  # fmt: skip
     console.print(table)
     console.print(f"values in µM (ratios where species are spared); all of it: {out / 'designs.html'}, .csv, .fasta")
+
+
+@peptides.command("train-oracle")
+def train_oracle(
+    measured: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.csv", help="sequence,SPECIES,…: log10 of the MIC in µM, empty: not measured."),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write to; --predictor of design reads it.")] = Path("oracle"),
+    members: Annotated[int, typer.Option(min=1, help="Networks of the ensemble.")] = 5,
+    judge: Annotated[bool, typer.Option("--judge/--no-judge", help="Train a judge of another family, too.")] = True,
+    folds: Annotated[int, typer.Option(help="Of the cross-validations, 2 or more; 0: none.")] = 5,
+    least: Annotated[int, typer.Option(min=10, help="Measurements without which a species is left out.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Train a predictor of MIC, and a judge, on measurements of your own; cross-validate both.
+
+    Two splits: at random, and by clusters of like peptides, which says what is known of families never measured. The
+    numbers are kept in FOLDER/validation.json.
+
+      boltbo peptides train-oracle measured.csv --out mine
+
+      boltbo peptides design templates.fasta --predictor mine --judge mine
+    """
+    from boltbo.cli.peptides_oracle import carry_out, show
+
+    if folds == 1 or folds < 0:
+        raise ConfigError(f"--folds is {folds}: expected 2 or more, or 0 for no cross-validation")
+    record = carry_out(measured, out, members, seed, judge, folds, least)
+    if format is Format.JSON:
+        print_json(record)
+    else:
+        show(record)
+        console.print(f"written to {out}")

@@ -1,0 +1,115 @@
+"""What a predictor of MIC is, and how one is opened: the shipped one, a folder that was trained here, a class of one's own."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from boltbo.domains.peptides.oracle.scales import AMINO_ACIDS
+from boltbo.problem import FloatArray, InvalidCandidate
+from boltbo.settings import ConfigError
+
+SHIPPED = "shipped"
+"""The name of the predictor and the judge that come with the package."""
+
+
+_DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@runtime_checkable
+class MicPredictor(Protocol):
+    """Predicts minimal inhibitory concentrations. In silico: an estimate, never a measurement."""
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """The names of the columns of what `predict` returns, as in `SPECIES` where they are known there."""
+        ...
+
+    def predict(self, sequences: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """Mean and spread (a standard deviation of the mean, not of a measurement) of log10 MIC in micromolar.
+
+        Args:
+            sequences: n peptides in capital one-letter codes of the twenty natural residues.
+
+        Returns:
+            Two arrays of shape (n, species).
+
+        Raises:
+            InvalidCandidate: A sequence that the predictor does not know how to read.
+        """
+        ...
+
+
+def load_predictor(where: str | Path = SHIPPED) -> MicPredictor:
+    """Open a predictor.
+
+    Args:
+        where: `shipped`; a folder that `boltbo peptides train-oracle` wrote; or `module:attribute` of a predictor of your own,
+            an object with `species` and `predict`, or a class or function without arguments that makes one.
+
+    Raises:
+        ConfigError: There is no such thing.
+        CorruptModel: The files are damaged.
+    """
+    if _DOTTED.fullmatch(str(where)) and not Path(where).exists():
+        return _own(str(where))
+    from boltbo.domains.peptides.oracle.ensemble import Ensemble
+
+    return Ensemble.load(_folder(where))
+
+
+def load_judge(where: str | Path = SHIPPED) -> MicPredictor:
+    """Open a judge: a predictor of another family, trained apart, that no search ever asks.
+
+    `where` is as for `load_predictor`.
+    """
+    if _DOTTED.fullmatch(str(where)) and not Path(where).exists():
+        return _own(str(where))
+    from boltbo.domains.peptides.oracle.judge import Judge
+
+    return Judge.load(_folder(where))
+
+
+def _folder(where: str | Path) -> Path:
+    folder = Path(__file__).with_name(SHIPPED) if str(where) == SHIPPED else Path(where)
+    if not folder.is_dir():
+        raise ConfigError(
+            f"there is no predictor at {str(where)!r}: expected 'shipped', a folder that boltbo peptides train-oracle wrote, "
+            "or module:attribute of your own"
+        )
+    return folder
+
+
+def _own(name: str) -> MicPredictor:
+    module, attribute = name.split(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"the predictor {name!r} cannot be imported: {error}") from error
+    made = found if isinstance(found, MicPredictor) and not isinstance(found, type) else found()
+    if not isinstance(made, MicPredictor):
+        raise ConfigError(f"{name!r} is no predictor: it needs `species` and `predict(sequences)`")
+    return made
+
+
+def check_sequences(sequences: Sequence[str], shortest: int, longest: int) -> None:
+    """Refuse what is no peptide for this predictor.
+
+    Raises:
+        InvalidCandidate: The message names the first bad sequence and what is wrong with it.
+    """
+    for i, sequence in enumerate(sequences):
+        if not isinstance(sequence, str) or not shortest <= len(sequence) <= longest:
+            length = f"{len(sequence)} residues" if isinstance(sequence, str) else type(sequence).__name__
+            raise InvalidCandidate(
+                f"sequence {i + 1}, {str(sequence)[:40]!r}: {length}, this predictor reads {shortest} to {longest}"
+            )
+        strange = sorted(set(sequence) - set(AMINO_ACIDS))
+        if strange:
+            at = min(sequence.index(s) for s in strange)
+            raise InvalidCandidate(
+                f"sequence {i + 1}, {sequence[:40]!r}: {sequence[at]!r} at place {at + 1} is none of {AMINO_ACIDS}"
+            )
