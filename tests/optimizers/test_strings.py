@@ -146,12 +146,9 @@ def random_mutants(calls, seed):
 
 @pytest.mark.parametrize("limit", [False, True])
 def test_edits_beats_evolution_and_both_beat_random_mutants(limit):
-    seeds = (0, 1, 2)
-    edits, evolution = (
-        np.mean([math.log(best_after(name, 90, 4, seed, limit)) for seed in seeds]) for name in ("edits", "evolution")
-    )
-    mutants = np.mean([math.log(random_mutants(90, seed)) for seed in seeds])
-    assert edits < evolution < mutants
+    edits, evolution = ([best_after(name, 60, 5, seed, limit) for seed in (0, 1)] for name in ("edits", "evolution"))
+    assert max(edits) < min(evolution)
+    assert max(evolution) < min(random_mutants(60, seed) for seed in (0, 1))
 
 
 @pytest.mark.parametrize("name", ["edits", "evolution"])
