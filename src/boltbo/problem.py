@@ -151,6 +151,34 @@ class SearchSpace(Protocol):
         ...
 
 
+class Guide(Protocol):
+    """A differentiable model of the objective on points of a box, with which a space can be learnt together (in torch)."""
+
+    def parameters(self) -> Iterable[Any]:
+        """What of the model is learnt along."""
+        ...
+
+    def loss(self, points: Any, rows: Any) -> Any:
+        """The loss per observation, a scalar, of the observations `rows`, (B,), whose candidates are at `points`, (B, dim)."""
+        ...
+
+
+@runtime_checkable
+class AdaptiveSpace(SearchSpace, Protocol):
+    """A box that can be made anew to suit one run: where its good candidates lie dense and the objective is smooth."""
+
+    def adapted(self, candidates: Sequence[str], weights: FloatArray, guide: Guide, seed: int) -> AdaptiveSpace:
+        """Another box of as many dimensions; this one stays as it is. A function of its arguments, bit for bit.
+
+        Args:
+            candidates: Of the run so far, each one that `encode` takes.
+            weights: How much each of them matters, shape (n,), sum 1.
+            guide: Knows the candidates by their places in `candidates`; is learnt along.
+            seed: Of every random choice.
+        """
+        ...
+
+
 @runtime_checkable
 class StringSpace(Protocol):
     """Candidates of one task as sequences of symbols that change by edits, for search without a box.

@@ -152,3 +152,69 @@ def test_optimizers_search_in_it(vae):
         optimizer.tell(told)
     assert len(optimizer.history.seen) == 60
     assert min(values) <= 2.0
+
+
+class Pairs:
+    """A grammar: one or two letters, each twice in a row."""
+
+    separator = ""
+
+    def start(self):
+        return ""
+
+    def allowed(self, state):
+        return (
+            list(LETTERS)
+            if len(state) == 0
+            else [state[-1]]
+            if len(state) % 2
+            else [*LETTERS, ""][(len(state) > 3) * 4 :]
+        )
+
+    def advance(self, state, symbol):
+        return state + symbol
+
+
+def test_a_grammar_masks_what_is_decoded(vae):
+    points = 3 * vae.random_points(100, 3)
+    mask = vae.mask(Pairs())
+    decoded = vae.decode(points, mask)
+    assert {len(s) for s in decoded} <= {2, 4}
+    assert all(s[::2] == s[1::2] for s in decoded)
+    assert len({tuple(s) for s in decoded}) > 5
+    assert decoded == [s for p in points for s in vae.decode(p, mask)]  # rows do not disturb each other
+    free = vae.decode(points)
+    assert any(len(s) > 4 for s in free)
+
+    class Greek(Pairs):
+        def allowed(self, state):
+            return ["alpha"]
+
+    with pytest.raises(ValueError, match="alpha"):
+        vae.decode(points, vae.mask(Greek()))
+
+
+def test_a_masked_space_decodes_to_relatives_of_a_template(vae):
+    from boltbo.spaces import Strings
+
+    class Relatives:
+        def __init__(self):
+            self.strings = Strings(LETTERS, (3, 6), template="aabbcc", edits=2)
+
+        def symbols(self, candidate):
+            return self.strings.symbols(candidate)
+
+        def candidate(self, symbols):
+            return self.strings.canonical("".join(symbols))  # raises if it is none
+
+    codec = Relatives()
+    space = LatentSpace(vae, codec, codec.strings)
+    found = space.decode(np.random.default_rng(0).random((200, 8)))
+    assert len(set(found)) > 5  # of doubled letters, which are all that this VAE knows
+    assert max(map(codec.strings.distance, found)) == 2
+    assert space.decode(space.encode("aabbcc")) == ["aabbcc"]
+
+
+def test_validity_is_the_share_of_random_points(vae):
+    assert vae.validity(lambda s: s[::2] == s[1::2], 200, 0) > 0.5
+    assert vae.validity(lambda s: False, 10, 0) == 0.0

@@ -8,7 +8,7 @@ codes are no standard normal, so their centre and spread are kept with the model
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -20,12 +20,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from boltbo.latent.mask import Mask
 from boltbo.latent.network import BEGIN, FIRST_SYMBOL, PAD, STOP, Network, Size
 from boltbo.llm.backend import CorruptModel, FitReport, Progress
 from boltbo.llm.decoder import frequencies
 from boltbo.llm.training import Schedule, train
 from boltbo.llm.weights import filled
-from boltbo.problem import FloatArray
+from boltbo.problem import FloatArray, Grammar
 
 FORMAT = 1
 ROWS = 256
@@ -142,19 +143,14 @@ class SequenceVAE:
             ValueError: There is nothing to learn from.
             FloatingPointError: The loss is not finite.
         """
-        rows = [_Row(self._row(s)) for s in sequences]
+        rows = [_Row(self.row(s)) for s in sequences]
         if not rows:
             raise ValueError("there is no sequence to learn from")
         schedule: Schedule[_Row] = Schedule(epochs, rate, tokens, max_seconds=max_seconds, decay=0.01)
 
         def loss(batch: list[_Row]) -> tuple[Tensor, float]:
-            ids = _padded([row.ids for row in batch])
-            mean, log_variance = self.network.read(ids)
-            points = mean + torch.randn_like(mean) * (log_variance / 2).exp()
-            wanted = ids != PAD
-            logits = self.network.logits(self.network.write(points, ids)[wanted])
-            divergence = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum()
-            return F.cross_entropy(logits, ids[wanted], reduction="sum") + kl_weight * divergence, float(wanted.sum())
+            _, nats, symbols = negative_bound(self.network, padded([row.ids for row in batch]), kl_weight)
+            return nats, symbols
 
         with torch.random.fork_rng():
             report = train(self.network, rows, loss, schedule, seed=seed, progress=progress)
@@ -166,13 +162,25 @@ class SequenceVAE:
 
     def encode(self, sequences: Iterable[Symbols]) -> FloatArray:
         """The means of the sequences' codes, shape (n, d). Symbols beyond the vocabulary are passed over."""
-        return self._codes([self._row(s) for s in sequences]).double().numpy()
+        return self._codes([self.row(s) for s in sequences]).double().numpy()
+
+    def mask(self, grammar: Grammar) -> Mask:
+        """For `decode`: what a task's grammar allows to be written."""
+        return Mask(grammar, self._ids, STOP, self.network.size.vocabulary)
 
     @torch.no_grad()
-    def decode(self, points: FloatArray) -> list[list[str]]:
-        """The sequence that the decoder holds for the most likely, symbol by symbol, at each row of `points` (n, d)."""
+    def decode(self, points: FloatArray, mask: Mask | None = None) -> list[list[str]]:
+        """The sequence that the decoder holds for the most likely, symbol by symbol, at each row of `points` (n, d).
+
+        Args:
+            points: Of the latent space.
+            mask: What may be written at all.
+
+        Raises:
+            ValueError: The mask's grammar asks for symbols that are not in the vocabulary.
+        """
         together = torch.as_tensor(np.atleast_2d(points), dtype=torch.float32)
-        return [s for part in torch.split(together, ROWS) for s in self._written(part)]
+        return [s for part in torch.split(together, ROWS) for s in self._written(part, mask)]
 
     def reconstruction(self, sequences: Sequence[Symbols]) -> Reconstruction:
         """How many of these come back; see `Reconstruction`."""
@@ -183,11 +191,16 @@ class SequenceVAE:
             total += len(given) + 1
         return Reconstruction(exact / max(1, len(sequences)), same / max(1, total))
 
+    def validity(self, valid: Callable[[Symbols], bool], n: int, seed: int) -> float:
+        """The share of `n` random points that decode to a valid sequence without a mask."""
+        return sum(map(valid, self.decode(self.random_points(n, seed)))) / n
+
     def random_points(self, n: int, seed: int) -> FloatArray:
         """Points of the normal distribution with the codes' centre and spread, shape (n, d)."""
         return self.centre + self.spread * np.random.default_rng(seed).standard_normal((n, self.dim))
 
-    def _row(self, symbols: Symbols) -> list[int]:
+    def row(self, symbols: Symbols) -> list[int]:
+        """The ids of a sequence, with STOP."""
         known = [self._ids[s] for s in symbols if s in self._ids]
         return [*known[: self.longest], STOP]
 
@@ -198,17 +211,20 @@ class SequenceVAE:
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         for start in range(0, len(order), ROWS):
             part = order[start : start + ROWS]
-            codes[part] = self.network.read(_padded([rows[i] for i in part]))[0]
+            codes[part] = self.network.read(padded([rows[i] for i in part]))[0]
         return codes
 
-    def _written(self, points: Tensor) -> list[list[str]]:
+    def _written(self, points: Tensor, mask: Mask | None) -> list[list[str]]:
         said, memory = self.network.begin(points)
         tokens = torch.full((len(points),), BEGIN)
         left = torch.arange(len(points))
         written: list[list[str]] = [[] for _ in points]
+        states = [] if mask is None else [mask.start()] * len(points)
         for _ in range(self.longest):
             logits = self.network.step(tokens, said, memory)
             logits[:, :STOP] = -torch.inf
+            if mask is not None:
+                logits.masked_fill_(~mask.allowed(states), -torch.inf)
             tokens = logits.argmax(1)
             going = tokens != STOP
             if not going.any():
@@ -217,8 +233,11 @@ class SequenceVAE:
                 keep = going.nonzero()
                 memory.keep(keep)
                 tokens, said, left = tokens[going], said[going], left[going]
+                states = [state for state, on in zip(states, going.tolist(), strict=False) if on]
             for row, token in zip(left.tolist(), tokens.tolist(), strict=True):
                 written[row].append(self.symbols[token - FIRST_SYMBOL])
+            if mask is not None:
+                states = [mask.advance(state, t) for state, t in zip(states, tokens.tolist(), strict=True)]
         return written
 
     # --- on disk ----------------------------------------------------------------------------------------------------
@@ -260,6 +279,18 @@ class SequenceVAE:
         return cls(symbols, longest, network)
 
 
-def _padded(rows: Sequence[list[int]]) -> Tensor:
+def negative_bound(network: Network, ids: Tensor, kl_weight: float) -> tuple[Tensor, Tensor, float]:
+    """Of rows of ids (B, L): the codes' means (B, d), the sum of losses in nats, and the number of symbols with STOPs."""
+    mean, log_variance = network.read(ids)
+    points = mean + torch.randn_like(mean) * (log_variance / 2).exp()
+    wanted = ids != PAD
+    logits = network.logits(network.write(points, ids)[wanted])
+    divergence = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum()
+    nats = F.cross_entropy(logits, ids[wanted], reduction="sum") + kl_weight * divergence
+    return mean, nats, float(wanted.sum())
+
+
+def padded(rows: Sequence[list[int]]) -> Tensor:
+    """Ids (B, L), filled up with PAD."""
     longest = max(map(len, rows))
     return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])

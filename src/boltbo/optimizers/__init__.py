@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import Any
 
 from boltbo.optimizers.base import BoxOptimizer, Limiting, Optimizer
-from boltbo.problem import SearchSpace, StringSpace
+from boltbo.problem import AdaptiveSpace, SearchSpace, StringSpace
 
 CLASSES: dict[str, tuple[str, type]] = {
     "turbo": ("turbo:Turbo", SearchSpace),
+    "lolbo": ("lolbo:LolBO", AdaptiveSpace),
     "local": ("local_search:LocalSearch", SearchSpace),
     "random": ("random_search:RandomSearch", SearchSpace),
     "edits": ("edits:Edits", StringSpace),
@@ -26,8 +27,9 @@ def make_optimizer(name: str, space: SearchSpace | StringSpace, *, seed: int, **
     """A built-in optimizer by name.
 
     Args:
-        name: In a box `turbo` (trust-region Bayesian optimization), `local` (evolutionary local search) or `random`; on
-            strings `edits` (trust-region Bayesian optimization) or `evolution` (evolutionary local search).
+        name: In a box `turbo` (trust-region Bayesian optimization), `local` (evolutionary local search) or `random`; in a
+            box that learns along `lolbo` (trust-region Bayesian optimization with updates of the box); on strings `edits`
+            (trust-region Bayesian optimization) or `evolution` (evolutionary local search).
         space: Candidates as points of a box, or as strings of symbols: of the kind that the optimizer searches.
         seed: Of every random choice.
         options: The class's own arguments.

@@ -36,6 +36,7 @@ from torch import Tensor, nn
 from boltbo.optimizers import gp
 from boltbo.optimizers.surrogate import Surrogate
 from boltbo.problem import FloatArray
+from boltbo.threads import one_torch_thread
 
 INDUCING, HIDDEN, FEATURES = 128, 64, 8
 BATCH = 128
@@ -271,7 +272,8 @@ class DeepSurrogate(Surrogate):
         return self._X, targets, np.arange(len(targets)) < self._complete
 
     def fit(self, iterations: int) -> FloatArray:
-        self._kernel.fit(*self.data, steps=STEPS * iterations)
+        with one_torch_thread():
+            self._kernel.fit(*self.data, steps=STEPS * iterations)
         self.condition(self._kernel.theta)
         return self.theta
 
