@@ -1,4 +1,4 @@
-"""The judge: boosted regression trees on words and composition, in NumPy.
+"""The judge: boosted regression trees on composition and pairs of neighbours, in NumPy.
 
 One model of all species: the species is a feature. Trees are trained by scikit-learn (`judge_train`) and kept as arrays, so
 that neither scikit-learn nor a pickle is needed to judge.
