@@ -92,7 +92,7 @@ def relatives(sequences: Sequence[str], n: int, rng: np.random.Generator) -> lis
     found = []
     for s in sequences:
         edits = max(1, len(s) // 4)
-        found += Strings(LETTERS, (5, LONGEST), template=s, edits=edits).mutants(s, edits, n, rng)
+        found += Strings(LETTERS, (1, LONGEST), template=s, edits=edits).mutants(s, edits, n, rng)
     return found
 
 
