@@ -16,6 +16,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from sklearn.ensemble import (
+    HistGradientBoostingRegressor,
+)  # at once: a limit of threads does not reach what loads after it
+from sklearn.neural_network import MLPRegressor
 
 from boltbo.problem import FloatArray
 from boltbo.spaces import Strings
@@ -45,9 +49,6 @@ def table(path: Path) -> tuple[list[str], FloatArray]:
 
 def landscape(name: str, path: Path) -> Landscape:
     """A regressor fitted to the table, always the same for the same table."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.neural_network import MLPRegressor
-
     sequences, values = table(path)
     if name == "trees":
         features, model = (
