@@ -78,6 +78,8 @@ def test_the_command_writes_feasible_diverse_families(tmp_path: Path) -> None:
         found = one["found"]
         template, sequences = templates[one["name"]], [f["sequence"] for f in found]
         assert 3 < len(found) <= 20
+        assert len(found[0]["oracle"]["mean"]) == len(found[0]["judge"]["spread"]) == 3
+        assert {"charge", "moment", "GRAVY", "instability"} <= set(found[0]["properties"])
         assert {f["family"] for f in found} == {1, 2, 3}
         assert all(similarity(template, s) >= 0.75 for s in sequences)
         assert all(Levenshtein.distance(a, b) >= APART for i, a in enumerate(sequences) for b in sequences[:i])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +55,10 @@ def design(
     judge: Annotated[
         str, typer.Option(help="As --predictor: another model, never searched on; none: no judge.")
     ] = "shipped",
+    known: Annotated[
+        Path | None,
+        typer.Option(help="Known peptides, one a line or FASTA: novelty is measured against them; default: modlamp's."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Templates at a time.")] = 1,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     out: Annotated[Path, typer.Option(help="The folder to write to; the same again: goes on from there.")] = Path(
@@ -77,17 +80,20 @@ def design(
     from boltbo.domains.peptides.templates import read_templates
     from boltbo.domains.peptides.workload import editable
     from boltbo.report.peptides.page import label
+    from boltbo.report.peptides.tables import as_plain
 
     domain = PeptidesDomain(predictor, objective=species, pessimism=pessimism, least=similarity)
     chosen = editable(read_templates(templates), similarity, templates)
     search = Search(budget, initial, optimizer.value, model, seed)
     try:
-        found = carry_out(domain, chosen, search, out, workers, judge_name=judge, families=families, top=top)
+        found = carry_out(
+            domain, chosen, search, out, workers, judge_name=judge, families=families, top=top, known=known
+        )
     except KeyboardInterrupt:
         typer.echo(f"\nstopped; all that was predicted is in {out}: the same command goes on from here", err=True)
         raise typer.Exit(130) from None
     if format is Format.JSON:
-        print_json({"out": str(out), "templates": [asdict(s) for s in found]})
+        print_json({"out": str(out), "templates": [as_plain(s) for s in found]})
         return
     table = Table("template", "its value", "best", "judge: from", "to", "candidates", "best sequence")
     for s in found:

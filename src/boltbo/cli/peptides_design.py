@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from boltbo import __version__
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.oracle import MicPredictor, load_judge
+from boltbo.domains.peptides.properties import known_peptides
 from boltbo.domains.peptides.templates import Template
 from boltbo.model_versions import ModelVersions
 from boltbo.parallel import make_engine
@@ -56,13 +58,17 @@ def carry_out(
     judge_name: str = "shipped",
     families: int = 3,
     top: int = 20,
+    known: Path | None = None,
     bars: Bars | None = None,
 ) -> list[Shortlist]:
     """Search for each template, or go on with it, and write what was found."""
     _ = domain.objective  # an unknown species or predictor shows before anything is done
     judge = None if judge_name == "none" else load_judge(judge_name)
+    peptides = known_peptides(known) if known is not None or find_spec("modlamp") is not None else []
     trajectories = run(domain, templates, search, out, workers, bars or Bars())
-    return write(domain, trajectories, search, out, judge=judge, families=families, top=top)
+    found = [shortlist(domain, x, judge=judge, families=families, top=top, known=peptides) for x in trajectories]
+    write(domain, found, search, out, judge)
+    return found
 
 
 def run(
@@ -167,17 +173,9 @@ def proposer(domain: PeptidesDomain, model: str | None, bars: Bars) -> Proposer:
 
 
 def write(
-    domain: PeptidesDomain,
-    trajectories: Sequence[Trajectory],
-    search: Search,
-    out: Path,
-    *,
-    judge: MicPredictor | None,
-    families: int,
-    top: int,
-) -> list[Shortlist]:
+    domain: PeptidesDomain, found: Sequence[Shortlist], search: Search, out: Path, judge: MicPredictor | None
+) -> None:
     """Write `designs.csv`, `designs.fasta` and `designs.html`, in place of earlier ones."""
-    found = [shortlist(domain, x, judge=judge, families=families, top=top) for x in trajectories]
     objective = domain.objective
     about = About(
         objective=_in_words(domain),
@@ -204,7 +202,6 @@ def write(
         half = out / f"{name}.half"
         half.write_text(text, encoding="utf-8")
         half.replace(out / name)
-    return found
 
 
 def _in_words(domain: PeptidesDomain) -> str:

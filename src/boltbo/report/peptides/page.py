@@ -76,7 +76,7 @@ def _section(about: About, s: Shortlist, number: int) -> str:
             f"<h3>Alignment</h3>{LEGEND}{_alignment(about, s)}"
             f"<h3>Predicted MIC in µM</h3><p class=caption>Mean, and one spread to either side of it"
             f"{'; below it the judge' if s.judged else ''}.</p>{_predictions(about, s)}"
-            f"<h3>Properties</h3>{_properties(s)}"
+            f"<h3>Properties</h3><p class=caption>{PROPERTIES}</p>{_properties(s)}"
         )
     return f"""<section id="t{number}">
 <h2>{escape(s.name)}</h2>
@@ -104,6 +104,12 @@ LEGEND = (
     '<p class="legend"><span><span class="peptide"><mark>K</mark></span> substituted (underlined)</span>'
     '<span><span class="peptide"><ins>K</ins></span> inserted (boxed)</span>'
     '<span><span class="peptide"><del>K</del></span> deleted (struck through)</span></p>'
+)
+
+PROPERTIES = (
+    "Net charge at pH 7; largest mean hydrophobic moment of 11 residues of a helix; GRAVY: mean hydropathy; instability index "
+    "(a protein above 40 is called unstable); novelty: 1 minus identity to the nearest known peptide. Nothing here tells "
+    "haemolysis or toxicity: measure them."
 )
 
 
@@ -246,7 +252,5 @@ def _number(value: float) -> str:
     return f"{value:.{min(digits, 4)}f}"
 
 
-def _plain(value: float | str | bool | None) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value if isinstance(value, str) else "–" if value is None else f"{value:.2f}"
+def _plain(value: float | str) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -17,6 +17,7 @@ from boltbo.distil import top_k
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.objective import Objective
 from boltbo.domains.peptides.oracle import MicPredictor
+from boltbo.domains.peptides.properties import novelty, properties
 from boltbo.domains.peptides.similarity import similarity
 from boltbo.problem import FloatArray, Observation, Trajectory
 from boltbo.report.peptides.alignment import Pair
@@ -93,8 +94,17 @@ def shortlist(
     judge: MicPredictor | None,
     families: int,
     top: int,
+    known: Sequence[str] = (),
 ) -> Shortlist:
     """The best candidates of one finished run, `top` at most in `families` at most, all better than the template.
+
+    Args:
+        domain: Its predictor and objective.
+        trajectory: The run.
+        judge: Another predictor; None: none.
+        families: How many groups at most.
+        top: How many candidates at most, over all groups.
+        known: Peptides that novelty is measured against; empty: it is not.
 
     Raises:
         InvalidCandidate: A predictor cannot read the template.
@@ -112,9 +122,11 @@ def shortlist(
     found = [
         Found(
             text, family, places.get(text, 0), tuple(Pair.of(template, text).edits(template)), similarity(template, text),
-            calls.get(text, 0), sources.get(text, "default"), oracle, judged, {},
+            calls.get(text, 0), sources.get(text, "default"), oracle, judged, listed,
         )
-        for text, family, oracle, judged in zip(texts, [0, *(f for f, _ in chosen)], by_oracle, by_judge, strict=True)
+        for text, family, oracle, judged, listed in zip(
+            texts, [0, *(f for f, _ in chosen)], by_oracle, by_judge, told(texts, known), strict=True
+        )
     ]  # fmt: skip
     return Shortlist(
         task.id,
@@ -157,6 +169,19 @@ def choose(
     for family, o in spare[: max(missing, 0)]:
         members[family].append(o)
     return [(i, o) for i, own in enumerate(members, 1) for o in own][:top]
+
+
+def told(sequences: Sequence[str], known: Sequence[str]) -> list[dict[str, float | str]]:
+    """The properties of each, as columns; with known peptides, how far the nearest is and which one it is."""
+    rows: list[dict[str, float | str]] = []
+    for sequence in sequences:
+        p = properties(sequence)
+        rows.append(
+            {"length": p.length, "charge": p.charge, "moment": p.moment, "GRAVY": p.gravy, "instability": p.instability}
+        )
+    for row, nearest in zip(rows, novelty(sequences, known) if known else [], strict=False):
+        row |= {"novelty": nearest.distance, "nearest known": nearest.sequence}
+    return rows
 
 
 def views(predictor: MicPredictor, objective: Objective, sequences: Sequence[str]) -> list[View]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
 
 from boltbo.report.peptides.page import About, label
 from boltbo.report.peptides.shortlist import Found, Shortlist, View
@@ -20,6 +24,11 @@ def as_csv(about: About, shortlists: Sequence[Shortlist]) -> str:
     return out.getvalue()
 
 
+def as_plain(s: Shortlist) -> dict[str, Any]:
+    """A shortlist as plain values."""
+    return asdict(s, dict_factory=lambda pairs: {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in pairs})
+
+
 def _row(about: About, s: Shortlist, f: Found) -> dict[str, object]:
     return {
         "template": s.name,
@@ -33,7 +42,7 @@ def _row(about: About, s: Shortlist, f: Found) -> dict[str, object]:
         "source": f.source,
         **_concentrations("mic_um", about.species, f.oracle, spread=True),
         **({} if f.judge is None else _concentrations("judge_mic_um", about.judged, f.judge, spread=False)),
-        **dict(f.properties),
+        **{name.replace(" ", "_"): _digits(v) if isinstance(v, float) else v for name, v in f.properties.items()},
     }
 
 
