@@ -65,7 +65,7 @@ def main() -> None:
         k: getattr(args, k) for k in ("latent", "width", "layers", "kl_weight", "rate", "epochs", "tokens", "seed")
     }
     result = {
-        "command": " ".join(["python", "benchmarks/latent.py", *(a for a in sys.argv[1:] if not a.startswith("/"))]),
+        "command": " ".join(["python", "benchmarks/latent.py", *(Path(a).name for a in sys.argv[1:])]),
         "commit": subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
         ).stdout.strip(),

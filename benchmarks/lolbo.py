@@ -93,9 +93,9 @@ def main() -> None:
             print(f"{t + 1} of {len(chosen)}", file=sys.stderr, flush=True)
     rng = np.random.default_rng(args.seed)
     at = [c for c in (args.design, 50, 100, 200, 300) if args.design <= c <= args.calls]
-    words = ["python", "benchmarks/lolbo.py", args.csv.name, "FOLDER", *sys.argv[3:]]
+    words = ["python", "benchmarks/lolbo.py", *(Path(a).name for a in sys.argv[1:])]
     result = {
-        "command": " ".join(w for w in words if not w.startswith("/")),
+        "command": " ".join(words),
         "commit": subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
         ).stdout.strip(),
