@@ -95,7 +95,8 @@ def design(
     if format is Format.JSON:
         print_json({"out": str(out), "templates": [as_plain(s) for s in found]})
         return
-    table = Table("template", "its value", "best", "judge: from", "to", "candidates", "best sequence")
+    table = Table("template", "its value", "best", "judge: from", "to", "candidates")
+    table.add_column("best sequence", overflow="fold")
     for s in found:
         best = s.found[0] if s.found else None
         one = best or s.template

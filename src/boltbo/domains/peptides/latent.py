@@ -44,7 +44,7 @@ class Recipe:
     """
 
     sequences: int = 30_000
-    epochs: float = 6.0
+    epochs: float = 4.0
     latent: int = 256
     width: int = 96
     layers: int = 2
