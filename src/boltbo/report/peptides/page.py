@@ -124,9 +124,11 @@ def _curve_legend(judged: bool) -> str:
 
 def _alignment(about: About, s: Shortlist) -> str:
     template, rows = aligned(s.template.sequence, [f.sequence for f in s.found])
-    titles = ["candidate", about.unit or "ratio", "residues", "judge", "similar", "edits"]
-    styles = ["row", "", "text", "", "", "text"]
-    head = "".join(f'<th class="{style}">{title}</th>' for style, title in zip(styles, titles, strict=True))
+    judge = "<th>judge</th>" if about.judged else ""
+    head = (
+        f'<th class="row">candidate</th><th>{about.unit or "ratio"}</th><th class="text">residues</th>{judge}'
+        '<th>similar</th><th class="text">edits</th>'
+    )
     body = "".join(
         _aligned(f, row, _style(s, i))
         for i, (f, row) in enumerate(zip([s.template, *s.found], [template, *rows], strict=True))
@@ -136,9 +138,10 @@ def _alignment(about: About, s: Shortlist) -> str:
 
 def _aligned(f: Found, cells: Sequence[Cell], style: str) -> str:
     ruler = "" if f.place else f"<small>{_ruler(cells)}</small>"
+    judge = "" if f.judge is None else f"<td>{_number(f.judge.value)}</td>"
     return (
         f'<tr class="{style}"><th class="row" scope="row">{_name(f)}</th><td>{_number(f.oracle.value)}</td>'
-        f'<td class="text peptide">{ruler}{_letters(cells)}</td><td>{_judged(f.judge)}</td><td>{f.similarity:.0%}</td>'
+        f'<td class="text peptide">{ruler}{_letters(cells)}</td>{judge}<td>{f.similarity:.0%}</td>'
         f'<td class="text">{escape(" ".join(f.edits))}</td></tr>'
     )
 
@@ -230,10 +233,6 @@ def short(name: str) -> str:
         return name
     genus, _, epithet = SPECIES[name].name.partition(" ")
     return f"{genus[0]}. {epithet}"
-
-
-def _judged(view: View | None) -> str:
-    return "–" if view is None else _number(view.value)
 
 
 def _fold(before: View, after: View) -> str:
