@@ -63,21 +63,21 @@ def indices(sequences: Sequence[str], width: int = 0) -> NDArray[np.int64]:
 def _chunk(sequences: Sequence[str]) -> NDArray[np.float32]:
     ids = indices(sequences, width=_WINDOW)
     n = np.array([len(s) for s in sequences], dtype=np.float64)
-    inside = (ids < 20).astype(np.float64)
+    whole = np.arange(ids.shape[1] - _WINDOW + 1) <= np.maximum(n - _WINDOW, 0)[:, None]  # windows within the peptide
     columns: list[FloatArray] = [n, *np.stack([(ids == a).sum(1) / n for a in range(20)])]
     values = [np.append(scale, 0.0)[ids] for scale in _SCALES.values()]
     for v in values:
-        columns += _levels(v, inside, n)
+        columns += _levels(v, n, whole)
     for v in values:
         for angle in _ANGLES.values():
-            columns += _moments(v, inside, n, angle)
+            columns += _moments(np.where(ids < 20, v - (v.sum(1) / n)[:, None], 0.0), n, whole, angle)
     for v in values:
         columns += [(v[:, lag:] * v[:, :-lag]).sum(1) / n for lag in (1, 2, 3, 4, 7)]
     kind = np.array([next(k for k, members in enumerate(_KINDS) if a in members) for a in scales.AMINO_ACIDS])
     return np.concatenate([np.stack(columns, 1), _pairs(np.append(kind, len(_KINDS))[ids], n)], 1).astype(np.float32)
 
 
-def _levels(v: FloatArray, inside: FloatArray, n: FloatArray) -> list[FloatArray]:
+def _levels(v: FloatArray, n: FloatArray, whole: NDArray[np.bool_]) -> list[FloatArray]:
     """Mean, sum, mean of the first and the last residues, highest and lowest mean of a window."""
     cumulated = np.concatenate([np.zeros((len(v), 1)), v.cumsum(1)], 1)
     rows, last = np.arange(len(v)), n.astype(int)
@@ -85,20 +85,18 @@ def _levels(v: FloatArray, inside: FloatArray, n: FloatArray) -> list[FloatArray
     from_end = cumulated[rows, last] - cumulated[rows, last - end.astype(int)]
     width = np.minimum(n, _WINDOW)
     windows = (cumulated[:, _WINDOW:] - cumulated[:, :-_WINDOW]) / width[:, None]
-    whole = np.arange(windows.shape[1])[None, :] <= np.maximum(n - _WINDOW, 0)[:, None]
     return [
         *(v.sum(1) / n, v.sum(1), cumulated[rows, end.astype(int)] / end, from_end / end),
         *(np.where(whole, windows, -np.inf).max(1), np.where(whole, windows, np.inf).min(1)),
     ]
 
 
-def _moments(v: FloatArray, inside: FloatArray, n: FloatArray, angle: float) -> list[FloatArray]:
-    """Of the whole peptide and the largest of a window, of the scale about its mean."""
-    centred = (v - (v.sum(1) / n)[:, None]) * inside
-    turns = np.exp(1j * np.deg2rad(angle) * np.arange(v.shape[1]))
-    steps = np.concatenate([np.zeros((len(v), 1)), (centred * turns).cumsum(1)], 1)
-    windows = np.abs(steps[:, _WINDOW:] - steps[:, :-_WINDOW]) / _WINDOW
-    return [np.abs(steps[:, -1]) / n, windows.max(1)]
+def _moments(centred: FloatArray, n: FloatArray, whole: NDArray[np.bool_], angle: float) -> list[FloatArray]:
+    """Of the whole peptide and the largest of a window, of a scale about its mean."""
+    turns = np.exp(1j * np.deg2rad(angle) * np.arange(centred.shape[1]))
+    steps = np.concatenate([np.zeros((len(centred), 1)), (centred * turns).cumsum(1)], 1)
+    windows = np.abs(steps[:, _WINDOW:] - steps[:, :-_WINDOW]) / np.minimum(n, _WINDOW)[:, None]
+    return [np.abs(steps[:, -1]) / n, np.where(whole, windows, 0.0).max(1)]
 
 
 def _pairs(kinds: NDArray[np.int64], n: FloatArray) -> FloatArray:

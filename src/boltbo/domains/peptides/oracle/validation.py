@@ -109,22 +109,21 @@ def _score(
 ) -> Score:
     known = ~np.isnan(measured)
     y, p = measured[known], predicted[known]
-    order = np.argsort(groups[known], kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(groups[known][order])) + 1)
-    drawn = []
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-        drawn.append(_numbers(y[rows], p[rows]))
-    (r2, r, e), ends = _numbers(y, p), np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
+    group = np.unique(groups[known], return_inverse=True)[1]
+    sums = np.stack([np.bincount(group, v) for v in (np.ones_like(y), y, p, y * y, p * p, y * p)], 1)
+    times_drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
+    r2, r, e = _numbers(sums.sum(0)[None])[0].tolist()
+    ends = np.quantile(_numbers(times_drawn @ sums), [0.025, 0.975], axis=0)
     spans = [(float(low), float(high)) for low, high in ends.T]
     return Score(species, len(y), r2, spans[0], r, spans[1], e, spans[2])
 
 
-def _numbers(y: FloatArray, p: FloatArray) -> tuple[float, float, float]:
-    """R2, Pearson's correlation and RMSE."""
-    error, deviation, other = ((y - p) ** 2).mean(), y.std(), p.std()
-    r = ((y - y.mean()) * (p - p.mean())).mean() / max(deviation * other, 1e-12)
-    return float(1 - error / max(deviation**2, 1e-12)), float(r), float(np.sqrt(error))
+def _numbers(sums: FloatArray) -> FloatArray:
+    """R2, Pearson's correlation and RMSE, shape (m, 3), from the sums of 1, y, p, y^2, p^2 and y p, shape (m, 6)."""
+    y, p, yy, pp, yp = (sums[:, 1:] / sums[:, :1]).T
+    error = np.maximum(yy - 2 * yp + pp, 0.0)
+    of_y, of_p = (np.maximum(square - mean**2, 1e-12) for square, mean in ((yy, y), (pp, p)))
+    return np.stack([1 - error / of_y, (yp - y * p) / np.sqrt(of_y * of_p), np.sqrt(error)], 1)
 
 
 def _rank_correlation(a: FloatArray, b: FloatArray) -> float:
