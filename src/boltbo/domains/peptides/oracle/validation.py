@@ -113,7 +113,7 @@ def _score(
     sums = np.stack([np.bincount(group, v) for v in (np.ones_like(y), y, p, y * y, p * p, y * p)], 1)
     times_drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
     r2, r, e = _numbers(sums.sum(0)[None])[0].tolist()
-    ends = np.quantile(_numbers(times_drawn @ sums), [0.025, 0.975], axis=0)
+    ends = np.quantile(_numbers(times_drawn.astype(np.float64) @ sums), [0.025, 0.975], axis=0)
     spans = [(float(low), float(high)) for low, high in ends.T]
     return Score(species, len(y), r2, spans[0], r, spans[1], e, spans[2])
 
