@@ -40,7 +40,7 @@ from boltbo.threads import one_torch_thread
 
 INDUCING, HIDDEN, FEATURES = 128, 64, 8
 BATCH = 128
-STEPS = 10
+STEPS = 5
 """Steps of Adam for each iteration that the exact surrogate would be granted."""
 NETWORK_RATE, RATE, SCALE_RATE = 1e-3, 1e-2, 1e-1
 """Of the network's weights, of inducing points and q(v), of hyperparameters."""
