@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import peptide_landscape
 from boltbo.latent.space import LatentSpace
 from boltbo.latent.vae import SequenceVAE
 from boltbo.optimizers import make_optimizer
+from boltbo.problem import FloatArray
 from boltbo.spaces import Strings
 from peptide_landscape import LANDSCAPES
 from string_search import play, summary
@@ -45,6 +47,39 @@ class Letters:
         return self.strings.canonical("".join(symbols))
 
 
+ARMS: dict[str, Callable[[Strings, SequenceVAE, int, int], Any]] = {
+    "lolbo": lambda s, vae, seed, every: make_optimizer("lolbo", boxed(s, vae), seed=seed, update_every=every),
+    "turbo": lambda s, vae, seed, every: make_optimizer("turbo", boxed(s, vae), seed=seed),
+    "turbo, deep": lambda s, vae, seed, every: make_optimizer("turbo", boxed(s, vae), seed=seed, surrogate="deep"),
+    "random": lambda s, vae, seed, every: make_optimizer("random", boxed(s, vae), seed=seed),
+    "edits": lambda s, vae, seed, every: make_optimizer("edits", s, seed=seed),
+}
+
+
+def boxed(strings: Strings, vae: SequenceVAE) -> LatentSpace:
+    return LatentSpace(vae, Letters(strings), strings)
+
+
+def run(args: argparse.Namespace, t: int, template: str) -> list[tuple[str, int, FloatArray, float]]:
+    """Of one template, for each arm and seed: logarithms of the best value over the template's, CPU seconds of a step."""
+    torch.set_num_threads(1)
+    vae = SequenceVAE.load(args.vae)
+    oracle = peptide_landscape.landscape(args.landscape, args.csv)
+    strings = peptide_landscape.space(template)
+    found = []
+    with threadpool_limits(1):
+        for seed in range(args.seeds):
+            rng = np.random.default_rng([args.seed, t, seed])
+            mutants = strings.mutants(template, strings.edits, 4 * args.design, rng)
+            design = list(dict.fromkeys([template, *mutants]))[: args.design]
+            for arm, make in ARMS.items():
+                optimizer = make(strings, vae, seed, args.update_every)
+                best, cpu = play(optimizer, oracle, design, args.calls, args.batch)
+                best += [best[-1]] * (args.calls - len(best))
+                found.append((arm, seed, np.log(np.array(best) / float(oracle([template])[0])), cpu))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("csv", type=Path, help="table of MIC values")
@@ -57,39 +92,20 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=5)
     parser.add_argument("--update-every", type=int, default=10, help="batches")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    vae = SequenceVAE.load(args.vae)
-
-    def boxed(name: str, **options: Any) -> Callable[[Strings, int], Any]:
-        return lambda strings, seed: make_optimizer(
-            name, LatentSpace(vae, Letters(strings), strings), seed=seed, **options
-        )
-
-    arms = {
-        "lolbo": boxed("lolbo", update_every=args.update_every),
-        "turbo": boxed("turbo"),
-        "turbo, deep": boxed("turbo", surrogate="deep"),
-        "random": boxed("random"),
-        "edits": lambda strings, seed: make_optimizer("edits", strings, seed=seed),
-    }
+    dim = SequenceVAE.load(args.vae).dim
     oracle = peptide_landscape.landscape(args.landscape, args.csv)
     chosen = peptide_landscape.templates(args.templates, args.csv, oracle, args.seed)
-    logs = {arm: np.zeros((len(chosen), args.seeds, args.calls)) for arm in arms}
-    seconds: dict[str, list[float]] = {arm: [] for arm in arms}
-    with threadpool_limits(1):
-        for t, template in enumerate(chosen):
-            strings = peptide_landscape.space(template)
-            for seed in range(args.seeds):
-                rng = np.random.default_rng([args.seed, t, seed])
-                mutants = strings.mutants(template, strings.edits, 4 * args.design, rng)
-                design = list(dict.fromkeys([template, *mutants]))[: args.design]
-                for arm, make in arms.items():
-                    best, cpu = play(make(strings, seed), oracle, design, args.calls, args.batch)
-                    best += [best[-1]] * (args.calls - len(best))
-                    logs[arm][t, seed] = np.log(np.array(best) / float(oracle([template])[0]))
-                    seconds[arm].append(cpu)
+    logs = {arm: np.zeros((len(chosen), args.seeds, args.calls)) for arm in ARMS}
+    seconds: dict[str, list[float]] = {arm: [] for arm in ARMS}
+    with ProcessPoolExecutor(args.jobs) as pool:
+        runs = pool.map(run, [args] * len(chosen), range(len(chosen)), chosen)
+        for t, found in enumerate(runs):
+            for arm, seed, best, cpu in found:
+                logs[arm][t, seed] = best
+                seconds[arm].append(cpu)
             print(f"{t + 1} of {len(chosen)}", file=sys.stderr, flush=True)
     rng = np.random.default_rng(args.seed)
     at = [c for c in (args.design, 50, 100, 200, 300) if args.design <= c <= args.calls]
@@ -99,7 +115,7 @@ def main() -> None:
         "commit": subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
         ).stdout.strip(),
-        "settings": {**{k: v for k, v in vars(args).items() if isinstance(v, int | str)}, "latent": vae.dim},
+        "settings": {**{k: v for k, v in vars(args).items() if isinstance(v, int | str)}, "latent": dim},
         "templates": chosen,
         "best over template": {arm: {c: summary(v[..., c - 1], rng) for c in at} for arm, v in logs.items()},
         "lolbo over": {
