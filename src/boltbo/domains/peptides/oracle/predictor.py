@@ -89,7 +89,8 @@ def _own(name: str) -> MicPredictor:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"the predictor {name!r} cannot be imported: {error}") from error
-    made = found if isinstance(found, MicPredictor) and not isinstance(found, type) else found()
+    ready = isinstance(found, MicPredictor) and not isinstance(found, type)
+    made = found() if callable(found) and not ready else found
     if not isinstance(made, MicPredictor):
         raise ConfigError(f"{name!r} is no predictor: it needs `species` and `predict(sequences)`")
     return made
