@@ -1,6 +1,6 @@
 """Which features of strings a Gaussian process predicts best from: the choice behind `optimizers/string_features.py`.
 
-    python benchmarks/string_kernels.py mic_log10_um.csv      five minutes
+    python benchmarks/string_kernels.py mic_log10_um.csv      a CPU minute
 
 For each template, `evolution` searches for 200 calls. A process with one lengthscale for each group of features, fitted as
 `edits` does it, learns from the first n observations and predicts 150 mutants of the best of them, none seen: Spearman's
@@ -180,6 +180,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     with threadpool_limits(1):
         results = {name: measure(name, args) for name in LANDSCAPES}
     for name, rows in results.items():
@@ -187,7 +188,6 @@ def main() -> None:
         for kernel, row in rows.items():
             print(f"  {kernel:<42}", "   ".join(f"{rank:.2f} / {surprise:.2f}" for rank, surprise in row.values()))
     if args.out:
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
         words = [Path(sys.argv[0]).name, args.csv.name, *sys.argv[2:]]
         header = {"command": " ".join(words), "commit": commit, "seed": args.seed}
         args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Search on strings at equal oracle calls: trust-region BO in edit distance, evolution, random mutants.
 
-    python benchmarks/string_search.py mic_log10_um.csv                 ten templates, two seeds, 300 calls: half an hour
+    python benchmarks/string_search.py mic_log10_um.csv                 ten templates, two seeds, 300 calls: ten CPU minutes
     python benchmarks/string_search.py mic_log10_um.csv --quick         three templates, one seed, 100 calls
 
 Each run starts from the same initial candidates, the template and random mutants of it within the budget of edits. Reported
@@ -127,6 +127,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.quick:
         args.templates, args.seeds, args.calls = 3, 1, 100
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     with threadpool_limits(1):
         found = {name: measure(name, args) for name in args.landscape or LANDSCAPES}
     for name, result in found.items():
@@ -138,7 +139,6 @@ def main() -> None:
             texts = [f"{calls}: {m:.3f} ({low:.3f} to {high:.3f})" for calls, (m, low, high) in row.items()]
             print(f"  edits / {arm:<15}", "   ".join(texts))
     if args.out:
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
         settings = {k: getattr(args, k) for k in ("templates", "seeds", "calls", "design", "batch", "seed")}
         words = [Path(sys.argv[0]).name, args.csv.name, *sys.argv[2:]]
         header = {"command": " ".join(words), "commit": commit, "settings": settings}
