@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,8 @@ from boltbo.storage import CampaignMismatch, Run, Stage, Store
 
 STORAGE = "design.db"
 BATCH = 10
+PROBE = "GIGKFLHSAKKFGKAFVGEIMNS"
+"""What the predictor says of it tells whether it is still the one that a search began with"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def _settings(domain: PeptidesDomain, search: Search) -> Mapping[str, object]:
         "budget": search.budget, "initial": search.initial, "optimizer": search.optimizer, "model": search.model,
         "seed": search.seed, "predictor": domain.predictor_name, "objective": domain.objective_text,
         "pessimism": domain.pessimism, "similarity": domain.least,
+        "predicts": round(math.log10(float(domain.values([PROBE])[0])), 4),
     }  # fmt: skip
 
 
