@@ -88,7 +88,9 @@ def _own(name: str) -> MicPredictor:
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"the predictor {name!r} cannot be imported: {error}") from error
+        raise ConfigError(
+            f"the predictor {name!r} cannot be imported ({error}): install its module, or name its folder in PYTHONPATH"
+        ) from error
     ready = isinstance(found, MicPredictor) and not isinstance(found, type)
     made = found() if callable(found) and not ready else found
     if not isinstance(made, MicPredictor):
