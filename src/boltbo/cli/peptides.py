@@ -18,8 +18,8 @@ peptides = typer.Typer(
 
 
 class StringOptimizer(StrEnum):
-    EVOLUTION = "evolution"
     EDITS = "edits"
+    EVOLUTION = "evolution"
 
 
 @peptides.callback()
@@ -47,8 +47,8 @@ def design(
     ] = None,
     initial: Annotated[int, typer.Option(min=1, help="Candidates before the optimizer goes on.")] = 50,
     optimizer: Annotated[
-        StringOptimizer, typer.Option(help="evolution, or edits (Bayesian optimization: slower, for few calls).")
-    ] = StringOptimizer.EVOLUTION,
+        StringOptimizer, typer.Option(help="edits: Bayesian optimization; evolution: to compare.")
+    ] = StringOptimizer.EDITS,
     predictor: Annotated[
         str, typer.Option(help="shipped, a trained folder, or module:attribute of your own.")
     ] = "shipped",
