@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from boltbo.cli.common import console
@@ -70,14 +71,12 @@ def show(record: dict[str, Any]) -> None:
     """The tables of what `carry_out` found."""
     for name in ("oracle", "judge"):
         for split, found in record.get(name, {}).items():
-            table = Table("species", "n", "R2", "95%", "Pearson", "95%", "RMSE", "95%", box=box.SIMPLE_HEAD)
+            table = Table("species", "n", "R2 (95%)", "Pearson (95%)", "RMSE (95%)", box=box.SIMPLE_HEAD)
             for s in found["species"]:
                 cells = [
-                    text
-                    for key in ("r2", "pearson", "rmse")
-                    for text in (f"{s[key]:.2f}", "{:.2f} to {:.2f}".format(*s[f"{key}_interval"]))
+                    "{:.2f} ({:.2f} to {:.2f})".format(s[k], *s[f"{k}_interval"]) for k in ("r2", "pearson", "rmse")
                 ]
-                table.add_row(s["species"], str(s["n"]), *cells)
+                table.add_row(escape(s["species"]), str(s["n"]), *cells)
             console.print(f"{name}, {record['folds']} folds, split {split}")
             console.print(table)
     for name, speed in record["sequences per CPU second"].items():
