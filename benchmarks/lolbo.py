@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,13 @@ def boxed(strings: Strings, vae: SequenceVAE) -> LatentSpace:
     return LatentSpace(vae, Letters(strings), strings)
 
 
+landscape = cache(peptide_landscape.landscape)
+
+
 def run(args: argparse.Namespace, t: int, template: str) -> list[tuple[str, int, FloatArray, float]]:
     """Of one template, for each arm and seed: logarithms of the best value over the template's, CPU seconds of a step."""
     torch.set_num_threads(1)
-    vae = SequenceVAE.load(args.vae)
-    oracle = peptide_landscape.landscape(args.landscape, args.csv)
+    vae, oracle = SequenceVAE.load(args.vae), landscape(args.landscape, args.csv)
     strings = peptide_landscape.space(template)
     found = []
     with threadpool_limits(1):
@@ -96,7 +99,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     dim = SequenceVAE.load(args.vae).dim
-    oracle = peptide_landscape.landscape(args.landscape, args.csv)
+    oracle = landscape(args.landscape, args.csv)
     chosen = peptide_landscape.templates(args.templates, args.csv, oracle, args.seed)
     logs = {arm: np.zeros((len(chosen), args.seeds, args.calls)) for arm in ARMS}
     seconds: dict[str, list[float]] = {arm: [] for arm in ARMS}
@@ -108,7 +111,7 @@ def main() -> None:
                 seconds[arm].append(cpu)
             print(f"{t + 1} of {len(chosen)}", file=sys.stderr, flush=True)
     rng = np.random.default_rng(args.seed)
-    at = [c for c in (args.design, 50, 100, 200, 300) if args.design <= c <= args.calls]
+    at = [c for c in (args.design, 50, 100, 150, 200, 300) if args.design <= c <= args.calls]
     words = ["python", "benchmarks/lolbo.py", *(Path(a).name for a in sys.argv[1:])]
     result = {
         "command": " ".join(words),
