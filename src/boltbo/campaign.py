@@ -18,7 +18,7 @@ from boltbo.imports import ImportReport, Unimported, known_of, own_calls, record
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.model_versions import ModelVersions
 from boltbo.parallel import make_engine
-from boltbo.problem import Domain, Task, Trajectory
+from boltbo.problem import Constrained, Domain, Task, Trajectory
 from boltbo.progress import Bars
 from boltbo.proposers import InitialDesign, ModelProposer, Proposal, Proposer, Unseen, seed_of
 from boltbo.results import Results
@@ -155,7 +155,7 @@ class Campaign:
     def propose(self, task: Task, n: int = 10) -> list[str]:
         """The current model's candidates for one task, the domain's initial design while there is no model."""
         [proposals] = self.proposer().propose([task], n, seed_of(self.settings.seed, "propose", task.id))
-        return [candidate for candidate, _ in proposals]
+        return [candidate for candidate, _ in self._feasible(task, proposals)]
 
     def optimize(self, task: Task, budget: int | None = None, *, from_design: bool = False) -> Trajectory:
         """Solve one more task from the current model's candidates, or from the domain's initial design.
@@ -249,7 +249,7 @@ class Campaign:
         template = Run(stage, t, Task("", ""), (), budget, self.settings.run.batch, optimizer)
         with self.bars.track(f"{stage.value} round {t + 1}: first candidates", len(new)) as update:
             proposals = Unimported(proposer(), imports).propose(new, min(initial, budget), seed, update) if new else []
-        runs = [_filled(template, task, p, seed) for task, p in zip(new, proposals, strict=True)]
+        runs = [_filled(template, task, self._feasible(task, p), seed) for task, p in zip(new, proposals, strict=True)]
         self.store.add_runs(runs, {task_id: known.observations for task_id, known in imports.items()})
 
         wanted = {task.id for task in tasks}
@@ -261,6 +261,11 @@ class Campaign:
             todo = [r.id for r in runs if not r.done]
             for _ in make_engine(self.settings.workers).map(job, todo, lambda: update(self.store.count(ids), total)):
                 pass
+
+    def _feasible(self, task: Task, proposals: Sequence[Proposal]) -> Sequence[Proposal]:
+        """Those that the domain does not forbid, as far as it can tell without the oracle."""
+        d = self.domain
+        return [p for p in proposals if d.feasible(task, p[0])] if isinstance(d, Constrained) else proposals
 
 
 def _solve_stored(domain: Domain, url: str, campaign_id: int, run_id: int) -> None:

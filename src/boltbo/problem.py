@@ -73,12 +73,15 @@ class Evaluation:
         note: Anything a person may want to read about it later.
         scored: The candidate that was scored, in canonical form, where it was not the one asked for: a database that did
             not follow a plan says which one it ran. The value is recorded as this candidate's.
+        constraints: Numbers that must be at most 0, always equally many, where the oracle can tell them; a positive one
+            makes the candidate infeasible, and how far it is beyond helps an optimizer to find back.
     """
 
     value: float
     status: Status = Status.COMPLETE
     note: str = ""
     scored: str = ""
+    constraints: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Observation:
     """One oracle call as it is recorded: the answer, what it cost in seconds, and who proposed the candidate.
 
     `source` is one of `default`, `design`, `llm`, `bo`, `import`, or an optimizer's own word. `asked` is what was asked
-    for where the oracle scored another candidate.
+    for where the oracle scored another candidate. `constraints` is as in `Evaluation`.
     """
 
     candidate: str
@@ -96,6 +99,7 @@ class Observation:
     source: str
     note: str = ""
     asked: str = ""
+    constraints: tuple[float, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -290,6 +294,15 @@ class Stoppable(Protocol):
             best: The lowest value of this run so far.
             limit: A value beyond which nothing more needs to be known of this candidate.
         """
+        ...
+
+
+@runtime_checkable
+class Constrained(Protocol):
+    """A domain with constraints that it can check without the oracle, beyond what its space and grammar say already."""
+
+    def feasible(self, task: Task, candidate: str) -> bool:
+        """Whether the candidate, in canonical form, may be scored. What may not is never proposed and costs no call."""
         ...
 
 

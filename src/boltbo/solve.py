@@ -13,11 +13,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from threadpoolctl import threadpool_limits
 
 from boltbo.optimizers import Limiting, Optimizer, make_optimizer
 from boltbo.problem import (
+    Constrained,
     Domain,
     Evaluation,
     InvalidCandidate,
@@ -74,7 +76,8 @@ def _optimize(
 ) -> dict[str, float]:
     """Ask, checkpoint, score, tell, until there are `end` observations or the optimizer has nothing new to ask."""
     assert run.optimizer is not None
-    optimizer = make_optimizer(run.optimizer, domain.space(run.task), seed=run.seed, **run.options)
+    feasible = partial(domain.feasible, run.task) if isinstance(domain, Constrained) else None
+    optimizer = make_optimizer(run.optimizer, domain.space(run.task), seed=run.seed, feasible=feasible, **run.options)
     told, asked, limits = len(observations), list[str](), list[float | None]()
     spent: Mapping[str, float] = {}
     if run.state is None:
@@ -127,14 +130,17 @@ def call_oracle(
         evaluation = Evaluation(math.nan, Status.INFEASIBLE, str(error))
     except Exception as error:
         evaluation = Evaluation(math.nan, Status.FAILED, f"{type(error).__name__}: {error}")
-    status, note = evaluation.status, evaluation.note
+    status, note, constraints = evaluation.status, evaluation.note, tuple(map(float, evaluation.constraints))
+    if not all(map(math.isfinite, constraints)):
+        status, note, constraints = Status.FAILED, f"the oracle answered the constraints {constraints}", ()
+    elif any(c > 0 for c in constraints):
+        status = Status.INFEASIBLE
     if status in (Status.COMPLETE, Status.CENSORED) and not math.isfinite(evaluation.value):
         status, note = Status.FAILED, f"the oracle answered {evaluation.value}"
     value = evaluation.value if status in (Status.COMPLETE, Status.CENSORED) else math.nan
     seconds, scored = time.perf_counter() - start, evaluation.scored
-    if scored and scored != candidate:
-        return Observation(scored, value, status, seconds, source, note[:2000], asked=candidate)
-    return Observation(candidate, value, status, seconds, source, note[:2000])
+    asked = candidate if scored and scored != candidate else ""
+    return Observation(scored or candidate, value, status, seconds, source, note[:2000], asked, constraints)
 
 
 def best_value(observations: Sequence[Observation]) -> float | None:

@@ -111,11 +111,11 @@ def play(optimizer, values):
 def test_region_doubles_after_successes_and_halves_after_failures():
     optimizer = turbo(success_tolerance=3, failure_tolerance=4)
     play(optimizer, [10, 10, 10, 10])
-    assert optimizer.state()["length"] == 0.8
+    assert optimizer.region.size == 0.8
     play(optimizer, [9, 8, 7])
-    assert optimizer.state()["length"] == 1.6
+    assert optimizer.region.size == 1.6
     play(optimizer, [9, 9, 9, 6.9999, 9, 9, 9])  # a gain too small to count is a failure
-    assert optimizer.state()["length"] == 0.8
+    assert optimizer.region.size == 0.8
 
 
 def test_initial_points_and_observations_from_elsewhere_are_no_failures():
@@ -123,20 +123,20 @@ def test_initial_points_and_observations_from_elsewhere_are_no_failures():
     foreign = Numbers(5).decode(np.random.default_rng(0).random((6, 5)))
     optimizer.tell([Observation(c, 1.0 + i, Status.COMPLETE, 0.0, "llm") for i, c in enumerate(foreign)])
     optimizer.tell([Observation("0.5 0.5 0.5 0.5 0.5", 9.0, Status.COMPLETE, 0.0, "import")])
-    assert optimizer.state()["length"] == 0.8
+    assert optimizer.region.size == 0.8
     play(optimizer, [9])
-    assert optimizer.state()["length"] == 0.4
+    assert optimizer.region.size == 0.4
 
 
 def test_region_restarts_elsewhere_and_keeps_what_it_knows():
     optimizer = turbo(failure_tolerance=1, length=(0.8, 0.3, 1.6))
     play(optimizer, [1, 2, 3, 4, 5, 5])
     state = optimizer.state()
-    assert (state["length"], state["region_start"]) == (0.8, 6)
+    assert (state["region"]["size"], state["region"]["start"]) == (0.8, 6)
     play(optimizer, [7, 7, 7, 6])
-    assert optimizer.state()["length"] == 0.8, "the new region's first points count as initial"
+    assert optimizer.region.size == 0.8, "the new region's first points count as initial"
     play(optimizer, [6.5])
-    assert optimizer.state()["length"] == 0.4, "success is measured against the new region's best"
+    assert optimizer.region.size == 0.4, "success is measured against the new region's best"
     assert len(optimizer.history) == 11
 
 

@@ -191,12 +191,12 @@ def test_the_ball_grows_after_successes_shrinks_after_failures_and_begins_anew()
         value = value / 2.0 if improves else value
         [asked] = edits.ask(1)
         edits.tell([Observation(asked, value if improves else 10.0, Status.COMPLETE, 0.0, "bo")])
-        radii.append(edits.state()["radius"])
+        radii.append(edits.region.size)
 
     for improves in (True, True, True, True, False, False, False, False, False, False, False, False):
         tell(improves)
     assert radii == [2.0, 4.0, 4.0, 4.0, 4.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 2.0]
-    assert edits.state()["region_start"] == 12
+    assert edits.region.start == 12
 
 
 def test_candidates_stay_in_the_ball():

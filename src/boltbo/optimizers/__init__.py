@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -23,7 +24,14 @@ NAMES = tuple(CLASSES)
 __all__ = ["NAMES", "BoxOptimizer", "Limiting", "Optimizer", "make_optimizer"]
 
 
-def make_optimizer(name: str, space: SearchSpace | StringSpace, *, seed: int, **options: Any) -> Optimizer:
+def make_optimizer(
+    name: str,
+    space: SearchSpace | StringSpace,
+    *,
+    seed: int,
+    feasible: Callable[[str], bool] | None = None,
+    **options: Any,
+) -> Optimizer:
     """A built-in optimizer by name.
 
     Args:
@@ -32,6 +40,7 @@ def make_optimizer(name: str, space: SearchSpace | StringSpace, *, seed: int, **
             (trust-region Bayesian optimization) or `evolution` (evolutionary local search).
         space: Candidates as points of a box, or as strings of symbols: of the kind that the optimizer searches.
         seed: Of every random choice.
+        feasible: Which candidates may be asked, where that is known beforehand; None: all that the space says.
         options: The class's own arguments.
 
     Raises:
@@ -50,7 +59,10 @@ def make_optimizer(name: str, space: SearchSpace | StringSpace, *, seed: int, **
     module, _, cls = place.partition(":")
     chosen = getattr(import_module(f"boltbo.optimizers.{module}"), cls)
     try:
-        optimizer: Optimizer = chosen(space, seed=seed, **options)
+        optimizer = chosen(space, seed=seed, **options)
     except TypeError as error:
         raise ValueError(f"optimizer {name!r} cannot take the options {sorted(options)}: {error}") from error
-    return optimizer
+    if feasible is not None:
+        optimizer.feasible = feasible
+    made: Optimizer = optimizer
+    return made

@@ -84,6 +84,11 @@ class AskTell(ABC, Generic[Ranking]):
 
     history: Told
 
+    @staticmethod
+    def feasible(candidate: str) -> bool:
+        """What may be asked at all, as far as the domain can tell beforehand; see `problem.Constrained`."""
+        return True
+
     # --- for subclasses ---------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -166,7 +171,7 @@ class AskTell(ABC, Generic[Ranking]):
         return chosen
 
     def _is_new(self, candidate: str) -> bool:
-        return candidate not in self.history.seen and candidate not in self._pending
+        return candidate not in self.history.seen and candidate not in self._pending and self.feasible(candidate)
 
     @contextmanager
     def _timed(self, activity: str) -> Iterator[None]:

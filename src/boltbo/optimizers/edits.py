@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
+from boltbo.optimizers.region import Region, better
 from boltbo.optimizers.string_features import Features
 from boltbo.optimizers.string_surrogate import StringSurrogate
 from boltbo.optimizers.strings import StringOptimizer
@@ -27,7 +28,6 @@ from boltbo.problem import FloatArray, Status, StringSpace
 
 FIRST_ITERATIONS, NEXT_ITERATIONS = 20, 10
 REFIT_SHARE = 0.1
-LEAST_GAIN = 1e-3
 PARENTS = 16
 PROMISING = 32
 CENTRE_SHARE, CROSSED_SHARE = 0.5, 0.2
@@ -68,46 +68,30 @@ class Edits(StringOptimizer):
         self.initial = initial
         self.candidates = candidates
         self.max_points = max_points
-        self.success_tolerance = success_tolerance
-        self.failure_tolerance = failure_tolerance
-        self.first_radius, self.greatest_radius = radius
-        for name in ("initial", "candidates", "max_points", "success_tolerance", "failure_tolerance"):
+        for name in ("initial", "candidates", "max_points"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 1.0 <= self.first_radius <= self.greatest_radius:
-            raise ValueError(f"radius must be (first, greatest) with 1 <= first <= greatest, got {radius}")
+        self.region = Region((radius[0], 1.0, radius[1]), success_tolerance, failure_tolerance)
         self._features = Features()
         self._theta: FloatArray | None = None
         self._fitted_at = 0  # size of the history at the last fit of the hyperparameters
-        self._region_start = 0
-        self._radius = self.first_radius
-        self._successes = self._failures = 0
 
     # --- the trust region -------------------------------------------------------------------------------------------
 
     def _learn(self, start: int, asked: int) -> None:
-        before = self.history.best(self._region_start, start)
+        before = self.history.best(self.region.start, start)
         if asked == 0 or before is None or self._missing(start) > 0:
             return  # initial candidates are neither successes nor failures
-        best, old = self.history.best(self._region_start), self.history.values[before]
-        if best is not None and self.history.values[best] < old - LEAST_GAIN * abs(old):
-            self._successes, self._failures = self._successes + 1, 0
-        else:
-            self._successes, self._failures = 0, self._failures + asked
-        if self._successes >= self.success_tolerance:
-            self._radius, self._successes = min(2.0 * self._radius, self.greatest_radius), 0
-        elif self._failures >= self.failure_tolerance:
-            self._radius, self._failures = self._radius / 2.0, 0
-        if self._radius < 1.0:
-            self._radius, self._successes, self._failures = self.first_radius, 0, 0
-            self._region_start = len(self.history)
+        best, values = self.history.best(self.region.start), self.history.values
+        assert best is not None
+        self.region.learn(better(values[best], values[before]), asked, len(self.history))
 
     def _missing(self, size: int) -> int:
         """How many initial candidates the region still lacked when the history had this size."""
-        return self.initial - (size - self._region_start)
+        return self.initial - (size - self.region.start)
 
     def _rankings(self, n: int, attempt: int) -> Iterable[list[str]]:
-        centre = self.history.best(self._region_start)
+        centre = self.history.best(self.region.start)
         missing = self._missing(len(self.history)) - len(self._pending)
         filling = n if centre is None else min(n, max(0, missing))
         for _ in range(filling):
@@ -115,7 +99,7 @@ class Edits(StringOptimizer):
         if centre is None or filling == n:
             return
         n -= filling
-        radius = int(min(self._radius * 2.0**attempt, 2.0 * self.greatest_radius))
+        radius = int(min(self.region.size * 2.0**attempt, 2.0 * self.region.greatest))
         with self._timed("fit"):
             model = self._fitted(centre)
         with self._timed("acquire"):
@@ -133,7 +117,7 @@ class Edits(StringOptimizer):
         if not told:
             return []
         origin = told[int(self._rng.integers(len(told)))]
-        return self._mutants(origin, int(self.greatest_radius), 16)
+        return self._mutants(origin, int(self.region.greatest), 16)
 
     def _pool(self, model: StringSurrogate, centre: int, radius: int) -> tuple[list[str], FloatArray]:
         """Candidates in the ball, none of them told or pending, and their vectors."""
@@ -208,14 +192,10 @@ class Edits(StringOptimizer):
         return {
             "theta": None if self._theta is None else self._theta.tolist(),
             "fitted_at": self._fitted_at,
-            "region_start": self._region_start,
-            "radius": self._radius,
-            "successes": self._successes,
-            "failures": self._failures,
+            "region": self.region.state(),
         }
 
     def _restore_own(self, state: dict[str, Any]) -> None:
         self._theta = None if state["theta"] is None else np.array(state["theta"], dtype=float)
-        self._fitted_at, self._region_start = int(state["fitted_at"]), int(state["region_start"])
-        self._radius = float(state["radius"])
-        self._successes, self._failures = int(state["successes"]), int(state["failures"])
+        self._fitted_at = int(state["fitted_at"])
+        self.region.restore(state["region"])

@@ -17,6 +17,7 @@ class Told(ABC):
 
     Attributes:
         seen: Every candidate told, those without a place included, in the order of telling.
+        constraints: Of each place, what the oracle told of them, or nothing.
 
     Left out of the arrays: `failed` observations, whose value is unknown for reasons that may not be the candidate's,
     and texts that are no candidates of the space. `len` counts the places.
@@ -26,6 +27,7 @@ class Told(ABC):
         self.seen: dict[str, None] = {}
         self._values: list[float] = []
         self._statuses: list[Status] = []
+        self.constraints: list[tuple[float, ...]] = []
 
     @abstractmethod
     def _place(self, candidate: str) -> None:
@@ -50,6 +52,7 @@ class Told(ABC):
                 continue
             self._values.append(o.value if has_value else math.nan)
             self._statuses.append(o.status)
+            self.constraints.append(o.constraints)
 
     @property
     def values(self) -> FloatArray:

@@ -11,28 +11,32 @@ successes and shrinks after failures; below a least length the search begins ane
 - A sampled point differs from the centre in 1 to 20 coordinates (log-uniform in expectation; the paper: about 20). Where
   one coordinate is a whole decision, as in a plan, 20 at once leave little of a good centre; it helped on smooth
   functions of 20 variables too.
+- Constraints that only the oracle sees are modelled as in SCBO (`feasibility.py`): while nothing feasible is known, the region
+  lies around what breaks them least.
 - Points stand for texts, and many points may stand for one: candidates are decoded from the best sampled value on until
   a new text comes, and where a region has none left, twice its length is tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from boltbo.optimizers import gp
 from boltbo.optimizers.base import BoxOptimizer
+from boltbo.optimizers.feasibility import Feasibility, observed
+from boltbo.optimizers.region import Region, better
 from boltbo.optimizers.surrogate import Surrogate
 from boltbo.problem import FloatArray, InvalidCandidate, SearchSpace, Status
 
 if TYPE_CHECKING:
     from boltbo.optimizers.deep_kernel import DeepKernel
 
-FIRST_ITERATIONS, NEXT_ITERATIONS = 20, 10
+FIRST_ITERATIONS, NEXT_ITERATIONS = 50, 20
 REFIT_SHARE = 0.1
-LEAST_GAIN = 1e-3
 PERTURBED = 20
 
 
@@ -65,7 +69,7 @@ class Turbo(BoxOptimizer):
         initial: int | None = None,
         candidates: int = 1000,
         max_points: int = 500,
-        success_tolerance: int = 3,
+        success_tolerance: int = 10,
         failure_tolerance: int | None = None,
         length: tuple[float, float, float] = (0.8, 0.5**7, 1.6),
         surrogate: str = "exact",
@@ -75,21 +79,14 @@ class Turbo(BoxOptimizer):
         self.initial = min(2 * d, 20) if initial is None else initial
         self.candidates = candidates
         self.max_points = max_points
-        self.success_tolerance = success_tolerance
-        self.failure_tolerance = min(32, max(4, d)) if failure_tolerance is None else failure_tolerance
-        self.first_length, self.least_length, self.greatest_length = length
-        for name in ("initial", "candidates", "max_points", "success_tolerance", "failure_tolerance"):
+        for name in ("initial", "candidates", "max_points"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0.0 < self.least_length <= self.first_length <= self.greatest_length:
-            raise ValueError(
-                f"length must be (first, least, greatest) with 0 < least <= first <= greatest, got {length}"
-            )
+        failures = min(32, max(4, d)) if failure_tolerance is None else failure_tolerance
+        self.region = Region(length, success_tolerance, failures)
         self._theta = gp.initial_theta(d)
         self._fitted_at = 0  # size of the history at the last fit of the hyperparameters
-        self._region_start = 0
-        self._length = self.first_length
-        self._successes = self._failures = 0
+        self._thetas: list[FloatArray] = []  # of the constraints
         self._model: Surrogate | None = None
         if surrogate not in ("exact", "deep"):
             raise ValueError(f"surrogate must be 'exact' or 'deep', got {surrogate!r}")
@@ -99,28 +96,35 @@ class Turbo(BoxOptimizer):
 
     def _learn(self, start: int, asked: int) -> None:
         self._model = None
-        before = self.history.best(self._region_start, start)
+        before = self._merit(start)
         if asked == 0 or before is None or self._missing(start) > 0:
             return  # initial points are neither successes nor failures
-        best, old = self.history.best(self._region_start), self.history.values[before]
-        if best is not None and self.history.values[best] < old - LEAST_GAIN * abs(old):
-            self._successes, self._failures = self._successes + 1, 0
-        else:
-            self._successes, self._failures = 0, self._failures + asked
-        if self._successes >= self.success_tolerance:
-            self._length, self._successes = min(2.0 * self._length, self.greatest_length), 0
-        elif self._failures >= self.failure_tolerance:
-            self._length, self._failures = self._length / 2.0, 0
-        if self._length < self.least_length:
-            self._length, self._successes, self._failures = self.first_length, 0, 0
-            self._region_start = len(self.history)
+        now = self._merit(None)
+        assert now is not None
+        self.region.learn(now[0] < before[0] or better(now[1], before[1]), asked, len(self.history))
+
+    def _merit(self, stop: int | None) -> tuple[int, float] | None:
+        """How good the centre was when the history ended at `stop`: (0, its value), or (1, its violation)."""
+        centre = self._centre(stop)
+        if centre is None:
+            return None
+        value = self.history.values[centre]
+        return (0, float(value)) if np.isfinite(value) else (1, _violation(self.history.constraints[centre]))
+
+    def _centre(self, stop: int | None = None) -> int | None:
+        """The region's best point; as long as none is feasible, the one that breaks the constraints least."""
+        best = self.history.best(self.region.start, stop)
+        if best is not None:
+            return best
+        broken = [i for i in range(len(self.history))[self.region.start : stop] if self.history.constraints[i]]
+        return min(broken, key=lambda i: _violation(self.history.constraints[i]), default=None)
 
     def _missing(self, size: int) -> int:
         """How many initial points the region still lacked when the history had this size."""
-        return self.initial - (size - self._region_start)
+        return self.initial - (size - self.region.start)
 
     def _rankings(self, n: int, attempt: int) -> Iterable[FloatArray]:
-        centre = self.history.best(self._region_start)
+        centre = self._centre()
         missing = self._missing(len(self.history)) - len(self._pending)
         filling = n if centre is None else min(n, max(0, missing))
         if filling:
@@ -129,12 +133,14 @@ class Turbo(BoxOptimizer):
             return
         n -= filling
         with self._timed("fit"):
-            model = self._fitted(centre)
+            refit = self._refit_iterations()
+            model, feasibility = self._fitted(centre, refit), self._feasibility(centre, refit)
         with self._timed("acquire"):
-            length = min(self._length * 2.0**attempt, self.greatest_length)
+            length = min(self.region.size * 2.0**attempt, self.region.greatest)
             points = self._perturbed(self.history.X[centre], length)
-            values = model.posterior.sample(points, n, self._rng)
-            order = np.argsort(values, axis=1, kind="stable")
+            values = np.zeros((n, len(points))) if model is None else model.posterior.sample(points, n, self._rng)
+            violations = np.zeros_like(values) if feasibility is None else feasibility.violations(points, n, self._rng)
+            order = np.lexsort((values, violations), axis=1)
         for row in order:
             yield points[row]
 
@@ -166,7 +172,7 @@ class Turbo(BoxOptimizer):
         best = self.history.best()
         if best is None or len(self.history) < self.initial:
             return None
-        centre = self.history.best(self._region_start)
+        centre = self.history.best(self.region.start)
         try:
             point = np.clip(np.asarray(self.space.encode(candidate), dtype=float), 0.0, 1.0)
         except InvalidCandidate:
@@ -175,13 +181,33 @@ class Turbo(BoxOptimizer):
             model = self._surrogate(best if centre is None else centre)
             return model.limit(point, float(self.history.values[best]))
 
-    def _fitted(self, centre: int) -> Surrogate:
-        """The model of everything told; hyperparameters follow once a tenth of the history is new."""
-        model = self._surrogate(centre)
+    def _refit_iterations(self) -> int:
+        """How far the hyperparameters are to follow now: each time that a tenth of the history is new, else 0."""
         size = len(self.history)
-        if size - self._fitted_at >= max(1.0, REFIT_SHARE * size):
-            self._theta = model.fit(NEXT_ITERATIONS if self._fitted_at else FIRST_ITERATIONS)
-            self._fitted_at = size
+        if size - self._fitted_at < max(1.0, REFIT_SHARE * size):
+            return 0
+        iterations = NEXT_ITERATIONS if self._fitted_at else FIRST_ITERATIONS
+        self._fitted_at = size
+        return iterations
+
+    def _fitted(self, centre: int, refit: int) -> Surrogate | None:
+        """The model of every value told; None without any."""
+        if self.history.best() is None:
+            return None
+        model = self._surrogate(centre)
+        if refit:
+            self._theta = model.fit(refit)
+        return model
+
+    def _feasibility(self, centre: int, refit: int) -> Feasibility | None:
+        """What is believed of the constraints; None where none was ever broken."""
+        C = observed(self.history.constraints, self.history.having(Status.INFEASIBLE))
+        if C is None:
+            return None
+        near = self._near(centre, np.ones(len(self.history), dtype=bool))
+        model = Feasibility(self._thetas, self.history.X[near], C[near])
+        if refit or not self._thetas:
+            self._thetas = model.fit(refit or FIRST_ITERATIONS)
         return model
 
     def _surrogate(self, centre: int) -> Surrogate:
@@ -205,19 +231,18 @@ class Turbo(BoxOptimizer):
         return DeepKernel(self.space.dim, seed=seed)
 
     def _data(self, centre: int) -> tuple[FloatArray, FloatArray, Any]:
-        """Points, values and where these are bounds, of the `max_points` nearest to the centre in lengthscales.
+        """Points, values and where these are bounds, of the `max_points` nearest to the centre in lengthscales."""
+        near = self._near(centre, ~self.history.having(Status.INFEASIBLE))
+        return self.history.X[near], self.history.values[near], ~self.history.having(Status.COMPLETE)[near]
 
-        An infeasible point is taken to be no better than the median: without a word about it the sampler would come
-        back to its neighbours for ever.
-        """
-        X, values = self.history.X, self.history.values
-        complete, infeasible = self.history.having(Status.COMPLETE), self.history.having(Status.INFEASIBLE)
-        values[infeasible] = np.median(values[complete])
-        if len(X) > self.max_points:
-            scaled = (X - X[centre]) * np.exp(-self._theta[:-2])
-            near = np.sort(np.argsort((scaled * scaled).sum(axis=1), kind="stable")[: self.max_points])
-            X, values, complete = X[near], values[near], complete[near]
-        return X, values, ~complete
+    def _near(self, centre: int, among: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """The places of the `max_points` observations nearest to the centre in lengthscales, in the order of telling."""
+        places, X = np.flatnonzero(among), self.history.X
+        if len(places) <= self.max_points:
+            return places
+        scaled = (X[places] - X[centre]) * np.exp(-self._theta[: self.space.dim])
+        nearest = np.argsort((scaled * scaled).sum(axis=1), kind="stable")[: self.max_points]
+        return np.sort(places[nearest])
 
     # --- state ------------------------------------------------------------------------------------------------------
 
@@ -225,18 +250,20 @@ class Turbo(BoxOptimizer):
         return {
             "theta": self._theta.tolist(),
             "fitted_at": self._fitted_at,
-            "region_start": self._region_start,
-            "length": self._length,
-            "successes": self._successes,
-            "failures": self._failures,
+            "thetas": [theta.tolist() for theta in self._thetas],
+            "region": self.region.state(),
             **({} if self._deep is None else {"deep": self._deep.state()}),
         }
 
     def _restore_own(self, state: dict[str, Any]) -> None:
         self._theta = np.array(state["theta"], dtype=float)
-        self._fitted_at, self._region_start = int(state["fitted_at"]), int(state["region_start"])
-        self._length = float(state["length"])
-        self._successes, self._failures = int(state["successes"]), int(state["failures"])
+        self._thetas = [np.array(theta, dtype=float) for theta in state["thetas"]]
+        self._fitted_at = int(state["fitted_at"])
+        self.region.restore(state["region"])
         self._model = None
         if self._deep is not None:
             self._deep.restore(state["deep"])
+
+
+def _violation(constraints: Sequence[float]) -> float:
+    return sum(max(c, 0.0) for c in constraints)

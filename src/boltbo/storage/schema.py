@@ -64,6 +64,7 @@ observations = Table(
     Column("source", String(40), nullable=False),
     Column("note", Text, nullable=False),
     Column("asked", Text, nullable=False, server_default=""),  # where the oracle scored another candidate than this
+    Column("constraints", JSON(none_as_null=True)),  # null where the oracle told none
 )
 
 steps = Table(

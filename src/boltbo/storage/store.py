@@ -304,8 +304,9 @@ class Store:
                 for row in c.execute(query):
                     value = math.nan if row.value is None else row.value
                     o = Observation(
-                        row.candidate, value, Status(row.status), row.seconds, row.source, row.note, row.asked
-                    )
+                        row.candidate, value, Status(row.status), row.seconds, row.source, row.note, row.asked,
+                        tuple(row.constraints or ()),
+                    )  # fmt: skip
                     found.setdefault(row.run_id, []).append(o)
         return {run_id: tuple(group) for run_id, group in found.items()}
 
@@ -346,6 +347,7 @@ def _row(run_id: int, position: int, o: Observation) -> dict[str, Any]:
     return {
         "run_id": run_id, "position": position, "candidate": o.candidate, "status": o.status.value, "seconds": o.seconds,
         "value": o.value if math.isfinite(o.value) else None, "source": o.source, "note": o.note, "asked": o.asked,
+        "constraints": list(o.constraints) or None,
     }  # fmt: skip
 
 
@@ -368,6 +370,9 @@ def _add_columns(engine: Engine) -> None:
     if "asked" not in known:
         with engine.begin() as c:
             c.execute(sa.text("ALTER TABLE observations ADD COLUMN asked TEXT NOT NULL DEFAULT ''"))
+    if "constraints" not in known:
+        with engine.begin() as c:
+            c.execute(sa.text("ALTER TABLE observations ADD COLUMN constraints JSON"))
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:

@@ -1,0 +1,59 @@
+"""How large a trust region is: it grows after successes, shrinks after failures, and below a least size ends.
+
+The rule of TuRBO (Eriksson et al., NeurIPS 2019, section 2), with failures counted over candidates, so that the size of a batch
+does not matter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+LEAST_GAIN = 1e-3
+"""The share of a value by which it must be passed for a success."""
+
+
+class Region:
+    """The size of a trust region, and where in the history it began.
+
+    Args:
+        size: The first, least and greatest size.
+        success_tolerance: Successful batches in a row before it doubles.
+        failure_tolerance: Failed candidates in a row before it halves.
+
+    Raises:
+        ValueError: A number is out of range.
+    """
+
+    def __init__(self, size: tuple[float, float, float], success_tolerance: int, failure_tolerance: int) -> None:
+        self.first, self.least, self.greatest = size
+        if not 0.0 < self.least <= self.first <= self.greatest:
+            raise ValueError(f"sizes must be (first, least, greatest) with 0 < least <= first <= greatest, got {size}")
+        if min(success_tolerance, failure_tolerance) < 1:
+            raise ValueError(f"tolerances must be at least 1, got {success_tolerance} and {failure_tolerance}")
+        self.success_tolerance, self.failure_tolerance = success_tolerance, failure_tolerance
+        self.size, self.start = self.first, 0
+        self._successes = self._failures = 0
+
+    def learn(self, improved: bool, asked: int, told: int) -> None:
+        """Count a batch of `asked` candidates, after which `told` observations are known."""
+        self._successes, self._failures = (self._successes + 1, 0) if improved else (0, self._failures + asked)
+        if self._successes >= self.success_tolerance:
+            self.size, self._successes = min(2.0 * self.size, self.greatest), 0
+        elif self._failures >= self.failure_tolerance:
+            self.size, self._failures = self.size / 2.0, 0
+        if self.size < self.least:  # begin anew elsewhere; what was learnt is not forgotten
+            self.size, self.start = self.first, told
+            self._successes = self._failures = 0
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs."""
+        return {"size": self.size, "start": self.start, "successes": self._successes, "failures": self._failures}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.size, self.start = float(state["size"]), int(state["start"])
+        self._successes, self._failures = int(state["successes"]), int(state["failures"])
+
+
+def better(new: float, old: float) -> bool:
+    """Whether `new` passes `old` by enough to count."""
+    return new < old - LEAST_GAIN * abs(old)
