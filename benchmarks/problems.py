@@ -19,7 +19,7 @@ from scipy.interpolate import BSpline
 from boltbo.problem import FloatArray
 
 RECORDED = Path(__file__).parents[1] / "tests" / "data" / "plan_landscapes.npz"
-PLANS = ("1a", "2b", "5a", "6a", "9a")
+PLANS = ("2b", "6a", "9a")
 """Templates of the recorded queries that are used, one query each"""
 
 RESIDUES = "RKNDEQHPYWSTGAMCFLVI"
