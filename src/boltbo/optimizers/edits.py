@@ -71,7 +71,7 @@ class Edits(StringOptimizer):
         for name in ("initial", "candidates", "max_points"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        self.region = Region((radius[0], 1.0, radius[1]), success_tolerance, failure_tolerance)
+        self.region = Region((radius[0], 1.0, radius[1]), success_tolerance, failure_tolerance, "radius")
         self._features = Features()
         self._theta: FloatArray | None = None
         self._fitted_at = 0  # size of the history at the last fit of the hyperparameters

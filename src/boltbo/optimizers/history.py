@@ -68,9 +68,9 @@ class Told(ABC):
         rows = [i for i in range(len(self))[start:stop] if self._statuses[i] is Status.COMPLETE]
         return min(rows, key=self._values.__getitem__, default=None)
 
-    def top(self, k: int) -> list[int]:
-        """The indices of the `k` lowest complete values, best first."""
-        rows = [i for i in range(len(self)) if self._statuses[i] is Status.COMPLETE]
+    def top(self, k: int, start: int = 0) -> list[int]:
+        """The indices of the `k` lowest complete values among the places from `start` on, best first."""
+        rows = [i for i in range(start, len(self)) if self._statuses[i] is Status.COMPLETE]
         return sorted(rows, key=self._values.__getitem__)[:k]
 
 

@@ -19,17 +19,24 @@ class Region:
         size: The first, least and greatest size.
         success_tolerance: Successful batches in a row before it doubles.
         failure_tolerance: Failed candidates in a row before it halves.
+        name: What its size is called in errors.
 
     Raises:
         ValueError: A number is out of range.
     """
 
-    def __init__(self, size: tuple[float, float, float], success_tolerance: int, failure_tolerance: int) -> None:
+    def __init__(
+        self, size: tuple[float, float, float], success_tolerance: int, failure_tolerance: int, name: str = "length"
+    ) -> None:
         self.first, self.least, self.greatest = size
         if not 0.0 < self.least <= self.first <= self.greatest:
-            raise ValueError(f"sizes must be (first, least, greatest) with 0 < least <= first <= greatest, got {size}")
+            raise ValueError(
+                f"{name}: expected 0 < least <= first <= greatest, got {self.least}, {self.first} and {self.greatest}"
+            )
         if min(success_tolerance, failure_tolerance) < 1:
-            raise ValueError(f"tolerances must be at least 1, got {success_tolerance} and {failure_tolerance}")
+            raise ValueError(
+                f"success_tolerance and failure_tolerance must be at least 1, got {success_tolerance} and {failure_tolerance}"
+            )
         self.success_tolerance, self.failure_tolerance = success_tolerance, failure_tolerance
         self.size, self.start = self.first, 0
         self._successes = self._failures = 0

@@ -11,6 +11,8 @@ successes and shrinks after failures; below a least length the search begins ane
 - A sampled point differs from the centre in 1 to 20 coordinates (log-uniform in expectation; the paper: about 20). Where
   one coordinate is a whole decision, as in a plan, 20 at once leave little of a good centre; it helped on smooth
   functions of 20 variables too.
+- Half of the sampled points are around other good points, drawn into the region, and some are crossed with another: what is
+  good in two places can be put together. It helped on recorded query plans and did no harm on smooth functions.
 - Constraints that only the oracle sees are modelled as in SCBO (`feasibility.py`): while nothing feasible is known, the region
   lies around what breaks them least.
 - Points stand for texts, and many points may stand for one: candidates are decoded from the best sampled value on until
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 FIRST_ITERATIONS, NEXT_ITERATIONS = 50, 20
 REFIT_SHARE = 0.1
 PERTURBED = 20
+PARENTS, CROSSED, TAKEN = 24, 0.2, 0.3
+"""Good points that are perturbed besides the centre; the share that is crossed, and of how many coordinates"""
 
 
 class Turbo(BoxOptimizer):
@@ -137,7 +141,7 @@ class Turbo(BoxOptimizer):
             model, feasibility = self._fitted(centre, refit), self._feasibility(centre, refit)
         with self._timed("acquire"):
             length = min(self.region.size * 2.0**attempt, self.region.greatest)
-            points = self._perturbed(self.history.X[centre], length)
+            points = self._perturbed(centre, length)
             values = np.zeros((n, len(points))) if model is None else model.posterior.sample(points, n, self._rng)
             violations = np.zeros_like(values) if feasibility is None else feasibility.violations(points, n, self._rng)
             order = np.lexsort((values, violations), axis=1)
@@ -150,20 +154,33 @@ class Turbo(BoxOptimizer):
         for row in (strata + self._rng.random(strata.shape)) / n:
             yield np.vstack([row, self._rng.random((15, self.space.dim))])
 
-    def _perturbed(self, centre: FloatArray, length: float) -> FloatArray:
-        """Candidate points, shape (candidates, d): the centre with a few coordinates drawn anew from the region.
+    def _perturbed(self, centre: int, length: float) -> FloatArray:
+        """Candidate points, shape (candidates, d): good ones with a few coordinates drawn anew from the region.
 
         Side lengths follow the lengthscales, their product is length^d (the paper's section 2).
         """
-        d = self.space.dim
+        d, middle = self.space.dim, self.history.X[centre]
         weights = np.exp(self._theta[:d] - self._theta[:d].mean())
-        low = np.clip(centre - weights * length / 2.0, 0.0, 1.0)
-        high = np.clip(centre + weights * length / 2.0, 0.0, 1.0)
-        points = low + (high - low) * self._rng.random((self.candidates, d))
+        low = np.clip(middle - weights * length / 2.0, 0.0, 1.0)
+        high = np.clip(middle + weights * length / 2.0, 0.0, 1.0)
+        origins = np.clip(self._origins(middle), low, high)
+        points = low + (high - low) * self._rng.random(origins.shape)
         expected = min(d, PERTURBED) ** self._rng.random((len(points), 1))
         mask = self._rng.random(points.shape) < expected / d
         mask[np.arange(len(mask)), self._rng.integers(d, size=len(mask))] = True
-        return np.where(mask, points, centre)
+        return np.where(mask, points, origins)
+
+    def _origins(self, middle: FloatArray) -> FloatArray:
+        """What is perturbed, shape (candidates, d): half the centre, half other good points; some of them crossed."""
+        n, d = self.candidates, self.space.dim
+        top = self.history.top(PARENTS, self.region.start)
+        parents = self.history.X[top] if top else middle[None]
+        odds = 0.5 ** np.arange(len(parents))
+        one, other = self._rng.choice(len(parents), size=(2, n), p=odds / odds.sum())
+        origins = parents[one]
+        origins[: n // 2] = middle
+        crossed = (self._rng.random((n, 1)) < CROSSED) & (self._rng.random((n, d)) < TAKEN)
+        return np.asarray(np.where(crossed, parents[other], origins))
 
     # --- the model --------------------------------------------------------------------------------------------------
 
