@@ -1,7 +1,8 @@
 """Pairs of a context and a relative that no prediction was asked for: what the model is warmed up on.
 
 New templates are made of the training tasks' own: the beginning of one and the end of another, some residues replaced by
-ones as frequent as among them. What is learnt is to copy a template with changes, within the budget of edits.
+ones as frequent as among them. What is learnt is to copy a template with changes, within the budget of edits. Copying is the
+hard part: it takes many templates, each read once, and solutions that hardly differ from them.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from boltbo.domains.peptides.design import conservative, mutants
+from boltbo.domains.peptides.design import mutants
 from boltbo.domains.peptides.space import Relatives
 from boltbo.domains.peptides.templates import LONGEST, SHORTEST
 
-SOLUTIONS = 4
-"""Relatives of each template: half of them random, half conservative designs"""
+LIGHT = 0.5
+"""Share of the solutions with a single edit; the others have random ones up to the budget"""
 
 REPLACED = 0.3
 """At most this share of a mixed template's residues is replaced"""
@@ -35,17 +36,14 @@ def free_pairs(
     """
     rng = np.random.default_rng(seed)
     letters = np.array(list("".join(templates)))
-    made = 0
     for _ in range(n):
-        if made == n:
-            return
         template = mixed(templates, letters, rng)
         space = Relatives(template, least)
-        half = SOLUTIONS // 2
-        solutions = {*mutants(space, half, rng), *conservative(space, half, rng)} - {template}
-        for solution in sorted(solutions)[: n - made]:
+        light = rng.random() < LIGHT
+        if not space.edits:
+            continue
+        for solution in space.mutants(template, 1, 1, rng) if light else mutants(space, 1, rng):
             yield context(template), solution
-            made += 1
 
 
 def mixed(templates: Sequence[str], letters: np.ndarray, rng: np.random.Generator) -> str:
