@@ -1,10 +1,11 @@
 """What one step of trust-region Bayesian optimization costs: tell a batch, ask for the next one.
 
     python benchmarks/optimizer_step.py --quick     n = 300, under a minute
-    python benchmarks/optimizer_step.py             n = 100, 300, 1000 (boltbo: 4000 too), a quarter of an hour
+    python benchmarks/optimizer_step.py --sizes     boltbo at n = 100, 300, 1000, 4000 and d = 20, 64, 256, two minutes
+    python benchmarks/optimizer_step.py             n = 100, 300, 1000 beside BoTorch, a quarter of an hour
 
-CPU seconds (`process_time`) on one thread, d = 64, batches of 10, as JSON. boltbo's steps are averaged over ten, hence with
-their share of the scheduled refits. BoTorch's are written from its documentation: a `SingleTaskGP` fitted with
+CPU seconds (`process_time`) on one thread, d = 64 but for `--sizes`, batches of 10, as JSON. boltbo's steps are averaged over
+ten, hence with their share of the scheduled refits. BoTorch's are written from its documentation: a `SingleTaskGP` fitted with
 `fit_gpytorch_mll` at each step, `MaxPosteriorSampling` over as many points of a trust region as boltbo samples; once as it
 comes, once with L-BFGS stopped after as many iterations as boltbo's refits. Each figure comes from a process of its own,
 so that peak memory (with imports) can be told apart.
@@ -21,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -28,8 +30,9 @@ from boltbo.optimizers import make_optimizer
 from boltbo.optimizers.turbo import NEXT_ITERATIONS
 from boltbo.problem import FloatArray, Observation, Status
 
-D, BATCH, CANDIDATES = 64, 10, 1000
+D, BATCH, CANDIDATES = int(os.environ.get("D", "64")), 10, 1000
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+SIZES = [100, 300, 1000, 4000]
 BUDGET_S = 2.0  # no further step of one measurement begins after this
 
 
@@ -62,9 +65,9 @@ def mean_seconds(step: Callable[[], None], least: int, most: int) -> float:
     return (time.process_time() - begin) / done
 
 
-def boltbo_turbo(n: int) -> float:
+def boltbo_turbo(n: int, surrogate: str = "exact") -> float:
     space = Numbers()
-    optimizer = make_optimizer("turbo", space, seed=0, candidates=CANDIDATES)
+    optimizer = make_optimizer("turbo", space, seed=0, candidates=CANDIDATES, surrogate=surrogate)
 
     def tell(candidates: list[str]) -> None:
         values = objective(np.array([space.encode(c) for c in candidates]))
@@ -118,22 +121,27 @@ def botorch_step(n: int, *, sample: bool, iterations: int | None = None) -> floa
 CAPPED = f"botorch turbo, {NEXT_ITERATIONS} L-BFGS iterations"
 ARMS: dict[str, Callable[[int], float]] = {
     "boltbo turbo": boltbo_turbo,
+    "boltbo turbo, deep kernel": lambda n: boltbo_turbo(n, "deep"),
     "botorch turbo": lambda n: botorch_step(n, sample=True),
     CAPPED: lambda n: botorch_step(n, sample=True, iterations=NEXT_ITERATIONS),
     "botorch default fit": lambda n: botorch_step(n, sample=False),
 }
 
 
-def measure(arm: str, n: int) -> dict[str, float]:
+def measure(arm: str, n: int, d: int = D) -> dict[str, float]:
     """One arm in a process of its own."""
     child = [sys.executable, __file__, "--arm", arm, "--n", str(n)]
-    done = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD})
+    done = subprocess.run(
+        child, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD, "D": str(d)}
+    )
     return dict(json.loads(done.stdout))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="n = 300 only")
+    parser.add_argument("--sizes", action="store_true", help="boltbo alone, for each n and d")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
     parser.add_argument("--n", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -143,20 +151,35 @@ def main() -> None:
         print(json.dumps({"seconds": round(seconds, 4), "peak_mib": round(peak)}))
         return
 
-    arms = list(ARMS)
+    own = [arm for arm in ARMS if arm.startswith("boltbo")]
+    if args.sizes:
+        tell(
+            args.out,
+            [{"arm": a, "d": d, "n": n, **measure(a, n, d)} for a in own for d in (20, 64, 256) for n in SIZES],
+        )
+        return
+    arms = [arm for arm in ARMS if arm != own[1]]
     if find_spec("botorch") is None:
         print("BoTorch is not installed (pip install botorch): boltbo alone", file=sys.stderr)
-        arms = arms[:1]
-    sizes = [300] if args.quick else [100, 300, 1000]
+        arms = own[:1]
+    sizes = [300] if args.quick else SIZES[:3]
     results = {n: {arm: measure(arm, n) for arm in arms} for n in sizes}
-    if not args.quick:
-        results[4000] = {arms[0]: measure(arms[0], 4000)}
 
     def table(key: str) -> dict[str, object]:
         by_n = {str(n): {arm: r[key] for arm, r in by_arm.items()} for n, by_arm in results.items()}
         return by_n["300"] if args.quick else by_n
 
-    print(json.dumps({"d": D, "batch": BATCH, "seconds_per_step": table("seconds"), "peak_mib": table("peak_mib")}))
+    tell(args.out, {"d": D, "batch": BATCH, "seconds_per_step": table("seconds"), "peak_mib": table("peak_mib")})
+
+
+def tell(out: Path | None, found: object) -> None:
+    print(json.dumps(found))
+    if out:
+        git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+        command = (
+            f"python benchmarks/optimizer_step.py {' '.join(a for a in sys.argv[1:] if a in ('--quick', '--sizes'))}"
+        )
+        out.write_text(json.dumps({"command": command.strip(), "commit": git, "seed": 0, "found": found}, indent=1))
 
 
 if __name__ == "__main__":

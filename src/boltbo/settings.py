@@ -33,10 +33,10 @@ class RunSettings(Frozen):
     budget: Count = Field(100, description="oracle calls of a run, initial candidates included")
     initial: Count = Field(50, description="initial candidates of a run")
     batch: Count = Field(1, description="candidates that the optimizer asks for at a time")
-    optimizer: Literal["turbo", "lolbo", "local", "random", "edits", "evolution"] = Field(
-        "turbo",
+    optimizer: Literal["auto", "turbo", "lolbo", "local", "random", "edits", "evolution"] = Field(
+        "auto",
         description="what goes on from the initial candidates: in a box `turbo`, `local`, `random`, in a latent space also"
-        " `lolbo`, on strings the others",
+        " `lolbo`; on strings `edits`, `evolution`; auto: the first of these",
     )
     design_share: Share = Field(0.2, description="share of the initial candidates that stays the domain's own design")
 
