@@ -28,7 +28,7 @@ from psycopg import sql
 
 from boltbo.problem import OracleUnavailable
 
-MARK = "boltbo-2"
+MARK = "boltbo-3"
 """The server's cluster_name once it runs with `server_settings`; change it with them."""
 
 ROOM = 200 * 2**20
@@ -137,6 +137,7 @@ def server_settings() -> Mapping[str, str]:
         "effective_cache_size": "4GB",
         "random_page_cost": "1.1",  # all data fit in memory
         "jit": "off",
+        "geqo": "on",  # as on most servers; said, so that a cluster of an earlier version has it too
         "max_parallel_workers_per_gather": "0",
         "autovacuum": "off",  # statistics, and so plans, stay as they were loaded
         "fsync": "off",
