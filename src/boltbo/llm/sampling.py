@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -154,8 +154,8 @@ def sample(
     for attempt in range(1 + REDRAWS if unique else 1):
         done = 0
         batches = _batches(wanted, n, threads := torch.get_num_threads() if reader.side_by_side else 1)
-        with _threads(min(threads, len(batches))) as pool:
-            for rows in pool.map(lambda b: _draw(reader, b, temperature * WARMER**attempt, top_p), batches):  # noqa: B023
+        with _mapping(min(threads, len(batches))) as over:
+            for rows in over(lambda b: _draw(reader, b, temperature * WARMER**attempt, top_p), batches):  # noqa: B023
                 for row in rows:  # here, in the order drawn
                     row.hand_in(reader, unique)
                 done += sum(row.noise is not None for row in rows)
@@ -165,13 +165,16 @@ def sample(
 
 
 @contextmanager
-def _threads(n: int) -> Iterator[ThreadPoolExecutor]:
-    """`n` threads, in which torch uses one each; a single one keeps all that torch has."""
+def _mapping(n: int) -> Iterator[Callable[..., Iterator[list[_Row]]]]:
+    """A `map` on `n` threads in which torch uses one each, or, for a single one, here with all that torch has."""
+    if n <= 1:
+        yield map
+        return
     within = torch.get_num_threads()
-    with ThreadPoolExecutor(max(1, n)) as pool:
-        torch.set_num_threads(1 if n > 1 else within)
+    with ThreadPoolExecutor(n) as pool:
+        torch.set_num_threads(1)
         try:
-            yield pool
+            yield pool.map
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
