@@ -126,7 +126,7 @@ def report(args: argparse.Namespace) -> None:
     if args.json:
         git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
         about = {
-            "command": "python benchmarks/regret.py run --seeds 10; … report",
+            "command": "python benchmarks/regret.py run --seeds 10; python benchmarks/regret.py report",
             "commit": git,
             "seeds": args.seeds,
             "batch": BATCH,

@@ -14,6 +14,9 @@ COLOURS = {
     "random": "#999999",
 }  # fmt: skip
 
+FEWEST = 3
+"""Seeds below which there is no curve."""
+
 
 def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Mean over seeds with a band of one standard error; the last panel: CPU seconds of a step, over all problems."""
@@ -29,7 +32,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     for ax, name in zip(axes.flat, shown, strict=False):
         for arm, colour in COLOURS.items():
             own = [r for r in rows if r["problem"] == name and r["arm"] == arm]
-            if not own:
+            if len(own) < FEWEST:
                 continue
             curves, start = np.array([r["best"] for r in own]), own[0]["start"]
             calls, mean = np.arange(start, curves.shape[1] + 1), curves.mean(axis=0)[start - 1 :]
