@@ -23,6 +23,7 @@ _HOMES = {
     "Settings": "settings",
     "Slots": "spaces",
     "Status": "problem",
+    "Strings": "spaces",
     "Task": "problem",
     "Trajectory": "problem",
 }
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from boltbo.results import Results as Results
     from boltbo.settings import Settings as Settings
     from boltbo.spaces import Slots as Slots
+    from boltbo.spaces import Strings as Strings
 
 
 def __getattr__(name: str) -> Any:
