@@ -33,6 +33,7 @@ from boltbo.llm import compact, pretrained
 from boltbo.llm.backend import Example, Prompt
 from boltbo.llm.compact import CompactModel
 from boltbo.llm.sampling import sample
+from boltbo.threads import one_torch_thread
 
 SHAPES = {"plans": (150, 16), "long": (100, 48)}
 """Tokens of a context and of a solution: as CEB's plans have on average, and longer ones"""
@@ -126,11 +127,9 @@ def compact_speed(tell: Callable[..., None], flops: float, sizes: Sequence[tuple
 
 def beside(model: CompactModel, prompts: Sequence[Prompt], n: int) -> float:
     """Microseconds a token of all that is not the model's own work, on one thread."""
-    within = torch.get_num_threads()
-    torch.set_num_threads(1)
     reader = Timed(compact._Reader(model))
-    sampled(reader, prompts, n)
-    torch.set_num_threads(within)
+    with one_torch_thread():
+        sampled(reader, prompts, n)
     return 1e6 * reader.beside / reader.steps_tokens
 
 

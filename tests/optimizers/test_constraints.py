@@ -104,6 +104,14 @@ def test_a_search_under_constraints_goes_on_as_if_never_interrupted() -> None:
         told += batch
 
 
+def test_numbers_told_of_few_points_are_not_lost_among_many_without() -> None:
+    optimizer = make_optimizer("turbo", Numbers(), seed=0, initial=5, max_points=5)
+    design = [" ".join(["0.500000"] * D), *Numbers().decode(0.9 + 0.1 * np.random.default_rng(0).random((8, D)))]
+    told = [Observation(c, objective(np.array(c.split(), float)), Status.COMPLETE, 0.0, "design") for c in design[1:]]
+    optimizer.tell([*told, observation(design[0], numbers=True)])
+    assert len(optimizer.ask(3)) == 3
+
+
 def test_draws_know_the_violation_at_what_was_observed() -> None:
     rng = np.random.default_rng(0)
     X = rng.random((60, 2))

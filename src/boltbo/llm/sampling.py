@@ -22,6 +22,7 @@ from torch import Tensor
 from boltbo.llm.backend import Progress, Prompt, Sample
 from boltbo.llm.masking import Ids, Machine
 from boltbo.problem import FloatArray, InvalidCandidate
+from boltbo.threads import one_torch_thread
 
 ROWS = 256
 """Rows of a batch at most: bounds memory, and more rows are no faster on a CPU."""
@@ -170,16 +171,12 @@ def _mapping(n: int) -> Iterator[Callable[..., Iterator[list[_Row]]]]:
     if n <= 1:
         yield map
         return
-    within = torch.get_num_threads()
-    with ThreadPoolExecutor(n) as pool:
-        torch.set_num_threads(1)
+    with one_torch_thread(), ThreadPoolExecutor(n) as pool:
         try:
             yield pool.map
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-        finally:
-            torch.set_num_threads(within)
 
 
 def _batches(wanted: list[_Wanted], n: int, threads: int) -> list[_Batch]:

@@ -175,7 +175,8 @@ class Edits(StringOptimizer):
     def _data(self, centre: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
         """Vectors, values and where these are bounds, of the `max_points` nearest to the centre.
 
-        An infeasible candidate is taken to be no better than the median, as in `turbo`.
+        An infeasible candidate is taken to be no better than the median: without a word about it the sampler would come back
+        to its neighbours for ever. (`turbo` models feasibility instead.)
         """
         values, complete = self.history.values, self.history.having(Status.COMPLETE)
         values[self.history.having(Status.INFEASIBLE)] = np.median(values[complete])

@@ -30,12 +30,11 @@ class Feasibility:
     Args:
         thetas: Log-hyperparameters of each constraint's process, shape (d + 2,); as many as there are constraints, or none.
         X: Points, shape (n, d).
-        C: See above; at least one row without NaN.
+        C: See above; no row with NaN, and at least one.
     """
 
     def __init__(self, thetas: Sequence[FloatArray], X: FloatArray, C: FloatArray) -> None:
-        known = ~np.isnan(C).any(axis=1)
-        self._X, values = X[known], bilog(C[known])
+        self._X, values = X, bilog(C)
         # scaled, not centred: zero must stay where it is
         self._values = values / np.maximum(np.sqrt((values * values).mean(axis=0)), 1e-12)
         self.thetas = list(thetas) or [gp.initial_theta(X.shape[1]) for _ in range(C.shape[1])]

@@ -103,7 +103,7 @@ class LolBO(Turbo):
     def _chosen(self) -> tuple[NDArray[np.intp], FloatArray, NDArray[np.bool_]]:
         """The places in the history that an update is made of, complete ones first, their values, and which are complete.
 
-        Infeasible ones are taken to be no better than the median, as in `Turbo`.
+        Infeasible ones are taken to be no better than the median.
         """
         values, complete = self.history.values, self.history.having(Status.COMPLETE)
         values[np.isnan(values)] = np.median(values[complete])
