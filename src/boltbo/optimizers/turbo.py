@@ -221,7 +221,7 @@ class Turbo(BoxOptimizer):
         C = observed(self.history.constraints, self.history.having(Status.INFEASIBLE))
         if C is None:
             return None
-        near = self._near(centre, ~np.isnan(C).any(axis=1))
+        near = self._near(centre, np.asarray(~np.isnan(C).any(axis=1)))
         model = Feasibility(self._thetas, self.history.X[near], C[near])
         if refit or not self._thetas:
             self._thetas = model.fit(refit or FIRST_ITERATIONS)

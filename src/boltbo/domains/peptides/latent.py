@@ -7,10 +7,8 @@ write peptides a few edits apart. What is decoded obeys the template's grammar: 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +18,7 @@ from boltbo.domains.peptides.design import mutants
 from boltbo.domains.peptides.oracle.scales import AMINO_ACIDS
 from boltbo.domains.peptides.space import Relatives
 from boltbo.domains.peptides.templates import LONGEST, SHORTEST, read_templates, what_is_wrong
+from boltbo.latent.kept import keep, kept
 from boltbo.settings import ConfigError
 
 if TYPE_CHECKING:  # torch is imported when it is needed
@@ -102,32 +101,24 @@ def ensure_vae(
     recipe = recipe or Recipe()
     unique = sorted(set(sequences))
     digest = hashlib.sha256("\n".join(unique).encode()).hexdigest()
-    key = {**asdict(recipe), "similarity": least, "learnt": digest}
-    made = folder / "peptides.json"
-    if made.exists():
-        stored = json.loads(made.read_text())
-        if stored["key"] == key:
-            return dict(stored["report"])
-    from boltbo.latent.vae import SequenceVAE
 
-    rng = np.random.default_rng(recipe.seed)
-    own = [unique[i] for i in rng.permutation(len(unique))]
-    corpus = list(training_set(own, least, recipe.sequences + HELD_OUT, rng))
-    vae = SequenceVAE.create(
-        AMINO_ACIDS, LONGEST, latent=recipe.latent, width=recipe.width, layers=recipe.layers, seed=recipe.seed
-    )
-    fitted = vae.fit(corpus[:-HELD_OUT], seed=recipe.seed, epochs=recipe.epochs, progress=progress)
-    back = vae.reconstruction(corpus[-HELD_OUT:])
-    report = {
-        "exact": back.exact, "per_symbol": back.per_symbol, "seconds": fitted.seconds,
-        "sequences": float(len(corpus) - HELD_OUT),
-    }  # fmt: skip
-    vae.save(folder)
-    _loaded.cache_clear()
-    half = made.with_suffix(".half")
-    half.write_text(json.dumps({"key": key, "report": report}, indent=1))
-    half.replace(made)
-    return report
+    def make() -> tuple[SequenceVAE, dict[str, float]]:
+        from boltbo.latent.vae import SequenceVAE
+
+        rng = np.random.default_rng(recipe.seed)
+        own = [unique[i] for i in rng.permutation(len(unique))]
+        corpus = list(training_set(own, least, recipe.sequences + HELD_OUT, rng))
+        vae = SequenceVAE.create(
+            AMINO_ACIDS, LONGEST, latent=recipe.latent, width=recipe.width, layers=recipe.layers, seed=recipe.seed
+        )
+        fitted = vae.fit(corpus[:-HELD_OUT], seed=recipe.seed, epochs=recipe.epochs, progress=progress)
+        back = vae.reconstruction(corpus[-HELD_OUT:])
+        return vae, {
+            "exact": back.exact, "per_symbol": back.per_symbol, "seconds": fitted.seconds,
+            "sequences": float(len(corpus) - HELD_OUT),
+        }  # fmt: skip
+
+    return keep(folder, "peptides", {**asdict(recipe), "similarity": least, "learnt": digest}, make)
 
 
 def latent_space(folder: Path, space: Relatives) -> LatentSpace:
@@ -138,11 +129,4 @@ def latent_space(folder: Path, space: Relatives) -> LatentSpace:
     """
     from boltbo.latent.space import LatentSpace
 
-    return LatentSpace(_loaded(folder), PeptideCodec(space), space)
-
-
-@lru_cache(maxsize=2)
-def _loaded(folder: Path) -> SequenceVAE:
-    from boltbo.latent.vae import SequenceVAE
-
-    return SequenceVAE.load(folder)
+    return LatentSpace(kept(folder), PeptideCodec(space), space)

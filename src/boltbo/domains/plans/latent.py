@@ -7,10 +7,8 @@ random: nothing is executed, no server is asked.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +19,7 @@ from boltbo.domains.plans.language import PlanGrammar, format_plan
 from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Operator, Plan, Scan, Tree
 from boltbo.domains.plans.query import Block, Query, mark
 from boltbo.domains.plans.strings import from_string, longest, to_string, vocabulary, well_formed
+from boltbo.latent.kept import keep, kept
 
 if TYPE_CHECKING:  # torch is imported when it is needed
     from boltbo.latent.space import LatentSpace
@@ -139,29 +138,19 @@ def ensure_vae(
     """
     recipe = recipe or Recipe()
     symbols, most = vocabulary(queries), longest(queries)
-    key = {**asdict(recipe), "symbols": symbols, "longest": most, "operators": list(abilities.operators)}
-    made = folder / "plans.json"
-    if made.exists():
-        stored = json.loads(made.read_text())
-        if stored["key"] == key:
-            return dict(stored["report"])
-    from boltbo.latent.vae import SequenceVAE
 
-    rng = np.random.default_rng(recipe.seed)
-    corpus = list(random_strings(queries, recipe.plans + HELD_OUT, rng, abilities))
-    vae = SequenceVAE.create(symbols, most, latent=recipe.latent, seed=recipe.seed)
-    fitted = vae.fit(corpus[HELD_OUT:], seed=recipe.seed, epochs=recipe.epochs, progress=progress)
-    report = {
-        **quality(vae, corpus[:HELD_OUT], recipe.seed),
-        "seconds": fitted.seconds,
-        "sequences": float(recipe.plans),
-    }
-    vae.save(folder)
-    _loaded.cache_clear()
-    half = made.with_suffix(".half")
-    half.write_text(json.dumps({"key": key, "report": report}, indent=1))
-    half.replace(made)
-    return report
+    def make() -> tuple[SequenceVAE, dict[str, float]]:
+        from boltbo.latent.vae import SequenceVAE
+
+        rng = np.random.default_rng(recipe.seed)
+        corpus = list(random_strings(queries, recipe.plans + HELD_OUT, rng, abilities))
+        vae = SequenceVAE.create(symbols, most, latent=recipe.latent, seed=recipe.seed)
+        fitted = vae.fit(corpus[HELD_OUT:], seed=recipe.seed, epochs=recipe.epochs, progress=progress)
+        found = quality(vae, corpus[:HELD_OUT], recipe.seed)
+        return vae, {**found, "seconds": fitted.seconds, "sequences": float(recipe.plans)}
+
+    key = {**asdict(recipe), "symbols": symbols, "longest": most, "operators": list(abilities.operators)}
+    return keep(folder, "plans", key, make)
 
 
 def quality(vae: SequenceVAE, held_out: Sequence[Sequence[str]], seed: int) -> dict[str, float]:
@@ -182,11 +171,4 @@ def latent_space(
     """
     from boltbo.latent.space import LatentSpace
 
-    return LatentSpace(_loaded(folder), PlanCodec(query, server_trees, abilities))
-
-
-@lru_cache(maxsize=2)
-def _loaded(folder: Path) -> SequenceVAE:
-    from boltbo.latent.vae import SequenceVAE
-
-    return SequenceVAE.load(folder)
+    return LatentSpace(kept(folder), PlanCodec(query, server_trees, abilities))

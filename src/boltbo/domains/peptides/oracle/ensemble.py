@@ -78,11 +78,7 @@ class Ensemble:
         Raises:
             CorruptModel: A file is missing, damaged, or does not fit.
         """
-        arrays, facts = files.read(folder, NAME, KIND, feature_names())
-        try:
-            return cls(arrays, facts)
-        except (ValueError, KeyError, TypeError) as error:
-            raise files.corrupt(folder / f"{NAME}.safetensors", error) from error
+        return files.load(folder, NAME, KIND, feature_names(), cls)
 
 
 def standardized(X: Float32, centre: Float32, scale: Float32) -> Float32:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from boltbo.llm.backend import CorruptModel
 
 Arrays = Mapping[str, NDArray[Any]]
+T = TypeVar("T")
 
 SHORTEST, LONGEST = 5, 50
 """Residues of the peptides that a predictor learns from and reads."""
@@ -28,14 +29,15 @@ def write(folder: Path, name: str, arrays: Arrays, facts: Mapping[str, Any]) -> 
     (folder / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def read(folder: Path, name: str, kind: str, columns: Sequence[str]) -> tuple[Arrays, dict[str, Any]]:
-    """The arrays and the facts that `write` wrote.
+def load(folder: Path, name: str, kind: str, columns: Sequence[str], make: Callable[[Arrays, dict[str, Any]], T]) -> T:
+    """The predictor that `make` makes of the arrays and facts that `write` wrote.
 
     Args:
         folder: Where.
         name: Of the two files.
         kind: What the facts must call themselves.
         columns: The names of the features that the model will be given.
+        make: Raises ValueError, KeyError or TypeError where they do not fit.
 
     Raises:
         CorruptModel: A file is missing or damaged, or it is of another kind or version.
@@ -55,9 +57,9 @@ def read(folder: Path, name: str, kind: str, columns: Sequence[str]) -> tuple[Ar
         for key, array in arrays.items():
             if not np.isfinite(array).all():
                 raise ValueError(f"{key} holds numbers that are not finite")
+        return make(arrays, facts)
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise corrupt(path, error) from error
-    return arrays, facts
 
 
 def corrupt(path: Path, error: Exception) -> CorruptModel:

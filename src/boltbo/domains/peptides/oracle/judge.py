@@ -94,11 +94,7 @@ class Judge:
         Raises:
             CorruptModel: A file is missing, damaged, or does not fit.
         """
-        arrays, facts = files.read(folder, NAME, KIND, kmer_names())
-        try:
-            return cls(arrays, facts)
-        except (ValueError, KeyError, TypeError) as error:
-            raise files.corrupt(folder / f"{NAME}.safetensors", error) from error
+        return files.load(folder, NAME, KIND, kmer_names(), cls)
 
 
 def with_species(X: NDArray[np.float32], species: int | NDArray[np.int64], count: int) -> NDArray[np.float32]:
