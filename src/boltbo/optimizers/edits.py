@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
+from boltbo.optimizers.refits import Refits
 from boltbo.optimizers.region import Region, better
 from boltbo.optimizers.string_features import Features
 from boltbo.optimizers.string_surrogate import StringSurrogate
@@ -27,7 +28,6 @@ from boltbo.optimizers.strings import StringOptimizer
 from boltbo.problem import FloatArray, Status, StringSpace
 
 FIRST_ITERATIONS, NEXT_ITERATIONS = 20, 10
-REFIT_SHARE = 0.1
 PARENTS = 16
 PROMISING = 32
 CENTRE_SHARE, CROSSED_SHARE = 0.5, 0.2
@@ -74,7 +74,7 @@ class Edits(StringOptimizer):
         self.region = Region((radius[0], 1.0, radius[1]), success_tolerance, failure_tolerance, "radius")
         self._features = Features()
         self._theta: FloatArray | None = None
-        self._fitted_at = 0  # size of the history at the last fit of the hyperparameters
+        self._refits = Refits(FIRST_ITERATIONS, NEXT_ITERATIONS)
 
     # --- the trust region -------------------------------------------------------------------------------------------
 
@@ -166,10 +166,8 @@ class Edits(StringOptimizer):
     def _fitted(self, centre: int) -> StringSurrogate:
         """The model of everything told; hyperparameters follow once a tenth of the history is new."""
         model = StringSurrogate(self._theta, *self._data(centre))
-        size = len(self.history)
-        if size - self._fitted_at >= max(1.0, REFIT_SHARE * size):
-            self._theta = model.fit(NEXT_ITERATIONS if self._fitted_at else FIRST_ITERATIONS)
-            self._fitted_at = size
+        if iterations := self._refits.due(len(self.history)):
+            self._theta = model.fit(iterations)
         return model
 
     def _data(self, centre: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
@@ -192,11 +190,11 @@ class Edits(StringOptimizer):
     def _own_state(self) -> dict[str, Any]:
         return {
             "theta": None if self._theta is None else self._theta.tolist(),
-            "fitted_at": self._fitted_at,
+            "fitted_at": self._refits.at,
             "region": self.region.state(),
         }
 
     def _restore_own(self, state: dict[str, Any]) -> None:
         self._theta = None if state["theta"] is None else np.array(state["theta"], dtype=float)
-        self._fitted_at = int(state["fitted_at"])
+        self._refits.at = int(state["fitted_at"])
         self.region.restore(state["region"])

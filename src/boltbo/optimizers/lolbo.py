@@ -98,7 +98,7 @@ class LolBO(Turbo):
             self.space, self._deep, self._model = self._adapted, kernel, None
             self._empty()
             self.history.extend(self._told)
-        self._fitted_at = len(self.history)
+        self._refits.at = len(self.history)
 
     def _chosen(self) -> tuple[NDArray[np.intp], FloatArray, NDArray[np.bool_]]:
         """The places in the history that an update is made of, complete ones first, their values, and which are complete.

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from boltbo.optimizers import gp
 from boltbo.optimizers.base import BoxOptimizer
 from boltbo.optimizers.feasibility import Feasibility, observed
+from boltbo.optimizers.refits import Refits
 from boltbo.optimizers.region import Region, better
 from boltbo.optimizers.surrogate import Surrogate
 from boltbo.problem import FloatArray, InvalidCandidate, SearchSpace, Status
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from boltbo.optimizers.deep_kernel import DeepKernel
 
 FIRST_ITERATIONS, NEXT_ITERATIONS = 50, 20
-REFIT_SHARE = 0.1
 PERTURBED = 20
 PARENTS, CROSSED, TAKEN = 24, 0.2, 0.3
 """Good points that are perturbed besides the centre; the share that is crossed, and of how many coordinates"""
@@ -89,7 +89,7 @@ class Turbo(BoxOptimizer):
         failures = min(32, max(4, d)) if failure_tolerance is None else failure_tolerance
         self.region = Region(length, success_tolerance, failures)
         self._theta = gp.initial_theta(d)
-        self._fitted_at = 0  # size of the history at the last fit of the hyperparameters
+        self._refits = Refits(FIRST_ITERATIONS, NEXT_ITERATIONS)
         self._thetas: list[FloatArray] = []  # of the constraints
         self._model: Surrogate | None = None
         if surrogate not in ("exact", "deep"):
@@ -137,7 +137,7 @@ class Turbo(BoxOptimizer):
             return
         n -= filling
         with self._timed("fit"):
-            refit = self._refit_iterations()
+            refit = self._refits.due(len(self.history))
             model, feasibility = self._fitted(centre, refit), self._feasibility(centre, refit)
         with self._timed("acquire"):
             length = min(self.region.size * 2.0**attempt, self.region.greatest)
@@ -198,15 +198,6 @@ class Turbo(BoxOptimizer):
             model = self._surrogate(best if centre is None else centre)
             return model.limit(point, float(self.history.values[best]))
 
-    def _refit_iterations(self) -> int:
-        """How far the hyperparameters are to follow now: each time that a tenth of the history is new, else 0."""
-        size = len(self.history)
-        if size - self._fitted_at < max(1.0, REFIT_SHARE * size):
-            return 0
-        iterations = NEXT_ITERATIONS if self._fitted_at else FIRST_ITERATIONS
-        self._fitted_at = size
-        return iterations
-
     def _fitted(self, centre: int, refit: int) -> Surrogate | None:
         """The model of every value told; None without any."""
         if self.history.best() is None:
@@ -266,7 +257,7 @@ class Turbo(BoxOptimizer):
     def _own_state(self) -> dict[str, Any]:
         return {
             "theta": self._theta.tolist(),
-            "fitted_at": self._fitted_at,
+            "fitted_at": self._refits.at,
             "thetas": [theta.tolist() for theta in self._thetas],
             "region": self.region.state(),
             **({} if self._deep is None else {"deep": self._deep.state()}),
@@ -275,7 +266,7 @@ class Turbo(BoxOptimizer):
     def _restore_own(self, state: dict[str, Any]) -> None:
         self._theta = np.array(state["theta"], dtype=float)
         self._thetas = [np.array(theta, dtype=float) for theta in state["thetas"]]
-        self._fitted_at = int(state["fitted_at"])
+        self._refits.at = int(state["fitted_at"])
         self.region.restore(state["region"])
         self._model = None
         if self._deep is not None:
