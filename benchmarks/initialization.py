@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +27,7 @@ from boltbo.optimizers import gp
 from boltbo.problem import FloatArray
 from peers import Boltbo
 from problems import Problem, problem
+from recorded import commit, interval
 
 PROBLEMS = ("ackley-20", "rover-60", "peptide-20", "plans-2b", "plans-9a")
 SAMPLES, CALLS, BATCH = 20, 60, 5
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    began = commit()
     found: dict[str, list[list[float]]] = {arm: [] for arm in ARMS}
     for name in PROBLEMS:
         p = problem(name)
@@ -72,7 +72,7 @@ def main() -> None:
     if args.out:
         about = {
             "command": "python benchmarks/initialization.py",
-            "commit": git,
+            "commit": began,
             "seeds": args.seeds,
             "problems": PROBLEMS,
         }
@@ -134,9 +134,7 @@ def row(arm: str, values: FloatArray, base: FloatArray) -> dict[str, Any]:
     out: dict[str, Any] = {"arm": arm}
     for calls in (20, 60):
         logs = np.log(values[:, calls - 1] + 1e-3) - np.log(base[:, calls - 1] + 1e-3)
-        draws = np.random.default_rng(0).integers(len(logs), size=(10_000, len(logs)))
-        low, high = np.quantile(logs[draws].mean(axis=1), [0.025, 0.975])
-        out[str(calls)] = [float(np.exp(x)) for x in (logs.mean(), low, high)]
+        out[str(calls)] = [float(np.exp(x)) for x in (logs.mean(), *interval(logs))]
     return out
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ import torch
 
 from boltbo.latent.vae import SequenceVAE
 from boltbo.spaces import Strings
+from recorded import commit
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 LONGEST = 40
@@ -66,9 +66,7 @@ def main() -> None:
     }
     result = {
         "command": " ".join(["python", "benchmarks/latent.py", *(Path(a).name for a in sys.argv[1:])]),
-        "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-        ).stdout.strip(),
+        "commit": commit(),
         **options,
         "parameters": sum(p.numel() for p in vae.network.parameters()),
         "learnt": len(corpus),

@@ -16,7 +16,6 @@ import json
 import os
 import platform
 import resource
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +33,7 @@ from boltbo.llm.backend import Example, Prompt
 from boltbo.llm.compact import CompactModel
 from boltbo.llm.sampling import sample
 from boltbo.threads import one_torch_thread
+from recorded import commit
 
 SHAPES = {"plans": (150, 16), "long": (100, 48)}
 """Tokens of a context and of a solution: as CEB's plans have on average, and longer ones"""
@@ -62,8 +62,7 @@ def main() -> None:
         smollm2_speed(tell, flops)
     tell(what="peak memory", mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     if args.out:
-        git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-        about = {"command": "python benchmarks/llm_speed.py", "commit": git.stdout.strip(), "seed": 0, "machine": cpu()}
+        about = {"command": "python benchmarks/llm_speed.py", "commit": commit(), "seed": 0, "machine": cpu()}
         args.out.write_text(json.dumps({**about, "rows": rows}, indent=1))
 
 

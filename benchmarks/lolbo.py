@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -32,6 +31,7 @@ from boltbo.optimizers import make_optimizer
 from boltbo.problem import FloatArray
 from boltbo.spaces import Strings
 from peptide_landscape import LANDSCAPES
+from recorded import commit
 from string_search import play, summary
 
 
@@ -115,9 +115,7 @@ def main() -> None:
     words = ["python", "benchmarks/lolbo.py", *(Path(a).name for a in sys.argv[1:])]
     result = {
         "command": " ".join(words),
-        "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-        ).stdout.strip(),
+        "commit": commit(),
         "settings": {**{k: v for k, v in vars(args).items() if isinstance(v, int | str)}, "latent": dim},
         "templates": chosen,
         "best over template": {arm: {c: summary(v[..., c - 1], rng) for c in at} for arm, v in logs.items()},

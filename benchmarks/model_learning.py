@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from boltbo.settings import ModelSettings
 from boltbo.solve import call_oracle
 from boltbo.storage import Stage, Store
 from boltbo.warm_up import make_base
+from recorded import commit
 from substitutions import Substitutions
 
 SAMPLES = 10
@@ -73,8 +73,7 @@ def main() -> None:
                         rows.append(row)
                         print(json.dumps(row), flush=True)
     if args.out:
-        git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-        about = {"command": f"benchmarks/model_learning.py {args.family}", "commit": git.stdout.strip()}
+        about = {"command": f"benchmarks/model_learning.py {args.family}", "commit": commit()}
         args.out.write_text(json.dumps({**about, "rows": rows}, indent=1))
 
 

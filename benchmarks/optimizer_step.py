@@ -29,31 +29,21 @@ import numpy as np
 from boltbo.optimizers import make_optimizer
 from boltbo.optimizers.turbo import NEXT_ITERATIONS
 from boltbo.problem import FloatArray, Observation, Status
+from box import Numbers
+from recorded import commit
 
-D, BATCH, CANDIDATES = int(os.environ.get("D", "64")), 10, 1000
+D, BATCH, CANDIDATES = 64, 10, 1000
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SIZES = [100, 300, 1000, 4000]
 BUDGET_S = 2.0  # no further step of one measurement begins after this
 
 
-class Numbers:
-    """Points of the box written as numbers."""
-
-    dim = D
-
-    def encode(self, candidate: str) -> FloatArray:
-        return np.array(candidate.split(), dtype=float)
-
-    def decode(self, points: FloatArray) -> list[str]:
-        return [" ".join(f"{x:.6f}" for x in row) for row in points]
-
-
 def objective(X: FloatArray) -> FloatArray:
-    return np.asarray(((X - 0.3) ** 2 * np.linspace(0, 4, D)).sum(axis=1) + np.sin(6 * X[:, 0] * X[:, 1]))
+    return np.asarray(((X - 0.3) ** 2 * np.linspace(0, 4, X.shape[1])).sum(axis=1) + np.sin(6 * X[:, 0] * X[:, 1]))
 
 
-def start(n: int) -> FloatArray:
-    return np.random.default_rng(0).random((n, D))
+def start(n: int, d: int) -> FloatArray:
+    return np.random.default_rng(0).random((n, d))
 
 
 def mean_seconds(step: Callable[[], None], least: int, most: int) -> float:
@@ -65,8 +55,8 @@ def mean_seconds(step: Callable[[], None], least: int, most: int) -> float:
     return (time.process_time() - begin) / done
 
 
-def boltbo_turbo(n: int, surrogate: str = "exact") -> float:
-    space = Numbers()
+def boltbo_turbo(n: int, d: int, surrogate: str = "exact") -> float:
+    space = Numbers(d)
     optimizer = make_optimizer("turbo", space, seed=0, candidates=CANDIDATES, surrogate=surrogate)
 
     def tell(candidates: list[str]) -> None:
@@ -75,7 +65,7 @@ def boltbo_turbo(n: int, surrogate: str = "exact") -> float:
             [Observation(c, float(v), Status.COMPLETE, 0.0, "bo") for c, v in zip(candidates, values, strict=True)]
         )
 
-    tell(space.decode(start(n)))
+    tell(space.decode(start(n, d)))
     asked = optimizer.ask(BATCH)  # the first fit, from the prior's mode, is paid once a run and not measured
 
     def step() -> None:
@@ -86,7 +76,7 @@ def boltbo_turbo(n: int, surrogate: str = "exact") -> float:
     return mean_seconds(step, 10, 10)
 
 
-def botorch_step(n: int, *, sample: bool, iterations: int | None = None) -> float:
+def botorch_step(n: int, d: int, *, sample: bool, iterations: int | None = None) -> float:
     import torch
     from botorch.fit import fit_gpytorch_mll
     from botorch.generation import MaxPosteriorSampling
@@ -95,7 +85,7 @@ def botorch_step(n: int, *, sample: bool, iterations: int | None = None) -> floa
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    X = torch.tensor(start(n))
+    X = torch.tensor(start(n, d))
     Y = -torch.tensor(objective(X.numpy())).unsqueeze(-1)
 
     def step() -> None:
@@ -109,8 +99,8 @@ def botorch_step(n: int, *, sample: bool, iterations: int | None = None) -> floa
         scales = model.covar_module.lengthscale.detach().squeeze()
         half = 0.4 * scales / scales.log().mean().exp()
         low, high = (centre - half).clamp(0, 1), (centre + half).clamp(0, 1)
-        drawn = low + (high - low) * torch.rand(CANDIDATES, D, dtype=X.dtype)
-        points = torch.where(torch.rand(CANDIDATES, D) < 20 / D, drawn, centre)
+        drawn = low + (high - low) * torch.rand(CANDIDATES, d, dtype=X.dtype)
+        points = torch.where(torch.rand(CANDIDATES, d) < 20 / d, drawn, centre)
         with torch.no_grad():
             new = MaxPosteriorSampling(model, replacement=False)(points, num_samples=BATCH)
         X, Y = torch.cat([X, new]), torch.cat([Y, -torch.tensor(objective(new.numpy())).unsqueeze(-1)])
@@ -119,21 +109,19 @@ def botorch_step(n: int, *, sample: bool, iterations: int | None = None) -> floa
 
 
 CAPPED = f"botorch turbo, {NEXT_ITERATIONS} L-BFGS iterations"
-ARMS: dict[str, Callable[[int], float]] = {
+ARMS: dict[str, Callable[[int, int], float]] = {
     "boltbo turbo": boltbo_turbo,
-    "boltbo turbo, deep kernel": lambda n: boltbo_turbo(n, "deep"),
-    "botorch turbo": lambda n: botorch_step(n, sample=True),
-    CAPPED: lambda n: botorch_step(n, sample=True, iterations=NEXT_ITERATIONS),
-    "botorch default fit": lambda n: botorch_step(n, sample=False),
+    "boltbo turbo, deep kernel": lambda n, d: boltbo_turbo(n, d, "deep"),
+    "botorch turbo": lambda n, d: botorch_step(n, d, sample=True),
+    CAPPED: lambda n, d: botorch_step(n, d, sample=True, iterations=NEXT_ITERATIONS),
+    "botorch default fit": lambda n, d: botorch_step(n, d, sample=False),
 }
 
 
 def measure(arm: str, n: int, d: int = D) -> dict[str, float]:
     """One arm in a process of its own."""
-    child = [sys.executable, __file__, "--arm", arm, "--n", str(n)]
-    done = subprocess.run(
-        child, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD, "D": str(d)}
-    )
+    child = [sys.executable, __file__, "--arm", arm, "--n", str(n), "--d", str(d)]
+    done = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD})
     return dict(json.loads(done.stdout))
 
 
@@ -144,9 +132,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
     parser.add_argument("--n", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--d", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.arm:
-        seconds = ARMS[args.arm](args.n)
+        seconds = ARMS[args.arm](args.n, args.d)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"seconds": round(seconds, 4), "peak_mib": round(peak)}))
         return
@@ -175,11 +164,12 @@ def main() -> None:
 def tell(out: Path | None, found: object) -> None:
     print(json.dumps(found))
     if out:
-        git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
         command = (
             f"python benchmarks/optimizer_step.py {' '.join(a for a in sys.argv[1:] if a in ('--quick', '--sizes'))}"
         )
-        out.write_text(json.dumps({"command": command.strip(), "commit": git, "seed": 0, "found": found}, indent=1))
+        out.write_text(
+            json.dumps({"command": command.strip(), "commit": commit(), "seed": 0, "found": found}, indent=1)
+        )
 
 
 if __name__ == "__main__":

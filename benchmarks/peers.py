@@ -17,25 +17,13 @@ import numpy as np
 from boltbo.optimizers import make_optimizer
 from boltbo.problem import FloatArray, Observation, Status
 from boltbo.spaces import Slots
+from box import Numbers
 from problems import Problem
 
 
 class Peer(Protocol):
     def tell(self, X: FloatArray, Y: FloatArray) -> None: ...
     def ask(self, q: int) -> FloatArray: ...
-
-
-class Numbers:
-    """Points of the box written as numbers."""
-
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
-    def encode(self, candidate: str) -> FloatArray:
-        return np.array(candidate.split(), dtype=float)
-
-    def decode(self, points: FloatArray) -> list[str]:
-        return [" ".join(f"{x:.9f}" for x in row) for row in points]
 
 
 class Boltbo:

@@ -25,11 +25,10 @@ import numpy as np
 
 from peers import PEERS
 from problems import names, problem
+from recorded import commit, interval
 
 BATCH = 10
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-DRAWS = 10_000
-"""Resamples of the seeds for an interval"""
 
 
 def main() -> None:
@@ -69,7 +68,8 @@ def one(name: str, arm: str, seed: int) -> dict[str, Any]:
         peer.tell(X, Y)
     best = np.minimum.accumulate(values) - p.least
     return {
-        "problem": name, "arm": arm, "seed": seed, "start": len(p.start(seed)), "best": [round(float(v), 6) for v in best],
+        "problem": name, "arm": arm, "seed": seed, "commit": commit(), "start": len(p.start(seed)),
+        "best": [round(float(v), 6) for v in best],
         "cpu_seconds_per_step": [round(s, 4) for s in steps],
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }  # fmt: skip
@@ -124,10 +124,9 @@ def report(args: argparse.Namespace) -> None:
             f"| {t['end']:.3f} ({t['low']:.3f} to {t['high']:.3f}) | {t['cpu']:.3f} | {t['peak_mib']} |"
         )
     if args.json:
-        git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
         about = {
             "command": "python benchmarks/regret.py run --seeds 10; python benchmarks/regret.py report",
-            "commit": git,
+            "commits": sorted({r["commit"] for r in rows}),
             "seeds": args.seeds,
             "batch": BATCH,
         }
@@ -140,13 +139,12 @@ def report(args: argparse.Namespace) -> None:
 
 def summary(own: list[dict[str, Any]]) -> dict[str, Any]:
     ends = np.array([r["best"][-1] for r in own])
-    draws = np.random.default_rng(0).integers(len(ends), size=(DRAWS, len(ends)))
-    low, high = np.quantile(ends[draws].mean(axis=1), [0.025, 0.975])
+    low, high = interval(ends)
     start, calls = own[0]["start"], len(own[0]["best"])
     half = float(np.mean([r["best"][start + (calls - start) // 2 - 1] for r in own]))
     return {
         "seeds": len(own), "calls": calls, "start": float(np.mean([r["best"][start - 1] for r in own])), "half": half,
-        "end": float(ends.mean()), "low": float(low), "high": float(high),
+        "end": float(ends.mean()), "low": low, "high": high,
         "cpu": float(np.mean([np.mean(r["cpu_seconds_per_step"]) for r in own])), "peak_mib": max(r["peak_mib"] for r in own),
     }  # fmt: skip
 

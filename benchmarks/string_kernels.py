@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ from boltbo.optimizers.string_features import Features
 from boltbo.optimizers.warp import Warp
 from boltbo.problem import FloatArray
 from peptide_landscape import LANDSCAPES, Landscape
+from recorded import commit
 from string_search import play
 
 Names = Callable[[str], dict[Any, float]]
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    began = commit()
     with threadpool_limits(1):
         results = {name: measure(name, args) for name in LANDSCAPES}
     for name, rows in results.items():
@@ -189,7 +189,7 @@ def main() -> None:
             print(f"  {kernel:<42}", "   ".join(f"{rank:.2f} / {surprise:.2f}" for rank, surprise in row.values()))
     if args.out:
         words = [Path(sys.argv[0]).name, args.csv.name, *sys.argv[2:]]
-        header = {"command": " ".join(words), "commit": commit, "seed": args.seed}
+        header = {"command": " ".join(words), "commit": began, "seed": args.seed}
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps({**header, "landscapes": results}, indent=1) + "\n")
 

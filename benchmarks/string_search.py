@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from boltbo.optimizers import Optimizer, make_optimizer
 from boltbo.problem import Observation, Status
 from boltbo.spaces import Strings
 from peptide_landscape import LANDSCAPES, Landscape
+from recorded import commit
 
 
 class RandomMutants:
@@ -127,7 +127,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.quick:
         args.templates, args.seeds, args.calls = 3, 1, 100
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    began = commit()
     with threadpool_limits(1):
         found = {name: measure(name, args) for name in args.landscape or LANDSCAPES}
     for name, result in found.items():
@@ -141,7 +141,7 @@ def main() -> None:
     if args.out:
         settings = {k: getattr(args, k) for k in ("templates", "seeds", "calls", "design", "batch", "seed")}
         words = [Path(sys.argv[0]).name, args.csv.name, *sys.argv[2:]]
-        header = {"command": " ".join(words), "commit": commit, "settings": settings}
+        header = {"command": " ".join(words), "commit": began, "settings": settings}
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps({**header, "landscapes": found}, indent=1) + "\n")
 
