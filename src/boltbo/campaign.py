@@ -23,7 +23,7 @@ from boltbo.progress import Bars
 from boltbo.proposers import InitialDesign, ModelProposer, Proposal, Proposer, Unseen, seed_of
 from boltbo.results import Results
 from boltbo.settings import Settings
-from boltbo.solve import solve
+from boltbo.solve import solve_stored
 from boltbo.storage import Run, Stage, Store
 
 
@@ -141,16 +141,7 @@ class Campaign:
         model = self.models.load(round)
         if model is None:
             return InitialDesign(self.domain)
-        m = self.settings.model
-        return ModelProposer(
-            self.domain,
-            model,
-            design_share=design_share,
-            temperature=m.temperature,
-            top_p=m.top_p,
-            likeliest_first=m.likeliest_first,
-            pool=m.pool,
-        )
+        return ModelProposer(self.domain, model, design_share=design_share, **self.settings.model.sampling())
 
     def propose(self, task: Task, n: int = 10) -> list[str]:
         """The current model's candidates for one task, the domain's initial design while there is no model."""
@@ -256,7 +247,7 @@ class Campaign:
         runs = [r for r in self.store.runs(stage, t) if r.task.id in wanted]
         ids = [r.id for r in runs]
         total = sum(r.budget if r.optimizer else len(r.initial) for r in runs)
-        job = partial(_solve_stored, self.domain, self.store.url, self.store.campaign_id)
+        job = partial(solve_stored, self.domain, self.store.url, self.store.campaign_id)
         with self.bars.track(f"{stage.value} round {t + 1}: oracle calls", total) as update:
             todo = [r.id for r in runs if not r.done]
             for _ in make_engine(self.settings.workers).map(job, todo, lambda: update(self.store.count(ids), total)):
@@ -266,11 +257,6 @@ class Campaign:
         """Those that the domain does not forbid, as far as it can tell without the oracle."""
         d = self.domain
         return [p for p in proposals if d.feasible(task, p[0])] if isinstance(d, Constrained) else proposals
-
-
-def _solve_stored(domain: Domain, url: str, campaign_id: int, run_id: int) -> None:
-    with Store(url, campaign_id) as store:
-        solve(domain, store, run_id)
 
 
 def _filled(template: Run, task: Task, proposals: Sequence[Proposal], seed: int) -> Run:

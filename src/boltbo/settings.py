@@ -120,6 +120,10 @@ class ModelSettings(Frozen):
     )
     warm_up_epochs: Annotated[float, Field(gt=0)] = 2.0
 
+    def sampling(self) -> dict[str, Any]:
+        """What a `ModelProposer` takes of these."""
+        return self.model_dump(include={"temperature", "top_p", "likeliest_first", "pool"})
+
 
 class ValidationSettings(Frozen):
     """The tasks that no model learns from."""

@@ -71,6 +71,12 @@ def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], No
     return Trajectory(run.task, tuple(observations))
 
 
+def solve_stored(domain: Domain, url: str, campaign_id: int, run_id: int) -> None:
+    """`solve` in a process of its own, which opens the storage itself."""
+    with Store(url, campaign_id) as store:
+        solve(domain, store, run_id)
+
+
 def _optimize(
     domain: Domain, store: Store, run: Run, observations: list[Observation], score: Score, end: int
 ) -> dict[str, float]:

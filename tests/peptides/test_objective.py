@@ -51,10 +51,10 @@ def test_what_cannot_be_meant_is_refused(text: str, said: str) -> None:
         parse_objective(text, KNOWN)
 
 
-@pytest.mark.parametrize("caution", [-1.0, float("nan"), float("inf")])
-def test_caution_is_a_number_of_spreads(caution: float) -> None:
-    with pytest.raises(ConfigError, match="caution"):
-        parse_objective("all", KNOWN, caution)
+@pytest.mark.parametrize("pessimism", [-1.0, float("nan"), float("inf")])
+def test_pessimism_is_a_number_of_spreads(pessimism: float) -> None:
+    with pytest.raises(ConfigError, match="pessimism"):
+        parse_objective("all", KNOWN, pessimism)
 
 
 def test_a_panel_that_the_predictor_lacks_is_refused() -> None:
@@ -63,16 +63,16 @@ def test_a_panel_that_the_predictor_lacks_is_refused() -> None:
 
 
 @given(st.sampled_from(KNOWN), st.sampled_from(KNOWN), st.floats(0, 5))
-def test_what_is_written_is_read_again(one: str, other: str, caution: float) -> None:
-    objective = Objective((one,), (other,) if other != one else (), caution)
-    assert parse_objective(str(objective), KNOWN, caution) == objective
+def test_what_is_written_is_read_again(one: str, other: str, pessimism: float) -> None:
+    objective = Objective((one,), (other,) if other != one else (), pessimism)
+    assert parse_objective(str(objective), KNOWN, pessimism) == objective
 
 
-def test_caution_counts_against_a_peptide_on_both_sides() -> None:
+def test_pessimism_counts_against_a_peptide_on_both_sides() -> None:
     mean, spread = np.array([[1.0, 2.0, 4.0]]), np.array([[0.1, 0.3, 0.5]])
     species = ("A", "B", "C")
     assert Objective(("A", "B")).of(species, mean, spread).tolist() == [1.5]
-    assert Objective(("A", "B"), caution=2.0).of(species, mean, spread) == pytest.approx([1.9])
+    assert Objective(("A", "B"), pessimism=2.0).of(species, mean, spread) == pytest.approx([1.9])
     assert Objective(("A",), ("C",)).of(species, mean, spread).tolist() == [-3.0]
     assert Objective(("A",), ("C",), 1.0).of(species, mean, spread) == pytest.approx([1.1 - 3.5])
 

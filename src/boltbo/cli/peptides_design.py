@@ -23,7 +23,7 @@ from boltbo.report.peptides.page import About, page
 from boltbo.report.peptides.shortlist import Shortlist, shortlist
 from boltbo.report.peptides.tables import as_csv, as_fasta
 from boltbo.settings import ConfigError, Settings
-from boltbo.solve import solve
+from boltbo.solve import solve, solve_stored
 from boltbo.storage import CampaignMismatch, Run, Stage, Store
 
 STORAGE = "design.db"
@@ -140,16 +140,11 @@ def _solve(store: Store, domain: PeptidesDomain, runs: Sequence[Run], workers: i
 
         todo = [r.id for r in runs if not r.done]
         if workers > 1:
-            for _ in make_engine(workers).map(partial(_solve_stored, domain, store.url, store.campaign_id), todo, tick):
+            for _ in make_engine(workers).map(partial(solve_stored, domain, store.url, store.campaign_id), todo, tick):
                 pass
         else:
             for run_id in todo:
                 solve(domain, store, run_id, on_call=tick)
-
-
-def _solve_stored(domain: PeptidesDomain, url: str, campaign_id: int, run_id: int) -> None:
-    with Store(url, campaign_id) as store:
-        solve(domain, store, run_id)
 
 
 def proposer(domain: PeptidesDomain, model: str | None, bars: Bars) -> Proposer:
@@ -169,11 +164,7 @@ def proposer(domain: PeptidesDomain, model: str | None, bars: Bars) -> Proposer:
         raise ConfigError(f"{model} has no model yet: let boltbo run finish its first round")
     if others:
         bars.note(f"the model of {model} was trained for another objective: its proposals may be no better than any")
-    m = settings.model
-    return ModelProposer(
-        domain, read, design_share=settings.run.design_share, temperature=m.temperature, top_p=m.top_p,
-        likeliest_first=m.likeliest_first, pool=m.pool,
-    )  # fmt: skip
+    return ModelProposer(domain, read, design_share=settings.run.design_share, **settings.model.sampling())
 
 
 def write(

@@ -39,7 +39,7 @@ class PeptidesDomain:
     Args:
         predictor: What `oracle.load_predictor` opens.
         objective: What `objective.parse_objective` reads.
-        pessimism: Its caution: how many spreads of the prediction are held against a candidate.
+        pessimism: How many spreads of the prediction are held against a candidate.
         least: The similarity to the template that a candidate must have, in (0, 1).
         vae: A folder that `latent.ensure_vae` filled: the search is in its latent space, not among strings.
     """

@@ -20,13 +20,13 @@ class Objective:
     Attributes:
         low: Species to be killed: the mean of their log10 MIC counts.
         high: Species to be spared: the mean of theirs is subtracted. May be empty.
-        caution: How many spreads are held against a peptide: added to what should be low, taken from what should be high.
+        pessimism: How many spreads are held against a peptide: added to what should be low, taken from what should be high.
             0: the predicted means alone.
     """
 
     low: tuple[str, ...]
     high: tuple[str, ...] = ()
-    caution: float = 0.0
+    pessimism: float = 0.0
 
     def values(self, predictor: MicPredictor, sequences: Sequence[str]) -> FloatArray:
         """The objective of each sequence, shape (n,)."""
@@ -35,14 +35,14 @@ class Objective:
     def of(self, species: tuple[str, ...], mean: FloatArray, spread: FloatArray) -> FloatArray:
         """The objective of predictions that are there already: `mean` and `spread` of shape (n, species), to (n,)."""
         low, high = ([species.index(name) for name in side] for side in (self.low, self.high))
-        value: FloatArray = (mean + self.caution * spread)[:, low].mean(1)
-        return value - (mean - self.caution * spread)[:, high].mean(1) if high else value
+        value: FloatArray = (mean + self.pessimism * spread)[:, low].mean(1)
+        return value - (mean - self.pessimism * spread)[:, high].mean(1) if high else value
 
     def __str__(self) -> str:
         return " - ".join(" + ".join(side) for side in (self.low, self.high) if side)
 
 
-def parse_objective(text: str, species: tuple[str, ...], caution: float = 0.0) -> Objective:
+def parse_objective(text: str, species: tuple[str, ...], pessimism: float = 0.0) -> Objective:
     """Read what to optimize against.
 
     `all`, `gram-negative`, `gram-positive` or a species (`E. coli`, `E_coli`, `Escherichia coli`); several joined by `+`; and
@@ -51,13 +51,13 @@ def parse_objective(text: str, species: tuple[str, ...], caution: float = 0.0) -
     Args:
         text: As above; upper and lower case are one.
         species: The predictor's.
-        caution: See `Objective`.
+        pessimism: See `Objective`.
 
     Raises:
-        ConfigError: A part that is no panel and no species of the predictor, a species on both sides, a bad caution.
+        ConfigError: A part that is no panel and no species of the predictor, a species on both sides, a bad pessimism.
     """
-    if not 0 <= caution < float("inf"):
-        raise ConfigError(f"caution is {caution}: expected 0 or more spreads")
+    if not 0 <= pessimism < float("inf"):
+        raise ConfigError(f"pessimism is {pessimism}: expected 0 or more spreads")
     sides = [tuple(_side(side, text, species)) for side in text.split(" - ")]
     if len(sides) > 2:
         raise ConfigError(f"objective {text!r}: one ' - ' at most, between what should be low and what should be high")
@@ -65,7 +65,7 @@ def parse_objective(text: str, species: tuple[str, ...], caution: float = 0.0) -
     both = [name for name in low if name in high]
     if both:
         raise ConfigError(f"objective {text!r}: {', '.join(both)} should be low and high at once")
-    return Objective(low, high, caution)
+    return Objective(low, high, pessimism)
 
 
 def _side(side: str, text: str, species: tuple[str, ...]) -> list[str]:
