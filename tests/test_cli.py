@@ -106,6 +106,37 @@ def test_old_runs_and_studies_are_imported_and_counted(tmp_path: Path) -> None:
         assert "Traceback" not in error
 
 
+SWALLOWS = """
+import signal, time
+from boltbo.cli.interrupts import deliver_interrupts
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+DELIVER
+swallowed = Finalized()
+try:
+    del swallowed
+    for _ in range(100):
+        time.sleep(0.02)
+except KeyboardInterrupt:
+    print("stopped")
+else:
+    print("went on")
+"""
+
+
+@pytest.mark.parametrize(("deliver", "said"), [("deliver_interrupts()", "stopped"), ("", "went on")])
+def test_ctrl_c_within_a_finalizer_is_not_lost(deliver: str, said: str) -> None:
+    """Without the hook, Python swallows it: what the second case shows."""
+    code = SWALLOWS.replace("DELIVER", deliver)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == said, done.stderr
+
+
 def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     # a shell's background jobs are born deaf to it, and so would be their children

@@ -14,7 +14,9 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     from boltbo.cli.app import app
     from boltbo.cli.errors import USER_ERRORS
+    from boltbo.cli.interrupts import deliver_interrupts
 
+    deliver_interrupts()
     try:
         app(standalone_mode=True)
     except USER_ERRORS as error:
