@@ -58,6 +58,24 @@ def test_cpu_seconds_of_a_server_on_this_machine(domain: PlansDomain) -> None:
     assert measure(domain.server, SLOW, (), objective="cpu", limit=10, beat=0.0).value > 0
 
 
+def test_waiting_is_no_cpu_time(domain: PlansDomain) -> None:
+    """On a busy machine a process waits for its turn, and the server's timeout runs on."""
+    waited = measure(domain.server, "SELECT pg_sleep(0.1)", (), objective="cpu", limit=0.03, beat=0.0)
+    assert not waited.censored
+    assert 0 < waited.value < 0.03
+    endless = measure(domain.server, "SELECT pg_sleep(60)", (), objective="cpu", limit=0.005)
+    assert endless.censored
+    assert 0 < endless.value <= 0.005
+    assert domain.server.query("SELECT 1") == [(1,)]
+
+
+def test_cpu_seconds_beyond_the_limit_are_censored(domain: PlansDomain) -> None:
+    slow = "SELECT count(*) FROM title a, title b WHERE a.id + b.id > 0"
+    late = measure(domain.server, slow, (), objective="cpu", limit=0.02)
+    assert late.censored
+    assert 0.01 < late.value <= 0.02
+
+
 def test_cpu_seconds_need_a_server_on_this_machine(domain: PlansDomain, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PROC", "/proc/nowhere/{}")
     with pytest.raises(OracleUnavailable, match="Use objective 'latency'"):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -141,7 +141,7 @@ class Server:
                 cursor.execute(sql.SQL("; ").join(begin).as_bytes(cursor) + (f";\n{first}".encode() if first else b""))
                 yield cursor
             finally:
-                _roll_back(cursor)
+                roll_back(cursor)
 
     def explain(self, statement: str, settings: Settings = (), timeout: float | None = None) -> Mapping[str, Any]:
         """EXPLAIN (FORMAT JSON) of a statement: the top plan node.
@@ -200,11 +200,11 @@ class Server:
             return cursor.fetchall()
 
 
-def _roll_back(cursor: psycopg.Cursor[Any]) -> None:
+def roll_back(cursor: psycopg.Cursor[Any], statement: LiteralString = "ROLLBACK") -> None:
     connection = cursor.connection
     while not connection.closed and not connection.broken:
         try:
-            cursor.execute("ROLLBACK")
+            cursor.execute(statement)
             return
         except psycopg.errors.QueryCanceled:  # the transaction's own short timeout holds for its end too
             continue
