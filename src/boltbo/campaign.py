@@ -7,23 +7,21 @@ kept of it in `distil.py`, how a model proposes in `proposers/`, how it learns i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
-from boltbo.distil import top_k
+from boltbo.distil import training_pairs
 from boltbo.imports import ImportReport, Unimported, known_of, own_calls, record
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.model_versions import ModelVersions
-from boltbo.parallel import make_engine
-from boltbo.problem import Constrained, Domain, Task, Trajectory
+from boltbo.problem import Domain, Task, Trajectory
 from boltbo.progress import Bars
-from boltbo.proposers import InitialDesign, ModelProposer, Proposal, Proposer, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Unseen, seed_of
 from boltbo.results import Results
 from boltbo.settings import Settings
-from boltbo.solve import solve_stored
+from boltbo.stages import feasible, solve_all
 from boltbo.storage import Run, Stage, Store
 
 
@@ -106,13 +104,7 @@ class Campaign:
 
     def _distil(self, t: int) -> dict[str, list[Example]]:
         """Task id -> the top-K solutions found for it so far, with the text that describes the task."""
-        s = self.settings.distil
-        pairs: dict[str, list[Example]] = {}
-        for x in self.trajectories(t):
-            best = top_k(x, s.top_k, s.diversity, s.gap, self.domain.grammar(x.task).separator)
-            weight = 1 / max(1, len(best)) if s.weight == "task" else 1.0
-            pairs[x.task.id] = [Example(x.task.context, o.candidate, weight) for o in best]
-        return pairs
+        return training_pairs(self.domain, self.trajectories(t), self.settings.distil)
 
     def _fine_tune(self, t: int, pairs: Mapping[str, Sequence[Example]]) -> None:
         """BOLT-T: the model that has read the solutions of all T tasks finished so far."""
@@ -146,7 +138,7 @@ class Campaign:
     def propose(self, task: Task, n: int = 10) -> list[str]:
         """The current model's candidates for one task, the domain's initial design while there is no model."""
         [proposals] = self.proposer().propose([task], n, seed_of(self.settings.seed, "propose", task.id))
-        return [candidate for candidate, _ in self._feasible(task, proposals)]
+        return [candidate for candidate, _ in feasible(self.domain, task, proposals)]
 
     def optimize(self, task: Task, budget: int | None = None, *, from_design: bool = False) -> Trajectory:
         """Solve one more task from the current model's candidates, or from the domain's initial design.
@@ -233,34 +225,20 @@ class Campaign:
         optimizer: str | None,
     ) -> None:
         """Make the runs of one stage of one round, if they are not stored yet, and bring them to their end."""
-        known = {r.task.id for r in self.store.runs(stage, t)}
-        new = [task for task in tasks if task.id not in known]
+        s = self.settings
         imports = known_of(self.store) if stage in (Stage.TRAIN, Stage.SINGLE) else {}
-        seed = seed_of(self.settings.seed, stage, t)
-        template = Run(stage, t, Task("", ""), (), budget, self.settings.run.batch, optimizer)
-        with self.bars.track(f"{stage.value} round {t + 1}: first candidates", len(new)) as update:
-            proposals = Unimported(proposer(), imports).propose(new, min(initial, budget), seed, update) if new else []
-        runs = [_filled(template, task, self._feasible(task, p), seed) for task, p in zip(new, proposals, strict=True)]
-        self.store.add_runs(runs, {task_id: known.observations for task_id, known in imports.items()})
-
-        wanted = {task.id for task in tasks}
-        runs = [r for r in self.store.runs(stage, t) if r.task.id in wanted]
-        ids = [r.id for r in runs]
-        total = sum(r.budget if r.optimizer else len(r.initial) for r in runs)
-        job = partial(solve_stored, self.domain, self.store.url, self.store.campaign_id)
-        with self.bars.track(f"{stage.value} round {t + 1}: oracle calls", total) as update:
-            todo = [r.id for r in runs if not r.done]
-            for _ in make_engine(self.settings.workers).map(job, todo, lambda: update(self.store.count(ids), total)):
-                pass
-
-    def _feasible(self, task: Task, proposals: Sequence[Proposal]) -> Sequence[Proposal]:
-        """Those that the domain does not forbid, as far as it can tell without the oracle."""
-        d = self.domain
-        return [p for p in proposals if d.feasible(task, p[0])] if isinstance(d, Constrained) else proposals
-
-
-def _filled(template: Run, task: Task, proposals: Sequence[Proposal], seed: int) -> Run:
-    return replace(template, task=task, initial=tuple(proposals), seed=seed_of(seed, "optimizer", task.id))
+        seed = seed_of(s.seed, stage, t)
+        solve_all(
+            self.store,
+            self.domain,
+            tasks,
+            lambda: Unimported(proposer(), imports),
+            Run(stage, t, Task("", ""), (), budget, s.run.batch, optimizer, seed=seed),
+            initial=initial,
+            workers=s.workers,
+            bars=self.bars,
+            begun={task_id: known.observations for task_id, known in imports.items()},
+        )
 
 
 def _batches(tasks: Sequence[Task], rounds: Sequence[int]) -> list[tuple[Task, ...]]:

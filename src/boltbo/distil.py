@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from boltbo.problem import Observation, Trajectory
+from boltbo.llm.backend import Example
+from boltbo.problem import Domain, Observation, Trajectory
+from boltbo.settings import DistilSettings
+
+
+def training_pairs(
+    domain: Domain, trajectories: Iterable[Trajectory], settings: DistilSettings
+) -> dict[str, list[Example]]:
+    """Task id -> the top-K solutions of its trajectory, each with the text that describes the task."""
+    pairs: dict[str, list[Example]] = {}
+    for x in trajectories:
+        best = top_k(x, settings.top_k, settings.diversity, settings.gap, domain.grammar(x.task).separator)
+        weight = 1 / max(1, len(best)) if settings.weight == "task" else 1.0
+        pairs[x.task.id] = [Example(x.task.context, o.candidate, weight) for o in best]
+    return pairs
 
 
 def top_k(

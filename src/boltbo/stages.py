@@ -1,0 +1,70 @@
+"""The runs of one stage: first candidates for many tasks, stored before the first oracle call, then each run to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from boltbo.parallel import make_engine
+from boltbo.problem import Constrained, Domain, Observation, Task
+from boltbo.progress import Bars
+from boltbo.proposers import Proposal, Proposer, seed_of
+from boltbo.solve import solve_stored
+from boltbo.storage import Run, Store
+
+
+def solve_all(
+    store: Store,
+    domain: Domain,
+    tasks: Sequence[Task],
+    proposer: Callable[[], Proposer],
+    like: Run,
+    *,
+    initial: int,
+    workers: int,
+    bars: Bars,
+    begun: Mapping[str, Sequence[Observation]] | None = None,
+) -> None:
+    """Make the runs of a stage and round, if they are not stored yet, and bring them to their end.
+
+    Args:
+        store: Holds the campaign that the runs are of.
+        domain: Scores the candidates.
+        tasks: One run for each.
+        proposer: Made only where some run is new: it may have a model to load.
+        like: Stage, round, budget, batch and optimizer of the runs, and the seed that theirs are made of.
+        initial: First candidates of a run, at most.
+        workers: Runs at a time.
+        bars: Progress.
+        begun: Task id -> observations made elsewhere, with which its run begins.
+
+    Raises:
+        OracleUnavailable: The oracle is out of order; nothing is lost, call again.
+    """
+    stage, t = like.stage, like.round
+    known = {r.task.id for r in store.runs(stage, t)}
+    new = [task for task in tasks if task.id not in known]
+    with bars.track(f"{stage.value} round {t + 1}: first candidates", len(new)) as update:
+        proposals = proposer().propose(new, min(initial, like.budget), like.seed, update) if new else []
+    store.add_runs(
+        [_filled(like, task, feasible(domain, task, p)) for task, p in zip(new, proposals, strict=True)], begun
+    )
+    wanted = {task.id for task in tasks}
+    runs = [r for r in store.runs(stage, t) if r.task.id in wanted]
+    ids = [r.id for r in runs]
+    total = sum(r.budget if r.optimizer else len(r.initial) for r in runs)
+    job = partial(solve_stored, domain, store.url, store.campaign_id)
+    with bars.track(f"{stage.value} round {t + 1}: oracle calls", total) as update:
+        todo = [r.id for r in runs if not r.done]
+        for _ in make_engine(workers).map(job, todo, lambda: update(store.count(ids), total)):
+            pass
+
+
+def feasible(domain: Domain, task: Task, proposals: Sequence[Proposal]) -> Sequence[Proposal]:
+    """Those that the domain does not forbid, as far as it can tell without the oracle."""
+    return [p for p in proposals if domain.feasible(task, p[0])] if isinstance(domain, Constrained) else proposals
+
+
+def _filled(like: Run, task: Task, proposals: Sequence[Proposal]) -> Run:
+    return replace(like, task=task, initial=tuple(proposals), seed=seed_of(like.seed, "optimizer", task.id))
