@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 
 from boltbo.domains.peptides.oracle import SPECIES
-from boltbo.report.peptides.alignment import Cell, Kind, aligned
+from boltbo.report.html import document, legend, number, numbers, wide
+from boltbo.report.peptides.alignment import Cell, aligned
 from boltbo.report.peptides.curves import curve
+from boltbo.report.peptides.letters import LEGEND, letters, ruler, sheet
 from boltbo.report.peptides.shortlist import Found, Shortlist, View
-
-MARKS = {Kind.SUBSTITUTED: "mark", Kind.INSERTED: "ins", Kind.DELETED: "del", Kind.GAP: "i"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +34,25 @@ class About:
 
 def page(about: About, shortlists: Sequence[Shortlist]) -> str:
     """The whole page as text."""
-    style = files(__package__).joinpath("style.css").read_text()
     body = "".join(_section(about, s, i) for i, s in enumerate(shortlists))
-    facts = "".join(f"<li><span>{escape(what)}</span><b>{escape(value)}</b></li>" for what, value in about.facts)
     contents = "".join(f'<li><a href="#t{i}">{escape(s.name)}</a></li>' for i, s in enumerate(shortlists))
     nav = f'<nav aria-label="Templates"><ul>{contents}</ul></nav>' if len(shortlists) > 1 else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Peptide designs</title>
-<style>
-{style}</style>
-</head>
-<body><main>
-<h1>Peptide designs</h1>
+    return document(
+        "Peptide designs",
+        f"""<h1>Peptide designs</h1>
 <p>Relatives of {len(shortlists)} template{"s" * (len(shortlists) != 1)} with a low predicted minimal inhibitory concentration
 (MIC). Objective: {escape(about.objective)}.</p>
 <p class="soft">Every number here is predicted, none is measured. The search asked the oracle and so may have exploited its
 errors; the judge is a model of another kind, trained apart, which no search
 asks. Where they disagree, trust the smaller gain.</p>
-<ul class="numbers">{facts}</ul>
+{numbers(about.facts)}
 {nav}
-{body}</main></body>
-</html>
-"""
+{body}""",
+        styles=[sheet()],
+    )
 
 
-def _section(about: About, s: Shortlist, number: int) -> str:
+def _section(about: About, s: Shortlist, place: int) -> str:
     best = s.found[0] if s.found else None
     lines = [("oracle", "oracle", s.best), *([("judge", "judge", s.judged)] if s.judged else [])]
     failed = f'<p class="soft">{s.failed} oracle calls had no value.</p>' if s.failed else ""
@@ -78,17 +65,17 @@ def _section(about: About, s: Shortlist, number: int) -> str:
             f"{'; below it the judge' if s.judged else ''}.</p>{_predictions(about, s)}"
             f"<h3>Properties</h3><p class=caption>{PROPERTIES}</p>{_properties(s)}"
         )
-    return f"""<section id="t{number}">
+    return f"""<section id="t{place}">
 <h2>{escape(s.name)}</h2>
-<ul class="numbers">{_numbers(about, s.template, best)}</ul>
+{numbers(_numbers(about, s.template, best))}
 {failed}<h3>Best so far</h3>
-<p class="legend">{_curve_legend(bool(s.judged))}</p>
+{legend(_curve_legend(bool(s.judged)))}
 {curve(lines, ("template", s.template.oracle.value), about.unit)}
 {rest}</section>
 """
 
 
-def _numbers(about: About, template: Found, best: Found | None) -> str:
+def _numbers(about: About, template: Found, best: Found | None) -> list[tuple[str, str]]:
     told = [("template", _amount(template.oracle.value, about.unit))]
     if best is not None:
         told += [
@@ -97,14 +84,8 @@ def _numbers(about: About, template: Found, best: Found | None) -> str:
         ]
         if template.judge is not None and best.judge is not None:
             told.append(("lower, by the judge", _fold(template.judge, best.judge)))
-    return "".join(f"<li><span>{escape(what)}</span><b>{escape(value)}</b></li>" for what, value in told)
+    return told
 
-
-LEGEND = (
-    '<p class="legend"><span><span class="peptide"><mark>K</mark></span> substituted (underlined)</span>'
-    '<span><span class="peptide"><ins>K</ins></span> inserted (boxed)</span>'
-    '<span><span class="peptide"><del>K</del></span> deleted (struck through)</span></p>'
-)
 
 PROPERTIES = (
     "Net charge at pH 7; largest mean hydrophobic moment of 11 residues of a helix; GRAVY: mean hydropathy; instability index "
@@ -113,13 +94,9 @@ PROPERTIES = (
 )
 
 
-def _curve_legend(judged: bool) -> str:
-    keys = [
-        ("oracle", "oracle"),
-        *([("judge", "judge, of the same candidates")] if judged else []),
-        ("level", "template"),
-    ]
-    return "".join(f'<span><span class="key {style}"></span>{text}</span>' for style, text in keys)
+def _curve_legend(judged: bool) -> list[tuple[str, str]]:
+    judge = [("judge", "judge, of the same candidates")] if judged else []
+    return [("oracle", "oracle"), *judge, ("level", "template")]
 
 
 def _alignment(about: About, s: Shortlist) -> str:
@@ -133,32 +110,16 @@ def _alignment(about: About, s: Shortlist) -> str:
         _aligned(f, row, _style(s, i))
         for i, (f, row) in enumerate(zip([s.template, *s.found], [template, *rows], strict=True))
     )
-    return _wide("alignment", f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
+    return wide("alignment", f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
 
 
 def _aligned(f: Found, cells: Sequence[Cell], style: str) -> str:
-    ruler = "" if f.place else f"<small>{_ruler(cells)}</small>"
-    judge = "" if f.judge is None else f"<td>{_number(f.judge.value)}</td>"
+    above = "" if f.place else f"<small>{ruler(cells)}</small>"
+    judge = "" if f.judge is None else f"<td>{number(f.judge.value)}</td>"
     return (
-        f'<tr class="{style}"><th class="row" scope="row">{_name(f)}</th><td>{_number(f.oracle.value)}</td>'
-        f'<td class="text peptide">{ruler}{_letters(cells)}</td>{judge}<td>{f.similarity:.0%}</td>'
+        f'<tr class="{style}"><th class="row" scope="row">{_name(f)}</th><td>{number(f.oracle.value)}</td>'
+        f'<td class="text peptide">{above}{letters(cells)}</td>{judge}<td>{f.similarity:.0%}</td>'
         f'<td class="text">{escape(" ".join(f.edits))}</td></tr>'
-    )
-
-
-def _ruler(cells: Sequence[Cell]) -> str:
-    """The number of every tenth residue of the template, ending above it."""
-    text, residue = "", 0
-    for column, cell in enumerate(cells, 1):
-        residue += cell.kind is Kind.SAME
-        if cell.kind is Kind.SAME and residue % 10 == 0:
-            text += str(residue).rjust(column - len(text))
-    return text or " "
-
-
-def _letters(cells: Iterable[Cell]) -> str:
-    return "".join(
-        f"<{MARKS[c.kind]}>{escape(c.letter)}</{MARKS[c.kind]}>" if c.kind in MARKS else escape(c.letter) for c in cells
     )
 
 
@@ -169,7 +130,7 @@ def _predictions(about: About, s: Shortlist) -> str:
     for i, f in enumerate([s.template, *s.found]):
         cells = "".join(f"<td>{_prediction(about, f, name)}</td>" for name in columns)
         rows.append(f'<tr class="{_style(s, i)}"><th class="row" scope="row">{_name(f)}</th>{cells}</tr>')
-    return _wide(
+    return wide(
         "predictions", f'<thead><tr><th class="row">candidate</th>{titles}</tr></thead><tbody>{"".join(rows)}</tbody>'
     )
 
@@ -178,10 +139,10 @@ def _prediction(about: About, f: Found, name: str) -> str:
     told = ""
     if name in about.species:
         mean, spread = _of(f.oracle, about.species, name)
-        told = f"{_number(10**mean)}<small>{_number(10 ** (mean - spread))}–{_number(10 ** (mean + spread))}</small>"
+        told = f"{number(10**mean)}<small>{number(10 ** (mean - spread))}–{number(10 ** (mean + spread))}</small>"
     if f.judge is not None and name in about.judged:
         mean, _ = _of(f.judge, about.judged, name)
-        told += f'<small class="judge">judge {_number(10**mean)}</small>'
+        told += f'<small class="judge">judge {number(10**mean)}</small>'
     return told
 
 
@@ -201,12 +162,7 @@ def _properties(s: Shortlist) -> str:
             f'<tr class="{_style(s, i)}"><th class="row" scope="row">{_name(f)}</th>{cells}<td>{place}</td></tr>'
         )
     head = f'<thead><tr><th class="row">candidate</th>{titles}<th>found in</th></tr></thead>'
-    return _wide("properties", f"{head}<tbody>{''.join(rows)}</tbody>")
-
-
-def _wide(label: str, table: str) -> str:
-    """A table that scrolls sideways where it is wider than the screen, by the keyboard too."""
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{label}"><table>{table}</table></div>'
+    return wide("properties", f"{head}<tbody>{''.join(rows)}</tbody>")
 
 
 def _style(s: Shortlist, i: int) -> str:
@@ -240,15 +196,7 @@ def _fold(before: View, after: View) -> str:
 
 
 def _amount(value: float, unit: str) -> str:
-    return f"{_number(value)} {unit}".rstrip()
-
-
-def _number(value: float) -> str:
-    """Three digits, as people write them."""
-    if not math.isfinite(value):
-        return "–"
-    digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
-    return f"{value:.{min(digits, 4)}f}"
+    return f"{number(value)} {unit}".rstrip()
 
 
 def _plain(value: float | str) -> str:
