@@ -53,6 +53,10 @@ class ModelVersions:
     def __len__(self) -> int:
         return len(self.store.models())
 
+    @property
+    def _base(self) -> Path:
+        return self.store.artifacts / "models" / "base"
+
     def load(self, t: int | None = None) -> LanguageModel | None:
         """The model of round `t`, the last one by default; None while there is none.
 
@@ -90,6 +94,8 @@ class ModelVersions:
             report = model.fit(examples, epochs=self.settings.epochs, seed=seed, held_out=held_out, progress=update)
         path = Path("models") / f"round-{t + 1}"
         metrics = {"pairs": len(examples), **_metrics("fit", report), "invalid_raw": self._invalid(model, probe)}
+        if not self.store.models():  # what the base took counts once
+            metrics["warm_up_seconds"] = json.loads((self._base / "boltbo.json").read_text()).get("seconds", 0.0)
         self._write(model, self.store.artifacts / path, {"tasks": list(pairs), "metrics": metrics})
         self.store.add_model(ModelVersion(t, str(path), tuple(pairs), metrics))
 
@@ -123,7 +129,7 @@ class ModelVersions:
         if last is not None:
             self._loaded = None
             return last
-        path = self.store.artifacts / "models" / "base"
+        path = self._base
         if not path.exists():
             began = time.perf_counter()
             model = self._own_base or make_base(self.domain, self.settings, warm_up_on, self.seed, self.bars)
@@ -171,4 +177,5 @@ class ModelVersions:
 
 def _metrics(prefix: str, report: FitReport) -> dict[str, Any]:
     last = report.losses[-1][1] if report.losses else float("nan")
-    return {f"{prefix}_seconds": report.seconds, f"{prefix}_tokens": report.tokens, "loss": last}
+    judged = {"held_out_loss": report.held_out[-1][1]} if report.held_out else {}
+    return {f"{prefix}_seconds": report.seconds, f"{prefix}_tokens": report.tokens, "loss": last, **judged}

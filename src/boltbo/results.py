@@ -179,7 +179,16 @@ def _best(observations: Sequence[Observation]) -> tuple[float, bool]:
 
 
 def _curve(observations: Sequence[Observation]) -> list[float]:
-    return [_best(observations[: i + 1])[0] for i in range(len(observations))]
+    """The best after each call. A bound stands in only while nothing is complete."""
+    values: list[float] = []
+    bound = complete = math.inf
+    for o in observations:
+        if o.complete:
+            complete = min(complete, o.value)
+        elif o.status is Status.CENSORED:
+            bound = min(bound, o.value)
+        values.append(complete if math.isfinite(complete) else bound)
+    return values
 
 
 def progress_of(store: Store) -> dict[str, Any]:

@@ -63,9 +63,9 @@ def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], No
     imported = sum(o.source == "import" for o in observations)
     for candidate, source in run.initial[len(observations) - imported : run.budget]:
         score(candidate, source)
-    timings: dict[str, float] = {}
+    timings = dict(run.timings)
     if run.optimizer is not None and run.budget > len(run.initial):
-        timings = _optimize(domain, store, run, observations, score, imported + run.budget)
+        timings |= _optimize(domain, store, run, observations, score, imported + run.budget)
     timings["oracle"] = sum(o.seconds for o in observations[imported:])
     store.finish(run_id, timings)
     return Trajectory(run.task, tuple(observations))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -46,9 +47,11 @@ def solve_all(
     known = {r.task.id for r in store.runs(stage, t)}
     new = [task for task in tasks if task.id not in known]
     with bars.track(f"{stage.value} round {t + 1}: first candidates", len(new)) as update:
+        began = time.perf_counter()
         proposals = proposer().propose(new, min(initial, like.budget), like.seed, update) if new else []
+    timed = replace(like, timings={"propose": (time.perf_counter() - began) / max(1, len(new))})
     store.add_runs(
-        [_filled(like, task, feasible(domain, task, p)) for task, p in zip(new, proposals, strict=True)], begun
+        [_filled(timed, task, feasible(domain, task, p)) for task, p in zip(new, proposals, strict=True)], begun
     )
     wanted = {task.id for task in tasks}
     runs = [r for r in store.runs(stage, t) if r.task.id in wanted]

@@ -210,7 +210,7 @@ class Store:
                 "campaign_id": self.campaign_id, "stage": r.stage.value, "round": r.round, "task_id": r.task.id,
                 "task": {"context": r.task.context, "data": dict(r.task.data)}, "initial": [list(p) for p in r.initial],
                 "budget": r.budget, "batch": r.batch, "optimizer": r.optimizer, "options": dict(r.options), "seed": r.seed,
-                "state": None, "timings": {}, "done": r.done,
+                "state": None, "timings": dict(r.timings), "done": r.done,
             }
             for r in runs
         ]  # fmt: skip
