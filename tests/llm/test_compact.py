@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 from boltbo import Slots
+from boltbo.llm import decoder
 from boltbo.llm.backend import CorruptModel, Example, Prompt
 from boltbo.llm.compact import CompactModel, _Reader
 from boltbo.llm.contract import EXAMPLES, Brackets, check_language_model
@@ -65,8 +66,12 @@ def test_solutions_of_one_row_do_not_see_each_other() -> None:
     assert padded.item() == pytest.approx(together.item(), rel=1e-5)
 
 
-def test_reading_step_by_step_is_reading_at_once() -> None:
+@pytest.mark.parametrize(("products", "within"), [(torch.float32, 1e-4), (decoder.PRODUCTS, 0.03)])
+def test_reading_step_by_step_is_reading_at_once(
+    products: torch.dtype, within: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Padded, behind a shared prompt, and after others were dropped, the logits are those of the whole text."""
+    monkeypatch.setattr(decoder, "PRODUCTS", products)
     model = small()
     contexts = ["first", "a longer context of words", "forgotten", "x"]
     first, second = (model.tokenizer.solution(text)[:-1] for text in ("mi ( t )", "t ( mi ]"))
@@ -89,7 +94,7 @@ def test_reading_step_by_step_is_reading_at_once() -> None:
         for place, row in enumerate(kept.flatten().tolist()):
             ids = torch.tensor([[*model.tokenizer.context(contexts[row // 3]), *written[row]]])
             whole = model.decoder.logits(model.decoder(ids, torch.arange(ids.shape[1])[None]))[0, -1]
-            assert torch.allclose(logits[place], whole, atol=1e-4)
+            assert torch.allclose(logits[place], whole, atol=within)
 
 
 def test_valid_mass_estimates_the_share_of_valid_raw_samples() -> None:

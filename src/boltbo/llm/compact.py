@@ -38,6 +38,7 @@ class CompactModel:
     def __init__(self, tokenizer: Tokenizer, decoder: Decoder) -> None:
         self.tokenizer = tokenizer
         self.decoder = decoder.eval()
+        self._at_work: Decoder | None = None
 
     @classmethod
     def create(
@@ -97,6 +98,7 @@ class CompactModel:
             FloatingPointError: The loss is not finite.
         """
         something_to_learn(examples)
+        self._at_work = None
         rows = self._rows(examples)
         total = sum(row.length for row in rows)
         # few tasks make few large batches, too few steps to learn anything: then smaller ones
@@ -141,6 +143,11 @@ class CompactModel:
             _Reader(self), prompts, n,
             temperature=temperature, top_p=top_p, unique=unique, seed=seed, progress=progress,
         )  # fmt: skip
+
+    def at_work(self) -> Decoder:
+        """The decoder as it is sampled from: made once after each `fit`."""
+        self._at_work = self._at_work or self.decoder.at_work()
+        return self._at_work
 
     # --- training rows ----------------------------------------------------------------------------------------------
 
@@ -196,7 +203,7 @@ class _Reader:
 
     def __init__(self, model: CompactModel) -> None:
         self.tokenizer = model.tokenizer
-        self.decoder = model.decoder
+        self.decoder = model.at_work()
 
     def spell(self, symbol: str, first: bool) -> Ids:
         return self.tokenizer.symbol(symbol)
