@@ -1,6 +1,7 @@
 """The language of plans: what the grammar writes can be read, what can be read the grammar can write."""
 
 import itertools
+from contextlib import suppress
 from time import perf_counter
 
 import numpy as np
@@ -12,6 +13,7 @@ from boltbo.domains.plans.canonical import canonical_plan
 from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
 from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
 from boltbo.domains.plans.query import Block, Query, Relation
+from boltbo.domains.plans.spelling import trees_of
 from boltbo.problem import END, InvalidCandidate
 
 H, M, N, J = Operator.HASH, Operator.MERGE, Operator.NEST, Operator.JOIN
@@ -108,7 +110,22 @@ def test_every_walk_ends_and_can_be_read(query, abilities, seed):
         assert grammar.canonical(canonical) == canonical
         assert parse_plan(canonical, query, abilities) == plan
         assert format_plan(plan, query, abilities) == canonical
+        assert not plan.trees or trees_of(canonical.split()) == plan.trees
         follow(grammar, canonical)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a hash", "hash a", "a b", "( a", "a )", "a ; ; b", "a hash ( b", "seq", "a seq", "a ; hash b"]
+)
+def test_trees_alone_are_refused_unless_whole(text):
+    with pytest.raises(InvalidCandidate):
+        trees_of(text.split())
+
+
+@given(st.text('ab ();"', max_size=30) | st.lists(st.sampled_from(["a", "hash", "(", ")", ";", "seq"])).map(" ".join))
+def test_no_text_breaks_the_reading_of_trees(text):
+    with suppress(InvalidCandidate):
+        assert trees_of(text.split())
 
 
 def follow(grammar, text):

@@ -11,23 +11,17 @@ on the `Abilities`; the canonical form is that of `canonical.py`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
-from urllib.parse import quote
 
 from boltbo.domains.plans.canonical import JOIN_METHODS, SCAN_METHODS, around, canonical_plan
-from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan, Tree
+from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Method, Operator, Plan
 from boltbo.domains.plans.query import Query
+from boltbo.domains.plans.spelling import DEFAULT, NEXT, spell, symbol_of, trees_of
 from boltbo.problem import END, InvalidCandidate
 
-DEFAULT = "default"
-NEXT = ";"
-
-_RESERVED = frozenset({DEFAULT, NEXT, *Operator, *Method})
 _OPERATORS = frozenset(Operator)
 _METHODS = frozenset(Method)
-_PLAIN = re.compile(r'[^\s()"\-][^\s()"]*')
 _SHOWN = 12
 
 
@@ -66,13 +60,6 @@ State = Switching | Growing | Fixed
 START, DONE = Fixed("start"), Fixed("done")
 _BLOCK, _UNIT, _FIRST, _AFTER = "block", "unit", "first", "after"
 _NOTHING = Growing((0,), 0, "", _BLOCK)
-
-
-def symbol_of(alias: str) -> str:
-    """How plans write an alias."""
-    if _PLAIN.fullmatch(alias) and alias not in _RESERVED:
-        return alias
-    return f'"{quote(alias, safe="")}"'
 
 
 class PlanGrammar:
@@ -127,7 +114,7 @@ class PlanGrammar:
         if symbols[:1] == [DEFAULT]:
             return canonical_plan(Plan((), tuple(symbols[1:])), self.query, self.abilities)
         self._check(symbols)
-        return canonical_plan(Plan(self._trees(symbols)), self.query, self.abilities)
+        return canonical_plan(Plan(trees_of(symbols)), self.query, self.abilities)
 
     # -- the machine --------------------------------------------------------------------------------------------------
 
@@ -215,35 +202,6 @@ class PlanGrammar:
                 )
             state = self.advance(state, symbol)  # type: ignore[assignment]
 
-    def _trees(self, symbols: Sequence[str]) -> tuple[Tree, ...]:
-        """The trees of a checked text."""
-        trees: list[Tree] = []
-        frames: list[tuple[Tree | None, Operator | None]] = []
-        tree: Tree | None = None
-        operator: Operator | None = None
-        method: Method | None = None
-        for symbol in [*symbols, NEXT]:
-            if symbol == "(":
-                frames.append((tree, operator))
-                tree, operator = None, None
-            elif symbol == NEXT:
-                assert tree is not None
-                trees.append(tree)
-                tree, operator = None, None
-            elif symbol in _OPERATORS:
-                operator = Operator(symbol)
-            elif symbol in _METHODS:
-                method = Method(symbol)
-            else:
-                if symbol == ")":
-                    unit = tree
-                    tree, operator = frames.pop()
-                else:
-                    unit, method = Scan(self.query.aliases[self._position[symbol]], method), None
-                assert unit is not None
-                tree = unit if tree is None or operator is None else Join(operator, tree, unit)
-        return tuple(trees)
-
 
 def parse_plan(text: str, query: Query, abilities: Abilities = PLAIN_SQL) -> Plan:
     """The canonical plan that a text writes.
@@ -261,30 +219,3 @@ def format_plan(plan: Plan, query: Query, abilities: Abilities = PLAIN_SQL) -> s
         InvalidCandidate: It is no plan of this query.
     """
     return spell(canonical_plan(plan, query, abilities))
-
-
-def spell(plan: Plan) -> str:
-    """The text of a plan that is canonical already."""
-    if not plan.trees:
-        return " ".join([DEFAULT, *plan.off])
-    words: list[str] = []
-    for tree in plan.trees:
-        if words:
-            words.append(NEXT)
-        _write(tree, words)
-    return " ".join(words)
-
-
-def _write(tree: Tree, words: list[str]) -> None:
-    if isinstance(tree, Scan):
-        words += [tree.method.value] if tree.method else []
-        words.append(symbol_of(tree.alias))
-        return
-    _write(tree.left, words)
-    words.append(tree.operator.value)
-    if isinstance(tree.right, Scan):
-        _write(tree.right, words)
-        return
-    words.append("(")
-    _write(tree.right, words)
-    words.append(")")

@@ -24,9 +24,10 @@ from typing import NamedTuple
 import numpy as np
 
 from boltbo.domains.plans.canonical import canonical_plan
-from boltbo.domains.plans.language import PlanGrammar, format_plan, spell
+from boltbo.domains.plans.language import PlanGrammar, format_plan
 from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan, Tree, scans_of
 from boltbo.domains.plans.query import Query
+from boltbo.domains.plans.spelling import spell
 from boltbo.problem import FloatArray, InvalidCandidate
 
 ServerTrees = Mapping[str, Plan] | Callable[[str], Plan | None]

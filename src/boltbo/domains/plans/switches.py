@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from boltbo.domains.plans.canonical import JOIN_METHODS, SCAN_METHODS, canonical_switches
-from boltbo.domains.plans.language import spell
 from boltbo.domains.plans.plan import Abilities, Plan
+from boltbo.domains.plans.spelling import spell
 from boltbo.problem import FloatArray, InvalidCandidate
 
 
