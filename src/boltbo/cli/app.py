@@ -125,16 +125,35 @@ def report(
     name: NameOption = None,
     format: FormatOption = Format.TABLE,
     picture: Annotated[Path | None, typer.Option(help="Where to draw the result (.png, .svg, .pdf).")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Where to write all of it as one page that needs no network."),
+    ] = None,
 ) -> None:
-    """Show Best@k of each round's model beside the default, the initial design and STBO; draw them.
+    """Show Best@k of each round's model beside the default, the initial design and STBO; draw them, or write a page.
 
-    boltbo report --storage examples/plans.db --picture result.svg
+      boltbo report --storage examples/plans.db --picture result.svg
+
+    The page has learning curves, every task before and after, trajectories, the time, model versions, and solutions as
+    drawings (plan trees, alignments). A campaign that is still running may be looked at, too.
+
+      boltbo report --storage examples/plans.db --html result.html
     """
     from boltbo.results import Results
 
     with _existing(storage, name) as store:
-        results = Results.read(store)
+        if html is None:
+            results = Results.read(store)
+        else:
+            from boltbo.report.campaign import Gathered, campaign_page
+
+            gathered = Gathered.read(store)
+            results = gathered.results
+            html.parent.mkdir(parents=True, exist_ok=True)
+            html.write_text(campaign_page(gathered), encoding="utf-8")
     _print_results(results, format, picture)
+    if html is not None and format is Format.TABLE:
+        console.print(f"page: {html}")
 
 
 @app.command()

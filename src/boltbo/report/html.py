@@ -44,9 +44,10 @@ def document(title: str, body: str, *, styles: Sequence[str] = (), script: str =
 """
 
 
-def wide(label: str, table: str) -> str:
+def wide(label: str, table: str, style: str = "") -> str:
     """A table that scrolls sideways where it is wider than the screen, by the keyboard too."""
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(label)}"><table>{table}</table></div>'
+    opened = f'<table class="{escape(style)}">' if style else "<table>"
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(label)}">{opened}{table}</table></div>'
 
 
 def numbers(told: Iterable[tuple[str, str]]) -> str:
