@@ -19,10 +19,13 @@ from boltbo.domains.plans.design import bao_sets, shape
 from boltbo.domains.plans.dialects.sql import written_out
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.embedded import EmbeddedServer
+from boltbo.domains.plans.language import parse_plan
 from boltbo.domains.plans.measure import measure
 from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
+from boltbo.domains.plans.plan import EVERYTHING, Method, scans_of
 from boltbo.domains.plans.server import Server, redact
 from boltbo.domains.plans.sources import Workload, read_folder, stratified
+from boltbo.domains.plans.spelling import trees_of
 from boltbo.domains.plans.survey import survey
 from boltbo.domains.plans.workload import PlansOptions, build, make_tasks, new_task
 from boltbo.progress import Bars
@@ -99,6 +102,14 @@ def test_hint_sets_and_trees_have_points(domain: PlansDomain, task: Task) -> Non
         point = space.encode(candidate)
         assert point.shape == (space.dim,)
         assert ((point >= 0) & (point <= 1)).all()
+
+
+def test_the_servers_plan_can_be_kept_for_reports(domain: PlansDomain, task: Task) -> None:
+    assert "default_plan" not in task.data
+    kept = domain.task_of("q", SQL, 1.0, explain=domain.server.explain(SQL))
+    text = kept.data["default_plan"]
+    assert parse_plan(text, domain.query(task), EVERYTHING).trees == trees_of(text.split())
+    assert {s.method for s in scans_of(trees_of(text.split())[0])} <= set(Method)
 
 
 def test_free_pairs_are_valid_plans_of_new_queries(domain: PlansDomain, task: Task) -> None:

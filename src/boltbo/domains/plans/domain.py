@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from boltbo.domains.plans.language import PlanGrammar, format_plan
 from boltbo.domains.plans.latent import latent_space
 from boltbo.domains.plans.measure import Measurement, Objective, Planning, Summary, measure
 from boltbo.domains.plans.parse import parse_query
-from boltbo.domains.plans.plan import Plan
+from boltbo.domains.plans.plan import EVERYTHING, Plan
 from boltbo.domains.plans.query import Query
 from boltbo.domains.plans.server import Server
 from boltbo.domains.plans.space import PlanSpace
@@ -112,8 +112,15 @@ class PlansDomain:
             self._dialect = choose(self.server, self.dialect_name, scans=self.scans)
         return self._dialect
 
-    def task_of(self, task_id: str, sql: str, default_value: float, writer: ContextWriter | None = None) -> Task:
-        """A task from a query and what its default plan takes.
+    def task_of(
+        self,
+        task_id: str,
+        sql: str,
+        default_value: float,
+        writer: ContextWriter | None = None,
+        explain: Mapping[str, Any] | None = None,
+    ) -> Task:
+        """A task from a query and what its default plan takes; with what EXPLAIN says of that plan, reports can draw it.
 
         Raises:
             ValueError: The query is not one that can be steered (see `parse.parse_query`).
@@ -121,7 +128,10 @@ class PlansDomain:
         query = parse_query(sql, self.server.columns)
         check_types(query, self.server)
         context = (writer or self.context_writer()).write(query)
-        return Task(task_id, context, {"sql": query.sql, "default_value": default_value})
+        data: dict[str, Any] = {"sql": query.sql, "default_value": default_value}
+        if explain is not None:
+            data["default_plan"] = format_plan(plan_from_explain(explain, query, EVERYTHING), query, EVERYTHING)
+        return Task(task_id, context, data)
 
     def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:
         return self._evaluate(task, candidate, best, None)

@@ -98,6 +98,9 @@ class Abilities:
 PLAIN_SQL = Abilities((Operator.HASH, Operator.NEST, Operator.JOIN), exclusive=True, sided=True)
 """What can be said to every PostgreSQL without an extension: see `dialects/sql.py`."""
 
+EVERYTHING = Abilities(tuple(Operator), sided=True, methods=tuple(Method))
+"""All that can be written of trees: to say what a server did, not what it is asked for."""
+
 
 def aliases_of(tree: Tree) -> list[str]:
     """The aliases of a tree's leaves, left to right."""

@@ -140,7 +140,7 @@ def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") 
         raise ConfigError(f"{path}: {error}") from error
     default = measure(domain.server, query.sql, (), objective=objective, limit=domain.max_seconds)
     try:
-        return domain.task_of(path.stem, sql, default.value)
+        return domain.task_of(path.stem, sql, default.value, explain=default.plan)
     except UnsupportedQuery as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -276,7 +276,7 @@ def make_tasks(
                     continue
                 limit = 2 * options.max_seconds
                 default = measure(domain.server, query.sql, (), objective=options.objective, limit=limit)
-                tasks.append(domain.task_of(name, sql, default.value, writer))
+                tasks.append(domain.task_of(name, sql, default.value, writer, default.plan))
             except (SqlSyntaxError, NotASelect, UnsupportedQuery) as error:
                 dropped[reason_in_short(error)] += 1
                 bars.note(f"{name}: {error}")
