@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transfer_family import SPACE, Numbers, sources
+from transfer_bowls import SPACE, Numbers, sources
 
 from boltbo import Observation, Task, Trajectory
 from boltbo.problem import Status

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
-from transfer_family import SPACE, sources, task, value
+from transfer_bowls import SPACE, sources, task, value
 
 from boltbo.optimizers import gp
 from boltbo.transfer import icm, make

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from transfer_family import SPACE, observe, search, sources, task
+from transfer_bowls import SPACE, observe, search, sources, task
 
 from boltbo import Observation, Task, Trajectory
 from boltbo.optimizers.contract import check_optimizer
@@ -159,6 +159,7 @@ def test_cost_is_measured_and_a_search_is_told_in_order():
         ("icm", {"rank": 0}, "rank"),
         ("icm", {"points": 1}, "points"),
         ("fsbo", {"fine_steps": 0}, "fine_steps"),
+        ("ablr", {"together": -1}, "together"),
         ("sgpe", {"pooled": 1}, "pooled"),
         ("rgpe", {"standardise": "z"}, "anchored, warp, rank"),
     ],

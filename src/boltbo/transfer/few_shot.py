@@ -32,7 +32,7 @@ from boltbo.transfer.shared import SharedSurrogate, Target
 from boltbo.transfer.sources import padded
 
 HIDDEN, OUT = 64, 16
-TASKS_A_STEP, VISITS, LEAST_STEPS = 8, 60, 600
+TASKS_A_STEP, VISITS, LEAST_STEPS = 8, 100, 150
 RATE, FINE_RATE, DECAY = 3e-3, 1e-3, 1e-4
 NOISE_FLOOR = 1e-4
 
