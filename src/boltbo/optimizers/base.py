@@ -23,7 +23,10 @@ Ranking = TypeVar("Ranking")
 """What a subclass of `AskTell` ranks: points of a box, or texts."""
 
 FALLBACK_TRIES = 8
-FALLBACK_POINTS = 256
+FALLBACK_POINTS = 128
+
+DECODED = 128
+"""Points of a ranking that are decoded at most: where the best of them are all known texts, it is time to look further away"""
 
 
 @runtime_checkable
@@ -194,6 +197,7 @@ class BoxOptimizer(AskTell[FloatArray]):
         super().__init__(seed=seed)
         self.space = space
         self.history: History = History(space)
+        self._decoded: dict[bytes, str] = {}
 
     def _empty(self) -> None:
         self.history = History(self.space)
@@ -201,11 +205,24 @@ class BoxOptimizer(AskTell[FloatArray]):
     def _anything(self, n: int, attempt: int) -> Iterable[FloatArray]:
         return (self._rng.random((FALLBACK_POINTS, self.space.dim)) for _ in range(n))
 
+    def ask(self, n: int) -> list[str]:
+        self._decoded.clear()
+        return super().ask(n)
+
     def _texts(self, ranking: FloatArray) -> Iterator[str]:
-        """Decodes in growing chunks: mostly the first point or two will do, and decoding may be dear."""
+        """Decodes in growing chunks: mostly the first point or two will do, and decoding may be dear.
+
+        The rankings of one `ask` hold the same points, each of which is decoded once.
+        """
+        ranking = ranking[:DECODED]
         start, size = 0, 2
         while start < len(ranking):
-            with self._timed("decode"):
-                texts = self.space.decode(ranking[start : start + size])
-            yield from texts
+            chunk = ranking[start : start + size]
+            keys = [point.tobytes() for point in chunk]
+            new = [i for i, key in enumerate(keys) if key not in self._decoded]
+            if new:
+                with self._timed("decode"):
+                    texts = self.space.decode(chunk[new])
+                self._decoded |= {keys[i]: text for i, text in zip(new, texts, strict=True)}
+            yield from (self._decoded[key] for key in keys)
             start, size = start + size, size * 4
