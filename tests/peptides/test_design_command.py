@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 
 import own_predictor
@@ -24,40 +23,11 @@ from boltbo.progress import Bars
 from boltbo.report.peptides.shortlist import APART, Shortlist
 from boltbo.settings import ConfigError
 from boltbo.storage import Stage, Store
+from html_page import Page
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "templates.fasta"
 OWN = ["--predictor", "own_predictor:oracle", "--judge", "own_predictor:judge"]
 SEARCH = Search(budget=60, initial=20, optimizer="evolution", model=None, seed=0)
-VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-
-
-class Page(HTMLParser):
-    """Tags that open and close, attributes that would fetch something, and the text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.fetches: list[str] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.fetches += [
-            f"{tag} {k}={v}" for k, v in attrs if k in ("src", "srcset") or (k == "href" and v and v[0] != "#")
-        ]
-        self.fetches += [tag] * (tag in ("script", "link", "iframe", "img"))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def carried_out(out: Path, search: Search = SEARCH, sequence: str = "GIGKFLHSAKKFGKAFVGEIMNS") -> list[Shortlist]:
@@ -105,6 +75,7 @@ def test_the_page_is_whole_escaped_and_fetches_nothing(tmp_path: Path) -> None:
     page = Page(text)
     assert page.open == []
     assert page.fetches == []
+    assert page.scripts == 0
     assert nasty in page.text
     assert "my <species>" in page.text
     assert "http" not in text.replace('http-equiv="Content-Security-Policy"', "")

@@ -36,7 +36,8 @@ def learning_curve(g: Gathered) -> str:
         places = [(i, rows[name]) for i, t in enumerate(learnt) if (name := f"{t} Best@{k}") in rows]
         moved = [(i + 0.07 * (j - (len(calls) - 1) / 2), row) for i, row in places]
         points = [(x, _height(row, ratios)) for x, row in moved]
-        lines.append(Line(f"Best@{k}", style, points, [(x, r.low, r.high) for x, r in moved], "bars"))
+        intervals = [(x, r.low, r.high) for x, r in moved if math.isfinite(r.ratio) == ratios]
+        lines.append(Line(f"Best@{k}", style, points, intervals, "bars"))
     reference = [(DEFAULT, "default"), (DESIGN, "design"), (STBO, "stbo")]
     levels = [
         Level(f"{m}, {rows[m].calls} call{'s' * (rows[m].calls != 1)}", s, _height(rows[m], ratios))
