@@ -119,6 +119,13 @@ def test_transferred_candidates_join_the_pool_and_invalid_ones_do_not():
     assert list(letters._transferred) == ["aba"]
 
 
+def test_what_the_domain_forbids_is_never_asked():
+    surrogate = make("pogpe", sources(3), BOX)
+    right = surrogate.optimizer(task(72), SPACE, seed=0, pool=60, feasible=lambda c: float(c.split()[0]) > 0.5)
+    right.tell([observe(task(72), c) for c in SPACE.decode(np.random.default_rng(2).random((6, 6)))])
+    assert all(SPACE.encode(c)[0] > 0.5 for c in right.ask(6))
+
+
 def test_several_asked_at_once_lie_apart():
     surrogate = make("icm", sources(4), BOX)
     optimizer = surrogate.optimizer(task(71), SPACE, seed=0)

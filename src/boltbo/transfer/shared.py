@@ -10,9 +10,9 @@ import resource
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -119,11 +119,21 @@ class SharedSurrogate(ABC):
         seed: int,
         pool: int = 400,
         transferred: Sequence[str] = (),
+        feasible: Callable[[str], bool] | None = None,
     ) -> PoolOptimizer:
-        """A single-task optimizer of a new task; see `optimizer.PoolOptimizer`."""
+        """A single-task optimizer of a new task; see `optimizer.PoolOptimizer`.
+
+        Args:
+            task, space, seed, pool, transferred: Of the optimizer.
+            feasible: Which candidates may be asked, where that is known beforehand; None: all that the space says.
+        """
         from boltbo.transfer.optimizer import PoolOptimizer
 
-        return PoolOptimizer(self, task, space, seed=seed, pool=pool, transferred=transferred)
+        optimizer: Any = PoolOptimizer(self, task, space, seed=seed, pool=pool, transferred=transferred)
+        if feasible is not None:
+            optimizer.feasible = feasible
+        made: PoolOptimizer = optimizer
+        return made
 
     @abstractmethod
     def _learn(self) -> None:

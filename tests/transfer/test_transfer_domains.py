@@ -1,0 +1,90 @@
+"""Shared surrogates where tasks have spaces of their own: plans of queries of different sizes, relatives of peptides."""
+
+import numpy as np
+import pytest
+
+from boltbo import Observation, Task, Trajectory
+from boltbo.domains.peptides.space import Relatives
+from boltbo.domains.plans.query import Block, Query, Relation
+from boltbo.domains.plans.space import PlanSpace
+from boltbo.problem import Status
+from boltbo.transfer import make, random_search
+from boltbo.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
+
+pytest.importorskip("torch")
+METHODS = ["icm", "fsbo", "sgpe", "rgpe", "ablr"]
+
+
+def plans(n):
+    """The plans of a chain of n tables."""
+    relations = tuple(Relation(f"r{i}", f"table_{i}") for i in range(n))
+    return PlanSpace(Query("", (Block(relations, tuple(((f"r{i}", "c"), (f"r{i + 1}", "c")) for i in range(n - 1))),)))
+
+
+def nested(plan):
+    """Seconds of an imagined server to which nested loops are dear, one more so."""
+    return 1.0 + plan.split().count("nest") + 3.0 * ("nest r0" in plan)
+
+
+def observed(value, texts):
+    return [Observation(t, value(t), Status.COMPLETE, 0.0, "bo") for t in texts]
+
+
+def play(optimizer, first, value, calls):
+    told = list(first)
+    optimizer.tell(told)
+    for _ in range(calls):
+        told += observed(value, optimizer.ask(1))
+        optimizer.tell(told[-1:])
+    return float(np.mean([o.value for o in told[len(first) :]]))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_plans_of_small_queries_tell_of_those_of_a_larger_one(name):
+    runs = [
+        Trajectory(
+            Task(f"q{n}", f"a chain of {n} tables"),
+            tuple(observed(nested, plans(n).decode(np.random.default_rng(n).random((20, plans(n).dim))))),
+        )
+        for n in (4, 5, 6)
+    ]
+    assert len({plans(n).dim for n in (4, 5, 6, 9)}) == 4
+    surrogate = make(name, runs, with_context(HashedNgrams(48), 8))
+    space, large = plans(9), Task("q9", "a chain of 9 tables")
+    first = observed(nested, space.decode(np.random.default_rng(0).random((5, space.dim))))
+    found = play(surrogate.optimizer(large, space, seed=0, pool=100), first, nested, 8)
+    assert found < 0.7 * play(random_search(space, seed=0), first, nested, 8)
+
+
+def test_box_features_refuse_plans_of_different_queries():
+    rng = np.random.default_rng(0)
+    runs = [
+        Trajectory(Task(str(n), ""), tuple(observed(nested, plans(n).decode(rng.random((3, plans(n).dim))))))
+        for n in (4, 5)
+    ]
+    with pytest.raises(ValueError, match="HashedNgrams"):
+        make("rgpe", runs, BoxFeatures(lambda task: plans(int(task.id))))
+
+
+TEMPLATES = ["GIGAVLKVLTTGLPALISWIK", "FLPLIGRVLSGILEELAAW", "ILGEDWKSTAVRDLAGPWQNE"]
+
+
+def charge(peptide):
+    """Few positive residues are bad."""
+    return -float(sum(peptide.count(letter) for letter in "KR"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_relatives_of_one_peptide_tell_of_those_of_another(name):
+    rng = np.random.default_rng(0)
+    runs = []
+    for template in TEMPLATES[:2]:
+        texts = [template, *Relatives(template, 0.7).mutants(template, 5, 25, rng)]
+        runs.append(Trajectory(Task(template, template), tuple(observed(charge, dict.fromkeys(texts)))))
+    surrogate = make(name, runs, StringFeatures(32))
+    template = TEMPLATES[2]
+    space = Relatives(template, 0.7)
+    first = observed(charge, [template, *space.mutants(template, 5, 5, rng)])
+    found = play(surrogate.optimizer(Task("new", template), space, seed=0, pool=200), first, charge, 8)
+    by_chance = play(random_search(space, seed=0), first, charge, 8)
+    assert found < by_chance - 0.5, f"{found} on average, random edits {by_chance}"
