@@ -35,8 +35,18 @@ from boltbo.storage import Run, Step, Store
 Score = Callable[[str, str, float | None], None]
 """Calls the oracle for (candidate, source, limit)"""
 
+Make = Callable[[Run], Optimizer]
+"""An optimizer that knows nothing yet, for a run"""
 
-def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], None] | None = None) -> Trajectory:
+
+def solve(
+    domain: Domain,
+    store: Store,
+    run_id: int,
+    *,
+    on_call: Callable[[], None] | None = None,
+    make: Make | None = None,
+) -> Trajectory:
     """Bring one stored run to its end.
 
     Args:
@@ -44,6 +54,7 @@ def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], No
         store: Holds the run; receives every observation.
         run_id: The run.
         on_call: Called after each oracle call (progress).
+        make: Makes its optimizer, where that is no built-in one.
 
     Raises:
         OracleUnavailable: The oracle is out of order; call again later, nothing is lost.
@@ -65,7 +76,7 @@ def solve(domain: Domain, store: Store, run_id: int, *, on_call: Callable[[], No
         score(candidate, source)
     timings = dict(run.timings)
     if run.optimizer is not None and run.budget > len(run.initial):
-        timings |= _optimize(domain, store, run, observations, score, imported + run.budget)
+        timings |= _optimize(domain, store, run, observations, score, imported + run.budget, make)
     timings["oracle"] = sum(o.seconds for o in observations[imported:])
     store.finish(run_id, timings)
     return Trajectory(run.task, tuple(observations))
@@ -77,13 +88,23 @@ def solve_stored(domain: Domain, url: str, campaign_id: int, run_id: int) -> Non
         solve(domain, store, run_id)
 
 
-def _optimize(
-    domain: Domain, store: Store, run: Run, observations: list[Observation], score: Score, end: int
-) -> dict[str, float]:
-    """Ask, checkpoint, score, tell, until there are `end` observations or the optimizer has nothing new to ask."""
+def _built_in(domain: Domain, run: Run) -> Optimizer:
     assert run.optimizer is not None
     feasible = partial(domain.feasible, run.task) if isinstance(domain, Constrained) else None
-    optimizer = make_optimizer(run.optimizer, domain.space(run.task), seed=run.seed, feasible=feasible, **run.options)
+    return make_optimizer(run.optimizer, domain.space(run.task), seed=run.seed, feasible=feasible, **run.options)
+
+
+def _optimize(
+    domain: Domain,
+    store: Store,
+    run: Run,
+    observations: list[Observation],
+    score: Score,
+    end: int,
+    make: Make | None,
+) -> dict[str, float]:
+    """Ask, checkpoint, score, tell, until there are `end` observations or the optimizer has nothing new to ask."""
+    optimizer = _built_in(domain, run) if make is None else make(run)
     told, asked, limits = len(observations), list[str](), list[float | None]()
     spent: Mapping[str, float] = {}
     if run.state is None:

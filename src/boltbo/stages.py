@@ -11,7 +11,7 @@ from boltbo.parallel import make_engine
 from boltbo.problem import Constrained, Domain, Observation, Task
 from boltbo.progress import Bars
 from boltbo.proposers import Proposal, Proposer, seed_of
-from boltbo.solve import solve_stored
+from boltbo.solve import Make, solve, solve_stored
 from boltbo.storage import Run, Store
 
 
@@ -26,6 +26,7 @@ def solve_all(
     workers: int,
     bars: Bars,
     begun: Mapping[str, Sequence[Observation]] | None = None,
+    make: Make | None = None,
 ) -> None:
     """Make the runs of a stage and round, if they are not stored yet, and bring them to their end.
 
@@ -39,6 +40,7 @@ def solve_all(
         workers: Runs at a time.
         bars: Progress.
         begun: Task id -> observations made elsewhere, with which its run begins.
+        make: Makes the runs' optimizers, where these are no built-in ones; then one run after the other, here.
 
     Raises:
         OracleUnavailable: The oracle is out of order; nothing is lost, call again.
@@ -57,7 +59,9 @@ def solve_all(
     runs = [r for r in store.runs(stage, t) if r.task.id in wanted]
     ids = [r.id for r in runs]
     total = sum(r.budget if r.optimizer else len(r.initial) for r in runs)
-    job = partial(solve_stored, domain, store.url, store.campaign_id)
+    job: Callable[[int], object] = partial(solve_stored, domain, store.url, store.campaign_id)
+    if make is not None:
+        job, workers = partial(solve, domain, store, make=make), 1
     with bars.track(f"{stage.value} round {t + 1}: oracle calls", total) as update:
         todo = [r.id for r in runs if not r.done]
         for _ in make_engine(workers).map(job, todo, lambda: update(store.count(ids), total)):

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from boltbo import __version__
+from boltbo.cli.bench import bench
 from boltbo.cli.common import Format, FormatOption, SetOption, console, opened, print_json
 from boltbo.cli.peptides import peptides
 from boltbo.cli.plans import plans
@@ -23,6 +24,7 @@ from boltbo.setup import Problem
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(plans, name="plans")
 app.add_typer(peptides, name="peptides")
+app.add_typer(bench, name="bench")
 
 
 class Start(StrEnum):
@@ -149,8 +151,13 @@ def report(
 
             gathered = Gathered.read(store)
             results = gathered.results
-            html.parent.mkdir(parents=True, exist_ok=True)
-            html.write_text(campaign_page(gathered), encoding="utf-8")
+            try:
+                html.parent.mkdir(parents=True, exist_ok=True)
+                html.write_text(campaign_page(gathered), encoding="utf-8", errors="replace")  # of halves of characters
+            except OSError as error:
+                raise ConfigError(
+                    f"{html} cannot be written: {error.strerror}; name another file with --html"
+                ) from error
     _print_results(results, format, picture)
     if html is not None and format is Format.TABLE:
         console.print(f"page: {html}")

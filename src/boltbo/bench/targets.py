@@ -1,0 +1,113 @@
+"""What is claimed, as numbers that can be met or missed.
+
+A target is met where the ratio reaches its goal and the whole interval lies on the goal's side of 1. What was not measured is
+neither met nor missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from boltbo.bench.costs import model_share
+from boltbo.bench.measured import Best, Measured, NotMeasured, Part, compare
+from boltbo.bench.ratios import Interval, Ratio
+from boltbo.bench.record import result_path
+
+EXPERIMENTS = {"plans": "plans-full", "peptides": "peptides"}
+"""Domain -> the experiment that its targets are read from"""
+
+K, FEW = 50, 50
+STBO, DESIGN = Best("STBO"), Best("initial design")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One claim and what was measured.
+
+    Attributes:
+        name: `DOMAIN: what over what`.
+        ratio: Of sums over the validation tasks, as in the paper; None where it was not measured.
+        interval: 95%, bootstrap over tasks; None for a share of time, which has none.
+        typical: The geometric mean over tasks beside it, with its interval.
+        goal: `<= 0.9`, `>= 3`.
+        met: None where it was not measured.
+        command: That measured it.
+        missing: What is missing, where something is.
+    """
+
+    name: str
+    ratio: float | None
+    interval: tuple[float, float] | None
+    typical: tuple[float, float, float] | None
+    goal: str
+    met: bool | None
+    tasks: int
+    seeds: int
+    command: str
+    missing: str = ""
+
+
+Measure = Callable[[list[Part]], Ratio | float]
+
+CLAIMS: tuple[tuple[str, float, bool, Measure], ...] = (
+    ("50 samples without BO / full STBO", 0.90, True, lambda p: compare(p, Best(p[0].last, K), STBO)),
+    ("Best@50 at all tasks / at 50 tasks", 0.72, True, lambda p: compare(p, Best(p[0].last, K), Best(_few(p), K))),
+    ("one sample / the best of the initial design", 0.92, True, lambda p: compare(p, Best(p[0].last, 1), DESIGN)),
+    ("BOLT + BO / STBO at equal calls", 0.78, True, lambda p: compare(p, Best("bolt+bo"), STBO)),
+    ("with self-augmentation / without", 0.9, True, lambda p: compare(p, Best(_augmented(p), K), Best(p[0].last, K))),
+    ("shuffled / aligned contexts", 3.0, False, lambda p: compare(p, Best("shuffled", K), Best(p[0].last, K))),
+    ("share of the model in the campaign's seconds", 0.02, True, lambda p: model_share(p)),
+)
+"""(name, goal, whether lower is better, how it is measured)"""
+
+
+def targets(folder: Path) -> list[Target]:
+    """All targets of both domains, from the result files in a folder."""
+    found = []
+    for domain, experiment in EXPERIMENTS.items():
+        path = result_path(folder, experiment)
+        measured = Measured.read(path) if path.exists() else None
+        for name, goal, lower, measure in CLAIMS:
+            found.append(_target(f"{domain}: {name}", goal, lower, measure, measured, experiment))
+    return found
+
+
+def _target(
+    name: str, goal: float, lower: bool, measure: Measure, measured: Measured | None, experiment: str
+) -> Target:
+    told = f"{'<=' if lower else '>='} {goal:g}"
+    command = f"boltbo bench run {experiment}"
+    try:
+        if measured is None or not measured.parts:
+            raise NotMeasured(f"there is no result file of {experiment}")
+        command = "; ".join(dict.fromkeys(str(p.told["command"]) for p in measured.parts))
+        value = measure(measured.parts)
+    except NotMeasured as error:
+        return Target(name, None, None, None, told, None, 0, 0, command, f"not measured: {error}")
+    if isinstance(value, float):
+        met = value <= goal if lower else value >= goal
+        return Target(name, value, None, None, told, met, 0, len(measured.parts), command)
+    sums, typical = value.sums, value.typical
+    met = (sums.value <= goal and sums.high < 1) if lower else (sums.value >= goal and sums.low > 1)
+    between = None if sums.low != sums.low else (sums.low, sums.high)
+    return Target(name, sums.value, between, _plain(typical), told, met, value.tasks, value.seeds, command)
+
+
+def _plain(interval: Interval | None) -> tuple[float, float, float] | None:
+    return None if interval is None else (interval.value, interval.low, interval.high)
+
+
+def _few(parts: list[Part]) -> str:
+    """The model of the first 50 tasks: an arm, or one of the campaign's own."""
+    own = next((str(m["label"]) for m in parts[0].models if m["tasks"] == FEW), None)
+    if parts[0].last == own:
+        raise NotMeasured(f"the campaign has no more than {FEW} tasks")
+    return own or f"tasks={FEW}"
+
+
+def _augmented(parts: list[Part]) -> str:
+    """The arm, or the campaign's own round of self-augmentation after its last task."""
+    own = f"{parts[0].last}+"
+    return own if any(m["label"] == own for m in parts[0].models) else "augmented"
