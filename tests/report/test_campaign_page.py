@@ -23,6 +23,7 @@ from boltbo.report.campaign import Gathered, campaign_page
 from boltbo.report.campaign.gather import DEFAULT, STBO, TaskFound
 from boltbo.report.campaign.page import flat
 from boltbo.report.campaign.tasks import ROWS
+from boltbo.settings import ConfigError
 from boltbo.storage import Run, Stage, Store
 from html_page import Page
 from quadratic import Quadratic, make_tasks
@@ -283,6 +284,20 @@ def test_a_large_campaign_gives_a_page_of_some_hundred_kilobytes(tmp_path: Path)
     assert "60 of 500, spread over all gains" in page.text
 
 
+def test_half_a_character_is_no_reason_to_fail(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    with Store(str(path)) as store:
+        store.attach("half", "quadratic", Settings().resolved(), "0")
+        task = Task("a", "half \ud83d of a smile", {"template": "\ud83d"})
+        store.add_runs(
+            [Run(Stage.REFERENCE, 0, task, (("x", "default"),), 1, done=True)],
+            {"a": [Observation("x", 1.0, Status.COMPLETE, 0.1, "default")]},
+        )
+    words = ["report", "--storage", str(path), "--html", str(tmp_path / "page.html")]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    assert "half ? of a smile" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_a_bound_is_told_as_a_bound() -> None:
     bound = Observation("x", 2.0, Status.CENSORED, 0.1, "llm")
     task = TaskFound(Task("a", "b"), {"BOLT-1": bound}, {"BOLT-1": [math.inf]})
@@ -300,5 +315,7 @@ def test_the_command_writes_the_page_beside_the_table(tmp_path: Path, finished: 
     assert done.exit_code == 0
     assert "page:" in done.stdout
     assert Page(out.read_text(encoding="utf-8")).fetches == []
+    with pytest.raises(ConfigError, match=r"cannot be written: .*; name another file with --html"):
+        CliRunner().invoke(app, [*words[:-1], str(tmp_path)], catch_exceptions=False)
     told = CliRunner().invoke(app, [*words, "--format", "json"], catch_exceptions=False)
     assert "page:" not in told.stdout

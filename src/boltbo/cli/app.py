@@ -136,8 +136,7 @@ def report(
 
       boltbo report --storage examples/plans.db --picture result.svg
 
-    The page has learning curves, every task before and after, trajectories, the time, model versions, and solutions as
-    drawings (plan trees, alignments). A campaign that is still running may be looked at, too.
+    The page also has trajectories, the time, model versions and, task by task, what was found; of a running campaign, too.
 
       boltbo report --storage examples/plans.db --html result.html
     """

@@ -196,7 +196,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
             found += flat(value, f"{prefix}{key}.")
         else:
             text = json.dumps(value, ensure_ascii=False)
-            found.append((prefix + str(key), "an address, not shown" if "://" in text else text))
+            found.append((prefix + str(key), "an address, not shown" if "://" in text or "password" in text else text))
     return found
 
 
