@@ -27,8 +27,8 @@ import numpy as np
 from recorded import commit, interval
 from transfer_family import INITIAL, Family
 
-ALONE = ("stbo", "random")
-"""What uses no source task"""
+ALONE = ("stbo", "random", "gp")
+"""What uses no source task; gp: what every shared surrogate is without any"""
 
 METHODS = (*ALONE, "pogpe", "sgpe", "rgpe", "icm", "dkt", "fsbo", "ablr")
 FIRST_TARGET = 100_000
@@ -98,6 +98,9 @@ def one(args: argparse.Namespace, method: str, tasks: int) -> dict[str, Any]:
         task, seed = family.task(i), args.seed * 1000 + k
         if surrogate is not None:
             optimizer: Any = surrogate.optimizer(task, family.space, seed=seed)
+        elif method == "gp":
+            alone = make("pogpe", [], BoxFeatures(lambda _: family.space), args.seed)
+            optimizer = alone.optimizer(task, family.space, seed=seed)
         elif method == "random":
             optimizer = random_search(family.space, seed=seed)
         else:
@@ -156,16 +159,21 @@ def run(args: argparse.Namespace) -> None:
 
 
 def report(done: dict[str, Any]) -> None:
-    print("| method | source tasks | regret (95% interval) | fit, CPU s | CPU s an ask | MiB |\n|" + " --- |" * 6)
+    calls, early = done["calls"], INITIAL + (done["calls"] - INITIAL) // 5
+    print(
+        f"| method | source tasks | regret after {early} calls | after {calls} (95% interval) "
+        "| fit, CPU s | CPU s an ask | MiB |\n|" + " --- |" * 7
+    )
     for r in sorted(done["rows"], key=lambda r: (METHODS.index(r["method"]), r["tasks"])):
         if "regret" not in r:
-            print(f"| {r['method']} | {r['tasks']} | stopped: {r['stopped']} | | | |")
+            print(f"| {r['method']} | {r['tasks']} | stopped: {r['stopped']} | | | | |")
             continue
         values = np.array(r["regret"])
         low, high = interval(values)
         count = "" if len(values) == done["targets"] else f", {len(values)} targets"
         print(
-            f"| {r['method']} | {r['tasks'] or ''} | {values.mean():.2f} ({low:.2f} to {high:.2f}{count}) "
+            f"| {r['method']} | {r['tasks'] or ''} | {r['curve'][early - 1]:.2f} "
+            f"| {values.mean():.2f} ({low:.2f} to {high:.2f}{count}) "
             f"| {r.get('fit_cpu_seconds', '')} | {r['cpu_seconds_per_ask']:.3f} | {r['peak_mib']} |"
         )
 
