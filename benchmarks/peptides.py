@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
+from boltbo.bench.transplant import transplanted
 from boltbo.cli.config import load_config
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.oracle import load_judge
 from boltbo.domains.peptides.similarity import edit_budget, identities, similarity
 from boltbo.problem import InvalidCandidate, Observation, Status, Trajectory
 from boltbo.progress import Bars
-from boltbo.report.peptides.alignment import Kind, Pair
 from boltbo.report.peptides.shortlist import views
 from boltbo.results import labels
 from boltbo.storage import Stage, Store
@@ -144,33 +144,12 @@ def _reused(
         relatives = [s for _, s in ranked if similarity(template, s) >= domain.least - 1e-9]
         feasible.append(len(relatives) / max(len(solved), 1))
         budget = edit_budget(template, domain.least)
-        moved = dict.fromkeys(transplanted(template, Pair.of(t, s), budget) for t, s in ranked)
+        moved = dict.fromkeys("".join(transplanted(template, t, s, budget)) for t, s in ranked)
         plain[task] = _scored(domain, relatives[: max(REUSED)])
         edited[task] = _scored(domain, [c for c in moved if c != template][: max(REUSED)])
     methods = [_method("reused solutions", max(REUSED), plain)]
     methods += [_method("reused edits", n, {task: obs[:n] for task, obs in edited.items()}) for n in REUSED]
     return methods, float(np.mean(feasible))
-
-
-def transplanted(template: str, pair: Pair, budget: int) -> str:
-    """The template after another pair's edits at the same places, from the beginning, as many as the budget allows."""
-    residues: list[str] = []
-    left = budget
-    for i in range(len(template) + 1):
-        inserted = pair.before[i][:left] if i < len(pair.at) else ""  # ends differ in place: nothing is inserted there
-        residues += inserted
-        left -= len(inserted)
-        if i == len(template):
-            break
-        cell = pair.at[i] if i < len(pair.at) else None
-        changes = cell is not None and cell.kind is not Kind.SAME and cell.letter != template[i]
-        deletes = cell is not None and cell.kind is Kind.DELETED
-        if left > 0 and cell is not None and (changes or deletes):
-            left -= 1
-            residues += [] if deletes else [cell.letter]
-        else:
-            residues.append(template[i])
-    return "".join(residues)
 
 
 def _scored(domain: PeptidesDomain, candidates: Sequence[str]) -> list[Observation]:
