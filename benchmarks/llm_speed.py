@@ -232,7 +232,7 @@ def as_llama(model: CompactModel) -> Any:
     llama.load_state_dict(theirs)
     some = torch.arange(3 * 40).view(3, 40) % shape.vocabulary
     with torch.inference_mode():
-        ours = model.decoder.logits(model.decoder(some, torch.arange(40).expand(3, 40)))
+        ours = model.decoder.logits(model.decoder(some, *2 * [torch.arange(40).expand(3, 40)]))
         assert torch.allclose(ours, llama(some).logits, atol=1e-4), "the converted weights give other logits"
     return llama
 

@@ -66,6 +66,14 @@ def test_solutions_of_one_row_do_not_see_each_other() -> None:
     assert padded.item() == pytest.approx(together.item(), rel=1e-5)
 
 
+def logits_of(model: CompactModel, context: str, written: list[int]) -> torch.Tensor:
+    """What may follow the context, and each of the ids written behind it."""
+    before = model.tokenizer.context(context)
+    start = len(before) - 1
+    ids, places = torch.tensor([[*before, *written]]), torch.tensor([[*range(start), *range(1 + len(written))]])
+    return model.decoder.logits(model.decoder(ids, torch.arange(ids.shape[1])[None], places))[0, start:]
+
+
 @pytest.mark.parametrize(("products", "within"), [(torch.float32, 1e-4), (decoder.PRODUCTS, 0.03)])
 def test_reading_step_by_step_is_reading_at_once(
     products: torch.dtype, within: float, monkeypatch: pytest.MonkeyPatch
@@ -92,8 +100,7 @@ def test_reading_step_by_step_is_reading_at_once(
         step(kept.flatten().tolist(), 2)
         logits = step(kept.flatten().tolist(), 3)
         for place, row in enumerate(kept.flatten().tolist()):
-            ids = torch.tensor([[*model.tokenizer.context(contexts[row // 3]), *written[row]]])
-            whole = model.decoder.logits(model.decoder(ids, torch.arange(ids.shape[1])[None]))[0, -1]
+            whole = logits_of(model, contexts[row // 3], written[row])[-1]
             assert torch.allclose(logits[place], whole, atol=within)
 
 
@@ -106,10 +113,9 @@ def test_valid_mass_estimates_the_share_of_valid_raw_samples() -> None:
     exact = 0.0
     with torch.inference_mode():
         for text in ("mi mi", "mi t", "t mi", "t t"):
-            ids = torch.tensor([[*tokenizer.context("first"), *tokenizer.solution(text)]])
-            log_p = model.decoder.logits(model.decoder(ids, torch.arange(ids.shape[1])[None]))[0].log_softmax(-1)
-            start = len(tokenizer.context("first"))
-            exact += float(torch.stack([log_p[i - 1, ids[0, i]] for i in range(start, ids.shape[1])]).sum().exp())
+            ids = tokenizer.solution(text)
+            log_p = logits_of(model, "first", ids[:-1]).log_softmax(-1)
+            exact += float(log_p[torch.arange(len(ids)), torch.tensor(ids)].sum().exp())
     assert mean == pytest.approx(exact, rel=0.1)
 
 
@@ -193,7 +199,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     small().save(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "format": 99}))
-    with pytest.raises(CorruptModel, match="format 99, this version reads 1"):
+    with pytest.raises(CorruptModel, match="format 99, this version reads 2"):
         CompactModel.load(tmp_path)
 
 

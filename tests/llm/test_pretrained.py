@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_model_that_cannot_read_packed_rows_gets_single_ones(
             raise ValueError("no such mask")
         mask = torch.ones_like(batch.mask).tril() if fault == "mask" else batch.mask
         positions = torch.arange(batch.ids.shape[1])[None] if fault == "positions" else batch.positions
-        return Batch(batch.ids, batch.targets, batch.weights, positions, mask)
+        return replace(batch, positions=positions, mask=mask)
 
     monkeypatch.setattr(pretrained, "stack", faulty)
     assert not model._shares_contexts()

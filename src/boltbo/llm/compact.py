@@ -28,7 +28,7 @@ from boltbo.llm.tokenizer import PAD, STOP, Tokenizer
 from boltbo.llm.training import Schedule, something_to_learn, train
 from boltbo.llm.weights import filled
 
-FORMAT = 1
+FORMAT = 2
 WARM_UP_RATE, FIT_RATE = 1e-3, 3e-4
 
 
@@ -156,7 +156,7 @@ class CompactModel:
 
     def _loss(self, rows: list[Row]) -> tuple[Tensor, float]:
         batch = stack(rows)
-        hidden = self.decoder(batch.ids, batch.positions, batch.mask)
+        hidden = self.decoder(batch.ids, batch.positions, batch.places, batch.mask)
         at = batch.weights > 0
         losses = F.cross_entropy(self.decoder.logits(hidden[at]), batch.targets[at], reduction="none")
         return (losses * batch.weights[at]).sum(), float(batch.weights.sum())
@@ -218,11 +218,13 @@ class _Reader:
         ids = torch.tensor([[PAD] * (longest - len(p)) + p for p in prompts])
         seen = torch.tensor([[False] * (longest - len(p)) + [True] * len(p) for p in prompts])
         positions = (seen.cumsum(1) - 1).clamp(min=0)
+        places = positions.clone()
+        places[:, -1] = 0  # after it the solution begins
         causal = torch.ones(longest, longest, dtype=torch.bool).tril()
         mask = (seen[:, None, :] & causal) | torch.eye(
             longest, dtype=torch.bool
         )  # padding sees itself: no empty softmax
-        hidden, kept = self.decoder.read(ids, positions, mask[:, None])
+        hidden, kept = self.decoder.read(ids, positions, places, mask[:, None])
         return self.decoder.logits(hidden[:, -1]).repeat_interleave(n, 0), Memory(kept, seen, n)
 
     def step(self, tokens: Tensor, memory: Any) -> Tensor:

@@ -1,5 +1,9 @@
 """A small decoder in the manner of LLaMA: RMSNorm, rotary positions, SwiGLU, tied embeddings.
 
+Every other head counts positions anew from where the solution begins, so that what stands at the same place of the context
+is always as far away: a solution that is a changed copy of the context (a relative of a peptide) is learnt from far fewer
+pairs, and other tasks have the ordinary positions of the other heads.
+
 Where the CPU multiplies in bfloat16 its products do, with sums in float32: four times as fast. Weights that learn, what is
 added up along the layers, norms and attention stay in float32.
 
@@ -62,9 +66,10 @@ class Memory:
         self.own = [(torch.empty(shape), torch.empty(shape)) for _ in range(layers)]
         self.length = 0
 
-    def positions(self) -> Tensor:
-        """(P * n, 1): where each row's next token stands."""
-        return (self.seen.sum(1) + self.length).repeat_interleave(self.n)[:, None]
+    def positions(self) -> tuple[Tensor, Tensor]:
+        """Each (P * n, 1): where each row's next token stands, and at which place of the solution."""
+        positions = (self.seen.sum(1) + self.length).repeat_interleave(self.n)[:, None]
+        return positions, torch.full_like(positions, self.length + 1)
 
     def grow(self) -> None:
         """Make room for one more token."""
@@ -159,7 +164,7 @@ def frequencies(shape: Shape) -> Tensor:
 
 
 def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary position embedding (Su et al., 2021) of x (B, H, L, C)."""
+    """Rotary position embedding (Su et al., 2021) of x (B, H, L, C) by angles' cosine and sine (B, H, L, C / 2)."""
     cos, sin = rotation
     a, b = x.chunk(2, dim=-1)
     return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
@@ -182,13 +187,13 @@ class Decoder(nn.Module):
                 deep = name.endswith(("out.weight", "down.weight"))
                 nn.init.normal_(p, std=0.02 / (2 * shape.layers) ** 0.5 if deep else 0.02)
 
-    def forward(self, ids: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Hidden states of whole rows."""
-        return self.read(ids, positions, mask)[0]
+    def forward(self, ids: Tensor, positions: Tensor, places: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Hidden states of whole rows; positions and places (B, L) as in `packing.Batch`."""
+        return self.read(ids, positions, places, mask)[0]
 
-    def read(self, ids: Tensor, positions: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def read(self, ids: Tensor, positions: Tensor, places: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Hidden states, and the keys and values of all layers (layers, 2, B, H, L, C)."""
-        rotation, x = self._rotation(positions), self.embedding(ids).float()
+        rotation, x = self._rotation(positions, places), self.embedding(ids).float()
         kept = []
         for block in self.blocks:
             x, kv = block(x, rotation, mask)
@@ -198,7 +203,7 @@ class Decoder(nn.Module):
     def step(self, tokens: Tensor, memory: Memory) -> Tensor:
         """Hidden states (P * n, D) after one more token of each row, which `memory` remembers."""
         memory.grow()
-        rotation, x = self._rotation(memory.positions()), self.embedding(tokens[:, None]).float()
+        rotation, x = self._rotation(*memory.positions()), self.embedding(tokens[:, None]).float()
         for i, block in enumerate(self.blocks):
             assert isinstance(block, Block)
             x = block.step(x, rotation, memory, i)
@@ -219,6 +224,7 @@ class Decoder(nn.Module):
                 module.to(PRODUCTS)
         return other
 
-    def _rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        angles = positions[:, None, :, None] * self.frequencies
-        return angles.cos(), angles.sin()
+    def _rotation(self, positions: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        angles = torch.stack((positions, places), 1)[..., None] * self.frequencies
+        kinds = torch.arange(self.shape.heads) % 2
+        return angles.cos()[:, kinds], angles.sin()[:, kinds]

@@ -34,21 +34,22 @@ class Row:
         return len(self.context) - 1 + sum(len(s) for s, _ in self.solutions)
 
     def columns(self) -> tuple[Sequence[float], ...]:
-        """Ids, targets, weights, positions and parts (1 the context, then the solutions), each of `length`.
+        """Ids, targets, weights, positions, places and parts (1 the context, then the solutions), each of `length`.
 
         The last id of the context, after which a solution is written, stands before each solution: it is part of it.
         """
         *shared, last = self.context
         start = len(shared)
         ids, targets, weights = [*shared], [0] * start, [0.0] * start
-        positions, part = list(range(start)), [1] * start
+        positions, places, part = list(range(start)), list(range(start)), [1] * start
         for i, (solution, weight) in enumerate(self.solutions):
             ids += [last, *solution[:-1]]
             targets += solution
             weights += [weight] * len(solution)
             positions += range(start, start + len(solution))
+            places += range(len(solution))
             part += [i + 2] * len(solution)
-        return ids, targets, weights, positions, part
+        return ids, targets, weights, positions, places, part
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Batch:
         targets: (B, L), the id that follows; 0 within the context.
         weights: (B, L), of the targets; 0 within the context.
         positions: (B, L), of each token in context and solution as if they stood alone.
+        places: (B, L), the same, but a solution's begin again at 0, beside those of the context.
         mask: (B, 1, L, L), whether a token (third index) sees another (fourth).
     """
 
@@ -67,6 +69,7 @@ class Batch:
     targets: Tensor
     weights: Tensor
     positions: Tensor
+    places: Tensor
     mask: Tensor
 
 
@@ -86,11 +89,13 @@ def pack(
 
 def stack(rows: Sequence[Row]) -> Batch:
     """One batch of some rows."""
-    ids, targets, weights, positions, part = (_padded(c) for c in zip(*(r.columns() for r in rows), strict=True))
+    ids, targets, weights, positions, places, part = (
+        _padded(c) for c in zip(*(r.columns() for r in rows), strict=True)
+    )
     # a token sees what stands before it in the context and in its own solution; padding (part 0) sees padding
     own = (part[:, :, None] == part[:, None, :]) | (part[:, None, :] == 1)
     mask = own & torch.ones(part.shape[1], part.shape[1], dtype=torch.bool).tril()
-    return Batch(ids.long(), targets.long(), weights, positions.long(), mask[:, None])
+    return Batch(ids.long(), targets.long(), weights, positions.long(), places.long(), mask[:, None])
 
 
 def _padded(columns: Sequence[Sequence[float]]) -> Tensor:
