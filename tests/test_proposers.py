@@ -3,9 +3,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
 
 from boltbo.llm.backend import Prompt, Sample
 from boltbo.proposers import InitialDesign, ModelProposer, Unseen, seed_of
+from boltbo.proposers.language_model import consensus
 from quadratic import Quadratic, make_tasks
 
 TASKS = make_tasks(2)
@@ -48,8 +53,24 @@ def test_what_the_design_has_is_not_proposed_twice() -> None:
 
 def test_the_likeliest_sample_goes_first_and_the_rest_as_drawn() -> None:
     model = Fixed(("1 1 1", -3.0), ("2 2 2", -1.0), ("3 3 3", -2.0))
-    proposer = ModelProposer(Quadratic(), model, likeliest_first=True)  # type: ignore[arg-type]
+    proposer = ModelProposer(Quadratic(), model, first="likeliest")  # type: ignore[arg-type]
     assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1 1 1", "3 3 3"]
+
+
+def test_the_sample_nearest_to_the_others_goes_first_and_the_rest_as_drawn() -> None:
+    model = Fixed(("9 9 9", -1.0), ("1 2 3", -3.0), ("1 2 4", -2.0), ("1 7 3", -2.0))
+    proposer = ModelProposer(Quadratic(), model, first="consensus")  # type: ignore[arg-type]
+    assert [c for c, _ in proposer.propose(TASKS, 4, 0)[0]] == ["1 2 3", "9 9 9", "1 2 4", "1 7 3"]
+
+
+@given(st.lists(st.text("abc", max_size=6), min_size=1, max_size=8))
+def test_the_consensus_is_least_edits_away_from_all(texts: list[str]) -> None:
+    def distance(text: str) -> float:
+        return sum(Levenshtein.normalized_distance(text, other) for other in texts)
+
+    assert distance(texts[consensus(texts, "")]) == pytest.approx(min(map(distance, texts)), abs=1e-5)
+    apart = [" ".join(t) for t in texts if t]
+    assert not apart or consensus(apart, " ") == consensus([t for t in texts if t], "")
 
 
 def test_seeds_of_different_purposes_are_unrelated() -> None:

@@ -114,7 +114,11 @@ class ModelSettings(Frozen):
     temperature: Annotated[float, Field(gt=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     pool: Count = Field(1, description="of so many times the samples wanted, those the model holds likeliest are taken")
-    likeliest_first: bool = Field(True, description="the sample that the model holds most likely is tried first")
+    first: Literal["consensus", "likeliest", "drawn"] = Field(
+        "consensus",
+        description="the sample that is tried first: the one nearest to all others, the one that the model holds most likely,"
+        " or as they come",
+    )
     warm_up_pairs: Annotated[int, Field(ge=0)] = Field(
         4000, description="compact only: free pairs before the first round"
     )
@@ -122,7 +126,7 @@ class ModelSettings(Frozen):
 
     def sampling(self) -> dict[str, Any]:
         """What a `ModelProposer` takes of these."""
-        return self.model_dump(include={"temperature", "top_p", "likeliest_first", "pool"})
+        return self.model_dump(include={"temperature", "top_p", "first", "pool"})
 
 
 class ValidationSettings(Frozen):

@@ -118,7 +118,7 @@ class Network(nn.Module):
     def step(self, tokens: Tensor, said: Tensor, memory: Memory) -> Tensor:
         """Logits (B, V) after one more token of each row, which `memory` remembers."""
         memory.grow()
-        rotation = self._rotation(memory.positions())
+        rotation = self._rotation(memory.positions()[0])
         x = self.embedding(tokens[:, None]) + said[:, memory.length, None]
         for i, block in enumerate(self.writers):
             assert isinstance(block, Block)

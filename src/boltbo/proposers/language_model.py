@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
+
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
 
 from boltbo.llm.backend import LanguageModel, Prompt, Sample
 from boltbo.problem import Domain, Task
 from boltbo.proposers.base import Progress, Proposal
 from boltbo.proposers.initial_design import InitialDesign
+
+First = Literal["consensus", "likeliest", "drawn"]
+
+JUDGED = 100
+"""Samples among which the consensus is looked for"""
 
 
 class ModelProposer:
@@ -22,8 +31,9 @@ class ModelProposer:
         design_share: Share of the candidates that is the domain's design, default included; None: the model alone.
         temperature: Of the sampling.
         top_p: Nucleus of the sampling.
-        likeliest_first: Of the samples, the one that the model holds most likely goes first: a better first try at no
-            cost. The others stay in the order drawn.
+        first: Which sample is tried first, at no cost; the others stay in the order drawn. `consensus`: the one that is
+            least edits away from all others (minimum Bayes risk, Kumar & Byrne 2004). `likeliest`: the one that the model
+            holds most likely, which a short one easily is. `drawn`: none is preferred.
         pool: So many times as many samples are drawn, and the likeliest of them kept, likeliest first.
     """
 
@@ -35,7 +45,7 @@ class ModelProposer:
         design_share: float | None = None,
         temperature: float = 0.7,
         top_p: float = 1.0,
-        likeliest_first: bool = False,
+        first: First = "drawn",
         pool: int = 1,
     ) -> None:
         self.domain = domain
@@ -43,7 +53,7 @@ class ModelProposer:
         self.design_share = design_share
         self.temperature = temperature
         self.top_p = top_p
-        self.likeliest_first = likeliest_first
+        self.first = first
         self.pool = pool
 
     def propose(
@@ -62,12 +72,25 @@ class ModelProposer:
         )
         if self.pool > 1:
             return [sorted(samples, key=lambda s: -s.logprob)[:n] for samples in lists]
-        return [_likeliest_first(samples) for samples in lists] if self.likeliest_first else lists
+        return [self._ordered(samples, p.grammar.separator) for samples, p in zip(lists, prompts, strict=True)]
+
+    def _ordered(self, samples: list[Sample], separator: str) -> list[Sample]:
+        if self.first == "drawn" or not samples:
+            return samples
+        if self.first == "likeliest":
+            best = max(range(len(samples)), key=lambda i: samples[i].logprob)
+        else:
+            best = consensus([s.text for s in samples[:JUDGED]], separator)
+        return [samples[best], *samples[:best], *samples[best + 1 :]]
 
 
-def _likeliest_first(samples: list[Sample]) -> list[Sample]:
-    first = max(range(len(samples)), key=lambda i: samples[i].logprob, default=0)
-    return [*samples[first : first + 1], *samples[:first], *samples[first + 1 :]]
+def consensus(texts: Sequence[str], separator: str) -> int:
+    """The place of the text that is least edits of symbols away from the others, as a share of the longer one."""
+    known: dict[str, str] = {}  # symbol -> a character of its own
+    written = [
+        "".join(known.setdefault(s, chr(len(known))) for s in (t.split(separator) if separator else t)) for t in texts
+    ]
+    return int(cdist(written, written, scorer=Levenshtein.normalized_distance).mean(axis=1).argmin())
 
 
 def _merge(design: list[Proposal], samples: list[Sample], n: int) -> list[Proposal]:
