@@ -29,6 +29,7 @@ from boltbo.llm.training import Schedule, something_to_learn, train
 from boltbo.llm.weights import filled
 
 FORMAT = 2
+"""Of a model's folder; those of format 1 have no head that counts places beside the context's"""
 WARM_UP_RATE, FIT_RATE = 1e-3, 3e-4
 
 
@@ -177,9 +178,9 @@ class CompactModel:
         name = "config.json"
         try:
             config = json.loads((directory / name).read_text())
-            if config["format"] != FORMAT:
+            if config["format"] not in (1, FORMAT):
                 raise ValueError(f"format {config['format']}, this version reads {FORMAT}")
-            shape = Shape(**config["shape"])
+            shape = Shape(**{"beside": config["format"] > 1, **config["shape"]})
             name = "tokenizer.json"
             tokenizer = Tokenizer.load(directory / name)
             if tokenizer.size != shape.vocabulary:

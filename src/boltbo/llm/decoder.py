@@ -26,6 +26,13 @@ from boltbo.llm.precision import PRODUCTS
 class Shape:
     """The size of a decoder.
 
+    Attributes:
+        vocabulary: Ids.
+        width: Of what is added up along the layers.
+        layers: Of attention and feed-forward part.
+        heads: Of an attention.
+        beside: Whether every other head counts a solution's places beside the context's.
+
     Raises:
         ValueError: A number is not a positive one, or the heads do not divide the width into even parts.
     """
@@ -34,6 +41,7 @@ class Shape:
     width: int = 256
     layers: int = 4
     heads: int = 4
+    beside: bool = True
 
     def __post_init__(self) -> None:
         numbers = (self.vocabulary, self.width, self.layers, self.heads)
@@ -226,5 +234,5 @@ class Decoder(nn.Module):
 
     def _rotation(self, positions: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         angles = torch.stack((positions, places), 1)[..., None] * self.frequencies
-        kinds = torch.arange(self.shape.heads) % 2
+        kinds = torch.arange(self.shape.heads) % (2 if self.shape.beside else 1)
         return angles.cos()[:, kinds], angles.sin()[:, kinds]
