@@ -12,6 +12,7 @@ matrix product, measured in the same run.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import platform
@@ -28,9 +29,10 @@ import numpy as np
 import torch
 
 from boltbo import Slots
-from boltbo.llm import compact, pretrained
+from boltbo.llm import compact, decoder, pretrained
 from boltbo.llm.backend import Example, Prompt
 from boltbo.llm.compact import CompactModel
+from boltbo.llm.precision import PRODUCTS
 from boltbo.llm.sampling import sample
 from boltbo.threads import one_torch_thread
 from recorded import commit
@@ -67,8 +69,8 @@ def main() -> None:
 
 
 def gemm(n: int = 2048) -> float:
-    """Floating-point operations a second of a large matrix product in float32."""
-    a = torch.randn(n, n)
+    """Floating-point operations a second of a large matrix product, in what this CPU is best at."""
+    a = torch.randn(n, n).to(PRODUCTS)
     return 2 * n**3 / best(lambda: a @ a, 5)
 
 
@@ -101,14 +103,17 @@ def compact_speed(tell: Callable[..., None], flops: float, sizes: Sequence[tuple
     (length, solution), (prompts, examples) = SHAPES[shape], tasks(64, shape)
     model = CompactModel.create([*examples, Example(" ".join(WORDS), "")])
     llama = as_llama(model)
+    rounded = copy.deepcopy(llama).bfloat16()
     size = sum(p.numel() for p in model.decoder.parameters())
     for p, n in sizes:
         reader = Timed(compact._Reader(model))
         ours = best(lambda reader=reader, p=p, n=n: sampled(reader, prompts[:p], n))
         theirs = best(lambda p=p, n=n: generated(llama, ids_of(model, prompts[:p]), n, solution + 1))
+        halves = best(lambda p=p, n=n: generated(rounded, ids_of(model, prompts[:p]), n, solution + 1))
         tell(
             what="sampling", backend="compact", shape=shape, parameters=size, prompts=p, rows=p * n,
             samples_per_second=p * n / ours, generate_samples_per_second=p * n / theirs, times_generate=theirs / ours,
+            times_generate_in_bfloat16=halves / ours,
             mask_and_choice_us_per_token=beside(model, prompts[:p], n),
             share_of_floor=2 * size * p * (n * (solution + 1) + length) / flops / ours,
         )  # fmt: skip
@@ -231,8 +236,11 @@ def as_llama(model: CompactModel) -> Any:
         }  # fmt: skip
     llama.load_state_dict(theirs)
     some = torch.arange(3 * 40).view(3, 40) % shape.vocabulary
+    positions = torch.arange(40).expand(3, 40)
+    decoder.PRODUCTS = torch.float32  # exactly; and all heads count as theirs do
     with torch.inference_mode():
-        ours = model.decoder.logits(model.decoder(some, *2 * [torch.arange(40).expand(3, 40)]))
+        ours = model.decoder.logits(model.decoder(some, positions, positions))
+        decoder.PRODUCTS = PRODUCTS
         assert torch.allclose(ours, llama(some).logits, atol=1e-4), "the converted weights give other logits"
     return llama
 
@@ -259,6 +267,7 @@ def smollm2_speed(tell: Callable[..., None], flops: float) -> None:
         tell(
             what="sampling", backend="smollm2", parameters=size, prompts=1, rows=n, samples_per_second=n / ours,
             generate_samples_per_second=n / theirs, times_generate=theirs / ours,
+            times_generate_in_bfloat16=halves / ours,
             mask_and_choice_us_per_token=1e6 * reader.beside / reader.steps_tokens,
             share_of_floor=2 * size * (n * tokens + len(contexts[0])) / flops / ours,
         )  # fmt: skip
