@@ -267,7 +267,6 @@ def smollm2_speed(tell: Callable[..., None], flops: float) -> None:
         tell(
             what="sampling", backend="smollm2", parameters=size, prompts=1, rows=n, samples_per_second=n / ours,
             generate_samples_per_second=n / theirs, times_generate=theirs / ours,
-            times_generate_in_bfloat16=halves / ours,
             mask_and_choice_us_per_token=1e6 * reader.beside / reader.steps_tokens,
             share_of_floor=2 * size * (n * tokens + len(contexts[0])) / flops / ours,
         )  # fmt: skip
