@@ -19,6 +19,7 @@ EXPERIMENTS = {"plans": "plans-full", "peptides": "peptides"}
 """Domain -> the experiment that its targets are read from"""
 
 K, FEW = 50, 50
+CONSENSUS = "first=consensus"
 STBO, DESIGN = Best("STBO"), Best("initial design")
 
 
@@ -54,7 +55,7 @@ Measure = Callable[[list[Part]], Ratio | float]
 CLAIMS: tuple[tuple[str, float, bool, Measure], ...] = (
     ("50 samples without BO / full STBO", 0.90, True, lambda p: compare(p, Best(p[0].last, K), STBO)),
     ("Best@50 at all tasks / at 50 tasks", 0.72, True, lambda p: compare(p, Best(p[0].last, K), Best(_few(p), K))),
-    ("one sample / the best of the initial design", 0.92, True, lambda p: compare(p, Best(p[0].last, 1), DESIGN)),
+    ("one sample / the best of the initial design", 0.92, True, lambda p: compare(p, Best(_one(p), 1), DESIGN)),
     ("BOLT + BO / STBO at equal calls", 0.78, True, lambda p: compare(p, Best("bolt+bo"), STBO)),
     ("with self-augmentation / without", 0.9, True, lambda p: compare(p, Best(_augmented(p), K), Best(p[0].last, K))),
     ("shuffled / aligned contexts", 3.0, False, lambda p: compare(p, Best("shuffled", K), Best(p[0].last, K))),
@@ -105,6 +106,11 @@ def _few(parts: list[Part]) -> str:
     if parts[0].last == own:
         raise NotMeasured(f"the campaign has no more than {FEW} tasks")
     return own or f"tasks={FEW}"
+
+
+def _one(parts: list[Part]) -> str:
+    """The arm whose first sample is the consensus, where the campaign tried another one first."""
+    return CONSENSUS if any(CONSENSUS in p.methods for p in parts) else parts[0].last
 
 
 def _augmented(parts: list[Part]) -> str:
