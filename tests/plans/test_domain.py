@@ -79,7 +79,8 @@ def test_measured_time_is_positive_and_a_timeout_is_censored(imdb_url: str, obje
     assert 0 < found.value < 10
     slow = measure(server, "SELECT COUNT(*) FROM name a, name b, name c", (), objective=objective, limit=0.05)  # type: ignore[arg-type]
     assert slow.censored
-    assert slow.value == 0.05
+    # of CPU seconds, what it had taken when the clock stopped it
+    assert slow.value == 0.05 if objective == "latency" else 0.02 < slow.value <= 0.05
     assert server.query("SELECT 1") == [(1,)]  # the connection is as good as new
     server.close()
 
