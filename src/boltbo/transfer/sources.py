@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 STANDARDISATIONS = ("anchored", "warp", "rank")
 ANCHORS = 10
+LEAST_SCALE = 1e-12
+"""Of the range of all values: quartiles that all but coincide are no scale"""
 VALUED = (Status.COMPLETE, Status.CENSORED)
 
 
@@ -56,7 +58,8 @@ def standardised(values: FloatArray, censored: NDArray[np.bool_], how: str) -> F
         best, worst = float(complete.min()), float(complete.max())
         spread = worst - best or math.inf
         values = np.where(censored, np.minimum(values, worst + spread), values)
-    if float(np.ptp(values)) <= 0.0:
+    span = float(np.ptp(values))
+    if span <= 0.0:
         return np.zeros(len(values))
     if how == "rank":
         return np.asarray(norm.ppf((rankdata(values) - 0.5) / len(values)))
@@ -65,6 +68,7 @@ def standardised(values: FloatArray, censored: NDArray[np.bool_], how: str) -> F
     first = values[:ANCHORS]
     low, centre, high = np.quantile(first, [0.25, 0.5, 0.75])
     scale = (high - low) / 1.349 or first.std() or values.std()
+    scale = max(scale, LEAST_SCALE * span) or span  # of values hardly above nothing all of these are zero
     return np.asarray(np.arcsinh((values - centre) / scale))
 
 
