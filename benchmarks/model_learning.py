@@ -1,12 +1,10 @@
 """How good the models' first ten samples are against the minutes that they learnt, backend by backend.
 
-    python benchmarks/model_learning.py rule --out rule.json
-    python benchmarks/model_learning.py campaign --config contexts.toml --set domain.workload=FOLDER --storage contexts-plan.db
+    python benchmarks/model_learning.py --out rule.json
 
-`rule`: the family of `substitutions.py`, ten noisy answers for each training task; 0 is the template itself, 1 the solution.
-`campaign`: the training tasks of a campaign whose runs are stored, and its validation tasks, scored by its oracle; the number
-is the sum over the default's sum. In both the best of ten samples of tasks that no model has read, from aligned pairs and
-from pairs whose contexts are shuffled among the tasks.
+The family of `substitutions.py`, ten noisy answers for each training task; 0 is the template itself, 1 the solution: the
+best of ten samples of tasks that no model has read, from aligned pairs and from pairs whose contexts are
+shuffled among the tasks. What models learn from a stored campaign, `boltbo bench` measures (its arms `tasks`, `epochs`, `backend`, `shuffled`).
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ import json
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +21,10 @@ from typing import Any
 import numpy as np
 
 from boltbo import Domain, Task
-from boltbo.cli.config import load_config
-from boltbo.distil import top_k
 from boltbo.llm.backend import Example, LanguageModel, Prompt
 from boltbo.progress import Bars
 from boltbo.proposers import seed_of
 from boltbo.settings import ModelSettings
-from boltbo.solve import call_oracle
-from boltbo.storage import Stage, Store
 from boltbo.warm_up import make_base
 from recorded import commit
 from substitutions import Substitutions
@@ -53,77 +46,37 @@ class Family:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("family", choices=("rule", "campaign"))
     parser.add_argument("--backends", nargs="+", default=["compact"], choices=("compact", "transformers"))
     parser.add_argument("--epochs", nargs="+", type=float, default=[1, 3, 6, 12])
     parser.add_argument("--tasks", nargs="+", type=int, default=[20, 100, 1000], help="training tasks")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--no-shuffled", action="store_true", help="aligned contexts only")
-    parser.add_argument("--config", type=Path, help="campaign: its TOML file")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
-    parser.add_argument("--storage", help="campaign: where its runs are stored")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for seed in range(args.seeds):
-        with (rule if args.family == "rule" else campaign)(args, seed) as family:
-            for n in sorted({min(n, len(family.train)) for n in args.tasks}):
-                for backend in args.backends:
-                    for row in learn(family, backend, args.epochs, n, seed, not args.no_shuffled):
-                        rows.append(row)
-                        print(json.dumps(row), flush=True)
+        family = rule(max(args.tasks), seed)
+        for n in sorted(set(args.tasks)):
+            for backend in args.backends:
+                for row in learn(family, backend, args.epochs, n, seed, not args.no_shuffled):
+                    rows.append(row)
+                    print(json.dumps(row), flush=True)
     if args.out:
-        about = {"command": f"benchmarks/model_learning.py {args.family}", "commit": commit()}
+        about = {"command": "python benchmarks/model_learning.py", "commit": commit()}
         args.out.write_text(json.dumps({**about, "rows": rows}, indent=1))
 
 
-@contextmanager
-def rule(args: argparse.Namespace, seed: int) -> Iterator[Family]:
+def rule(n: int, seed: int) -> Family:
+    """`n` training tasks with their pairs, and a hundred others."""
     domain = Substitutions(seed)
-    train, asked = domain.tasks(max(args.tasks), seed, "t"), domain.tasks(100, seed + 1000, "v")
+    train, asked = domain.tasks(n, seed, "t"), domain.tasks(100, seed + 1000, "v")
     rng = np.random.default_rng([seed, 3])
     pairs = {t.id: [Example(t.context, a) for a in dict.fromkeys(domain.answers(t, 10, rng))] for t in train}
 
     def score(task: Task, texts: Sequence[str]) -> tuple[float, float]:
         return min(domain.evaluate(task, text, None) for text in texts), domain.evaluate(task, task.context, None)
 
-    yield Family(domain, pairs, train, asked, score, lambda best, base: 1 - float(best.sum() / base.sum()))
-
-
-@contextmanager
-def campaign(args: argparse.Namespace, seed: int) -> Iterator[Family]:
-    """The runs of a stored campaign, and the oracle of its validation tasks."""
-    config = load_config(args.config, args.changes)
-    settings = config.settings.distil
-    with config.build(
-        config.options, config.settings.seed, Path(args.storage).with_suffix(".caches"), Bars()
-    ) as problem:
-        with Store(args.storage) as store:
-            store.find()
-            trajectories = store.trajectories([r for r in store.runs(Stage.TRAIN) if r.done])
-            asked = [r.task for r in store.runs(Stage.REFERENCE)]
-        train = [t.task for t in trajectories]
-        pairs = {
-            t.task.id: [
-                Example(t.task.context, o.candidate) for o in top_k(t, settings.top_k, settings.diversity, settings.gap)
-            ]
-            for t in trajectories
-        }
-
-        def value(task: Task, text: str, best: float | None) -> float:
-            o = call_oracle(problem.domain, task, text, "llm", best)
-            return o.value if np.isfinite(o.value) else 3 * value(task, "default", None)
-
-        def score(task: Task, texts: Sequence[str]) -> tuple[float, float]:
-            default = value(task, "default", None)
-            best: float | None = None
-            for text in texts:
-                now = value(task, text, best)
-                best = now if best is None else min(best, now)
-            assert best is not None
-            return best, default
-
-        yield Family(problem.domain, pairs, train, asked, score, lambda best, base: float(best.sum() / base.sum()))
+    return Family(domain, pairs, train, asked, score, lambda best, base: 1 - float(best.sum() / base.sum()))
 
 
 def learn(

@@ -32,9 +32,7 @@ def transferred(method: str, domain: Domain, trajectories: Sequence[Trajectory],
         raise ConfigError(f"arm transfer:{method}: {error}") from error
 
     def optimizer(run: Run) -> Optimizer:
-        made = surrogate.optimizer(run.task, domain.space(run.task), seed=run.seed)
-        if isinstance(domain, Constrained):
-            made.feasible = partial(domain.feasible, run.task)  # type: ignore[method-assign]
-        return made
+        feasible = partial(domain.feasible, run.task) if isinstance(domain, Constrained) else None
+        return surrogate.optimizer(run.task, domain.space(run.task), seed=run.seed, feasible=feasible)
 
     return optimizer

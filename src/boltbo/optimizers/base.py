@@ -23,9 +23,7 @@ Ranking = TypeVar("Ranking")
 """What a subclass of `AskTell` ranks: points of a box, or texts."""
 
 FALLBACK_TRIES = 8
-FALLBACK_POINTS = 128
-
-DECODED = 128
+DECODED = 256
 """Points of a ranking that are decoded at most: where the best of them are all known texts, it is time to look further away"""
 
 
@@ -203,7 +201,7 @@ class BoxOptimizer(AskTell[FloatArray]):
         self.history = History(self.space)
 
     def _anything(self, n: int, attempt: int) -> Iterable[FloatArray]:
-        return (self._rng.random((FALLBACK_POINTS, self.space.dim)) for _ in range(n))
+        return (self._rng.random((DECODED, self.space.dim)) for _ in range(n))
 
     def ask(self, n: int) -> list[str]:
         self._decoded.clear()

@@ -91,6 +91,22 @@ class History(Told):
         return np.array(self._points).reshape(len(self._points), self._space.dim)
 
 
+class RememberedHistory(History):
+    """Points of a box that can be encoded anew, or read with their texts.
+
+    Attributes:
+        candidates: The text of each point.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__(space)
+        self.candidates: list[str] = []
+
+    def _place(self, candidate: str) -> None:
+        super()._place(candidate)
+        self.candidates.append(candidate)
+
+
 class StringHistory(Told):
     """Strings of symbols.
 

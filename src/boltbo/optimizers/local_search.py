@@ -12,6 +12,8 @@ from boltbo.problem import FloatArray, SearchSpace
 
 POINTS = 48
 STEPS = (0.03, 0.1, 0.3)
+CROSSED, TAKEN = 0.2, 0.3
+"""The share of children that take from another parent, and of how many coordinates"""
 FEWEST, SUCCESS, FAILURE = 1.0, 1.5, 1.5**-0.25  # one success in five keeps the number of changes
 
 
@@ -57,27 +59,47 @@ class LocalSearch(BoxOptimizer):
         elite = self.history.X[top]
         for _ in range(n):
             with self._timed("acquire"):
-                children = self._children(elite, self._changes * 2.0**attempt)
+                children = moved(crossed(elite, POINTS, self._rng), self._changes * 2.0**attempt, self._rng)
             yield children
-
-    def _children(self, elite: FloatArray, changes: float) -> FloatArray:
-        """Children of the elite, shape (POINTS, d), in no particular order."""
-        rng, (k, d) = self._rng, elite.shape
-        odds = 0.5 ** np.arange(k)
-        parent, other = rng.choice(k, size=(2, POINTS), p=odds / odds.sum())
-        children = elite[parent]
-        crossed = (rng.random((POINTS, 1)) < 0.2) & (rng.random((POINTS, d)) < 0.3)
-        children = np.where(crossed, elite[other], children)
-
-        mask = rng.random((POINTS, d)) < min(1.0, changes / d)
-        mask[np.arange(POINTS), rng.integers(d, size=POINTS)] = True
-        steps = rng.choice(STEPS, size=(POINTS, 1)) * rng.standard_normal((POINTS, d))
-        moved = 1.0 - np.abs(1.0 - np.abs(children + steps) % 2.0)  # reflected at the walls: no pile-up there
-        moved = np.where(rng.random((POINTS, d)) < 0.5, moved, rng.random((POINTS, d)))
-        return np.where(mask, moved, children)
 
     def _own_state(self) -> dict[str, Any]:
         return {"changes": self._changes}
 
     def _restore_own(self, state: dict[str, Any]) -> None:
         self._changes = float(state["changes"])
+
+
+def crossed(elite: FloatArray, n: int, rng: np.random.Generator, *, decay: float = 0.5) -> FloatArray:
+    """Copies of good points, shape (n, d), some with coordinates of another one.
+
+    Args:
+        elite: Shape (k, d), best first.
+        n: How many copies.
+        rng: Of every random choice.
+        decay: How often one is drawn, over how often the one before it is.
+    """
+    k, d = elite.shape
+    odds = decay ** np.arange(k)
+    parent, other = rng.choice(k, size=(2, n), p=odds / odds.sum())
+    taken = (rng.random((n, 1)) < CROSSED) & (rng.random((n, d)) < TAKEN)
+    return np.asarray(np.where(taken, elite[other], elite[parent]))
+
+
+def moved(
+    points: FloatArray, changes: float | FloatArray, rng: np.random.Generator, *, fresh: float = 0.5
+) -> FloatArray:
+    """The points (n, d) with a few coordinates changed, one at least.
+
+    Args:
+        points: In [0, 1]^d.
+        changes: How many coordinates, in expectation; one number, or shape (n, 1).
+        rng: Of every random choice.
+        fresh: Share of the changed coordinates that are drawn anew; the others take a step.
+    """
+    n, d = points.shape
+    mask = rng.random((n, d)) < changes / d
+    mask[np.arange(n), rng.integers(d, size=n)] = True
+    steps = rng.choice(STEPS, size=(n, 1)) * rng.standard_normal((n, d))
+    stepped = 1.0 - np.abs(1.0 - np.abs(points + steps) % 2.0)  # reflected at the walls: no pile-up there
+    new = np.where(rng.random((n, d)) < 1.0 - fresh, stepped, rng.random((n, d)))
+    return np.asarray(np.where(mask, new, points))

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from boltbo.optimizers.deep_kernel import Bound, DeepKernel, DeepSurrogate
-from boltbo.optimizers.history import History
+from boltbo.optimizers.history import RememberedHistory
 from boltbo.optimizers.turbo import FIRST_ITERATIONS, Turbo
-from boltbo.problem import AdaptiveSpace, FloatArray, Observation, SearchSpace, Status
+from boltbo.problem import AdaptiveSpace, FloatArray, Observation, Status
 from boltbo.threads import one_torch_thread
 
 TOP, LATEST = 100, 100
@@ -135,22 +135,6 @@ class LolBO(Turbo):
     def _restore_own(self, state: dict[str, Any]) -> None:
         super()._restore_own(state)
         self._batches = int(state["batches"])
-
-
-class RememberedHistory(History):
-    """A history that can be encoded anew.
-
-    Attributes:
-        candidates: The text of each point.
-    """
-
-    def __init__(self, space: SearchSpace) -> None:
-        super().__init__(space)
-        self.candidates: list[str] = []
-
-    def _place(self, candidate: str) -> None:
-        super()._place(candidate)
-        self.candidates.append(candidate)
 
 
 def _weights(values: FloatArray) -> FloatArray:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -100,7 +101,7 @@ class Ablr(SharedSurrogate):
     """Shared neural features and a Bayesian linear regression of the target on them.
 
     Args:
-        features, options: As for `SharedSurrogate`.
+        features, shared: As for `SharedSurrogate`.
         iterations: L-BFGS steps over the source tasks.
         together: L-BFGS steps over source tasks and target at each step of a search; 0: the features stay as they are.
 
@@ -108,17 +109,8 @@ class Ablr(SharedSurrogate):
         ValueError: An option is out of range.
     """
 
-    def __init__(
-        self,
-        features: Features,
-        *,
-        points: int = 50,
-        standardise: str = "anchored",
-        seed: int = 0,
-        iterations: int = 60,
-        together: int = 5,
-    ) -> None:
-        super().__init__(features, points=points, standardise=standardise, seed=seed)
+    def __init__(self, features: Features, *, iterations: int = 60, together: int = 5, **shared: Any) -> None:
+        super().__init__(features, **shared)
         if iterations < 0 or together < 0:
             raise ValueError(f"iterations and together must be at least 0, got {iterations} and {together}")
         self.iterations, self.together = iterations, together

@@ -12,6 +12,7 @@ Notation:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
@@ -79,14 +80,12 @@ class Sgpe(SharedSurrogate):
     random: beyond, it grows no more.
 
     Args:
-        features, options: As for `SharedSurrogate`.
+        features, shared: As for `SharedSurrogate`.
         pooled: Observations of all sources together, at most.
     """
 
-    def __init__(
-        self, features: Features, *, points: int = 50, standardise: str = "anchored", seed: int = 0, pooled: int = 1000
-    ) -> None:
-        super().__init__(features, points=points, standardise=standardise, seed=seed)
+    def __init__(self, features: Features, *, pooled: int = 1000, **shared: Any) -> None:
+        super().__init__(features, **shared)
         if pooled < 2:
             raise ValueError(f"pooled must be at least 2, got {pooled}")
         self.pooled = pooled

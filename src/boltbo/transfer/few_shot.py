@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -100,22 +101,14 @@ class Dkt(SharedSurrogate):
     """A deep kernel learnt over the source tasks and kept for the target.
 
     Args:
-        features, options: As for `SharedSurrogate`.
+        features, shared: As for `SharedSurrogate`.
         steps: Of Adam over the source tasks; None: `VISITS` visits of each task, at least `LEAST_STEPS`.
     """
 
     fine_steps = 0
 
-    def __init__(
-        self,
-        features: Features,
-        *,
-        points: int = 50,
-        standardise: str = "anchored",
-        seed: int = 0,
-        steps: int | None = None,
-    ) -> None:
-        super().__init__(features, points=points, standardise=standardise, seed=seed)
+    def __init__(self, features: Features, *, steps: int | None = None, **shared: Any) -> None:
+        super().__init__(features, **shared)
         self.steps = steps
 
     def _learn(self) -> None:
@@ -155,21 +148,12 @@ class Fsbo(Dkt):
     """A deep kernel learnt over the source tasks and fine-tuned on the target's data at each step of its search.
 
     Args:
-        features, options: As for `Dkt`.
+        features, shared: As for `Dkt`.
         fine_steps: Of Adam on the target's data, with a cosine schedule as in the paper.
     """
 
-    def __init__(
-        self,
-        features: Features,
-        *,
-        points: int = 50,
-        standardise: str = "anchored",
-        seed: int = 0,
-        steps: int | None = None,
-        fine_steps: int = 20,
-    ) -> None:
-        super().__init__(features, points=points, standardise=standardise, seed=seed, steps=steps)
+    def __init__(self, features: Features, *, fine_steps: int = 20, **shared: Any) -> None:
+        super().__init__(features, **shared)
         if fine_steps < 1:
             raise ValueError(f"fine_steps must be at least 1, got {fine_steps}")
         self.fine_steps = fine_steps

@@ -21,6 +21,7 @@ To learn all anew at each step, as the papers do, would multiply the seconds of 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,22 +206,13 @@ class Icm(SharedSurrogate):
     """The coregionalized process over all source tasks and the target.
 
     Args:
-        features, options: As for `SharedSurrogate`.
+        features, shared: As for `SharedSurrogate`.
         rank: q.
         iterations: L-BFGS steps of the source fit.
     """
 
-    def __init__(
-        self,
-        features: Features,
-        *,
-        points: int = 50,
-        standardise: str = "anchored",
-        seed: int = 0,
-        rank: int = 2,
-        iterations: int = 25,
-    ) -> None:
-        super().__init__(features, points=points, standardise=standardise, seed=seed)
+    def __init__(self, features: Features, *, rank: int = 2, iterations: int = 25, **shared: Any) -> None:
+        super().__init__(features, **shared)
         if rank < 1 or iterations < 0:
             raise ValueError(f"rank must be at least 1 and iterations at least 0, got {rank} and {iterations}")
         self.rank, self.iterations = rank, iterations

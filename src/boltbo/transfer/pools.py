@@ -11,27 +11,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from boltbo.optimizers.history import History, StringHistory, Told
+from boltbo.optimizers.history import RememberedHistory, StringHistory, Told
+from boltbo.optimizers.local_search import CROSSED, crossed, moved
 from boltbo.problem import FloatArray, InvalidCandidate, SearchSpace, StringSpace
 
-PARENTS, CHANGED, CROSSED, TAKEN = 8, 20, 0.2, 0.3
-STEPS = (0.03, 0.1, 0.3)
+PARENTS, CHANGED, DECAY, FRESH = 8, 20, 0.8, 0.3
 EDITS, MOST_EDITS = 8, 32
 
 IsNew = Callable[[str], bool]
 Pool = dict[str, Any]
-
-
-class BoxHistory(History):
-    """A `History` that keeps the texts of its places."""
-
-    def __init__(self, space: SearchSpace) -> None:
-        super().__init__(space)
-        self.candidates: list[str] = []
-
-    def _place(self, candidate: str) -> None:
-        super()._place(candidate)
-        self.candidates.append(candidate)
 
 
 class Draws(Protocol):
@@ -70,16 +58,16 @@ class BoxDraws:
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
 
-    def history(self) -> BoxHistory:
-        return BoxHistory(self.space)
+    def history(self) -> RememberedHistory:
+        return RememberedHistory(self.space)
 
     def place(self, candidate: str) -> FloatArray:
         return np.asarray(np.clip(self.space.encode(candidate), 0.0, 1.0), dtype=float)
 
-    def anywhere(self, told: BoxHistory, n: int, attempt: int, is_new: IsNew, rng: np.random.Generator) -> Pool:
+    def anywhere(self, told: RememberedHistory, n: int, attempt: int, is_new: IsNew, rng: np.random.Generator) -> Pool:
         return self._pool(rng.random((n, self.space.dim)), is_new)
 
-    def first(self, told: BoxHistory, n: int, attempt: int, is_new: IsNew, rng: np.random.Generator) -> Pool:
+    def first(self, told: RememberedHistory, n: int, attempt: int, is_new: IsNew, rng: np.random.Generator) -> Pool:
         top = told.top(PARENTS)
         if not top:
             return self.anywhere(told, n, attempt, is_new, rng)
@@ -93,18 +81,8 @@ class BoxDraws:
 
     def _moved(self, parents: FloatArray, n: int, attempt: int, rng: np.random.Generator) -> FloatArray:
         """Children of points (k, d), best first; shape (n, d)."""
-        k, d = parents.shape
-        odds = 0.8 ** np.arange(k)
-        one, other = rng.choice(k, size=(2, n), p=odds / odds.sum())
-        crossed = (rng.random((n, 1)) < CROSSED) & (rng.random((n, d)) < TAKEN)
-        children = np.where(crossed, parents[other], parents[one])
-        expected = min(d, CHANGED) ** rng.random((n, 1)) * 2.0**attempt
-        mask = rng.random((n, d)) < expected / d
-        mask[np.arange(n), rng.integers(d, size=n)] = True
-        steps = rng.choice(STEPS, size=(n, 1)) * rng.standard_normal((n, d))
-        moved = 1.0 - np.abs(1.0 - np.abs(children + steps) % 2.0)  # reflected at the walls
-        moved = np.where(rng.random((n, d)) < 0.7, moved, rng.random((n, d)))
-        return np.where(mask, moved, children)
+        children = crossed(parents, n, rng, decay=DECAY)
+        return moved(children, min(self.space.dim, CHANGED) ** rng.random((n, 1)) * 2.0**attempt, rng, fresh=FRESH)
 
     def _pool(self, points: FloatArray, is_new: IsNew) -> Pool:
         pool: Pool = {}

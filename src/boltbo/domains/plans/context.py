@@ -1,6 +1,6 @@
 """What the language model reads about a query, by policy.
 
-`plan`, the default: compact, structured text of words that recur from query to query.
+`plan`: compact, structured text of words that recur from query to query.
 
     t title 2^14 / 2^17 production_year <= 1970 production_year > 1950
     mi1 movie_info 2^12 / 2^19 info in 5 Adventure Crime ..
@@ -10,7 +10,7 @@
 One line a relation (its alias, its table, the server's estimate of the rows that pass its filters and of all its rows, as
 powers of two, and the filters), one line of columns made equal, and the server's own plan.
 
-`structure`: the same without the server's plan. `sql`: the statement alone, as in the paper.
+`structure`: the same without the server's plan. `sql`, the default: the statement alone, as in the paper.
 
     SELECT COUNT ( * ) FROM title AS t , movie_info AS mi1 WHERE mi1.movie_id = t.id AND t.production_year <= 1970
 

@@ -151,8 +151,8 @@ def _execute(cursor: psycopg.Cursor[Any], objective: Objective, limit: float) ->
 
 
 def _execute_cpu(cursor: psycopg.Cursor[Any], limit: float) -> float:
-    clock = limit
-    for waits in range(WAITS + 1):
+    clock, waits = limit, 0
+    while True:
         before = _cpu_seconds(cursor.connection.info)
         try:
             cursor.execute("EXECUTE boltbo")
@@ -163,9 +163,9 @@ def _execute_cpu(cursor: psycopg.Cursor[Any], limit: float) -> float:
             taken = _cpu_seconds(cursor.connection.info) - before
             if taken > 0.9 * limit or waits == WAITS:
                 raise _Stopped(min(taken, limit)) from error
+            waits += 1
             clock *= min(MORE, max(1.2 * limit / max(taken, 1e-6), 1.2))
             cursor.execute(_timeout(clock))
-    raise AssertionError("the last of them returns or raises")
 
 
 def _timeout(seconds: float) -> str:
