@@ -2,9 +2,10 @@
 
     python benchmarks/model_learning.py --out rule.json
 
-The family of `substitutions.py`, ten noisy answers for each training task; 0 is the template itself, 1 the solution. The best of
-ten samples of tasks that no model has read, from aligned pairs and from pairs whose contexts are shuffled among the tasks.
-What models learn from a stored campaign, `boltbo bench` measures (its arms `tasks`, `epochs`, `backend`, `shuffled`).
+The family of `substitutions.py`, ten noisy answers for each training task; 0 is the template itself, 1 the solution.
+The best of ten samples of tasks that no model has read, from aligned pairs and from pairs whose contexts are shuffled
+among the tasks. What models learn from a stored campaign, `boltbo bench` measures (its arms `tasks`, `epochs`,
+`backend`, `shuffled`).
 """
 
 from __future__ import annotations
