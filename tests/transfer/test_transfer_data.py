@@ -19,6 +19,7 @@ TASK = Task("t", "select a from b")
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.sampled_from(STANDARDISATIONS))
 @example([0.0, 0.0, 0.0, 5e-324], "anchored")
 @example([0.0, 1e-304, 2e-304, 3e-304, 1e6], "anchored")
+@example([0.0, 0.0, 1.0, 3.1e-133, -1.0], "warp")
 def test_standardising_is_finite_and_keeps_the_order(values, how):
     values = np.array(values)
     y = standardised(values, np.zeros(len(values), dtype=bool), how)

@@ -10,6 +10,9 @@ from boltbo.problem import FloatArray
 
 EXPONENTS = np.linspace(-1.0, 1.0, 41)
 
+LEAST_SCALE = 1e-9
+"""Of the range of the values: with quartiles that all but coincide the powers of the others would overflow"""
+
 
 @dataclass(frozen=True, slots=True)
 class Warp:
@@ -34,6 +37,7 @@ class Warp:
         """The map for values of shape (n,), n >= 1."""
         low, centre, high = (float(q) for q in np.quantile(values, [0.25, 0.5, 0.75]))
         scale = (high - low) / 1.349 or float(values.std()) or 1.0
+        scale = max(scale, LEAST_SCALE * float(np.ptp(values)))
         z = (values - centre) / scale
         jacobian = (np.sign(z) * np.log1p(np.abs(z))).sum()
         spread = np.array([_yeo_johnson(z, float(e)).std() for e in EXPONENTS])
