@@ -68,8 +68,8 @@ def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
     assert len(found) == 14
     assert all(t.keys() >= {"name", "ratio", "interval", "goal", "met", "command"} for t in found)
     assert all(t["met"] is None for t in found)
-    (results / "bench-peptides.json").write_text(
-        path.read_text().replace('"experiment": "small"', '"experiment": "peptides"')
+    (results / "bench-peptides-full.json").write_text(
+        path.read_text().replace('"experiment": "small"', '"experiment": "peptides-full"')
     )
     found = json.loads(bench("targets", "--results", results, "--format", "json", cache=tmp_path))
     known = {t["name"]: t for t in found if t["ratio"] is not None}
@@ -81,7 +81,7 @@ def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_run_is_one_clear_message(tmp_path: Path) -> None:
-    assert "there are: peptides, plans-full, small" in bench("run", "odd", cache=tmp_path, ok=False)
+    assert "there are: peptides, peptides-full, plans-full, small" in bench("run", "odd", cache=tmp_path, ok=False)
     assert "no arm is called 'odd'" in bench(
         "run", "small", "--storage", tmp_path / "s.db", "--arm", "odd", "--seed", "0", cache=tmp_path, ok=False
     )
