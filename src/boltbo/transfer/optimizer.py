@@ -28,7 +28,41 @@ if TYPE_CHECKING:
 PROMISING = 16
 
 
-class PoolOptimizer(AskTell[list[str]]):
+class DrawingOptimizer(AskTell[list[str]]):
+    """The common part of optimizers that rank candidates of any space: the space's own draws, and the history.
+
+    Args:
+        space: Its candidates.
+        seed: Of every random choice.
+        least: Observations with a value from which on a model is asked; below, candidates are random.
+
+    Raises:
+        ValueError: `least` is below 1, or the space is of no kind that can be drawn from.
+    """
+
+    attempts = 3
+
+    def __init__(self, space: SearchSpace | StringSpace, *, seed: int, least: int = 3) -> None:
+        super().__init__(seed=seed)
+        if least < 1:
+            raise ValueError(f"least must be at least 1, got {least}")
+        self.space, self.least = space, least
+        self._draws = draws_of(space)
+        self.history: Any = self._draws.history()
+
+    def _empty(self) -> None:
+        self.history = self._draws.history()
+
+    def _texts(self, ranking: list[str]) -> list[str]:
+        return ranking
+
+    def _anything(self, n: int, attempt: int) -> Iterable[list[str]]:
+        for _ in range(n):
+            with self._timed("decode"):
+                yield list(self._draws.anywhere(self.history, 64, attempt, self._is_new, self._rng))
+
+
+class PoolOptimizer(DrawingOptimizer):
     """A single-task optimizer whose model is a `SharedSurrogate`.
 
     Args:
@@ -45,8 +79,6 @@ class PoolOptimizer(AskTell[list[str]]):
         ValueError: An option is out of range.
     """
 
-    attempts = 3
-
     def __init__(
         self,
         surrogate: SharedSurrogate,
@@ -58,12 +90,10 @@ class PoolOptimizer(AskTell[list[str]]):
         transferred: Sequence[str] = (),
         least: int = 3,
     ) -> None:
-        super().__init__(seed=seed)
-        if pool < 2 or least < 1:
-            raise ValueError(f"pool must be at least 2 and least at least 1, got {pool} and {least}")
-        self.surrogate, self.task, self.space, self.pool, self.least = surrogate, task, space, pool, least
-        self._draws = draws_of(space)
-        self.history: Any = self._draws.history()
+        super().__init__(space, seed=seed, least=least)
+        if pool < 2:
+            raise ValueError(f"pool must be at least 2, got {pool}")
+        self.surrogate, self.task, self.pool = surrogate, task, pool
         self._transferred = self._valid(transferred)
 
     def _valid(self, candidates: Sequence[str]) -> dict[str, Any]:
@@ -74,17 +104,6 @@ class PoolOptimizer(AskTell[list[str]]):
             except InvalidCandidate:
                 continue
         return places
-
-    def _empty(self) -> None:
-        self.history = self._draws.history()
-
-    def _texts(self, ranking: list[str]) -> list[str]:
-        return ranking
-
-    def _anything(self, n: int, attempt: int) -> Iterable[list[str]]:
-        for _ in range(n):
-            with self._timed("decode"):
-                yield list(self._draws.anywhere(self.history, 64, attempt, self._is_new, self._rng))
 
     def _rankings(self, n: int, attempt: int) -> Iterable[list[str]]:
         places, values, censored = self._data()
