@@ -38,8 +38,10 @@ SMALL = {
 ARMS = (
     "bolt+bo", "bolt+design+bo", "random", "reuse", "nearest", "perturb", "default", "temperature=1.0", "perturbed,share=0.5",
     "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "transfer:rgpe", "transfer:rgpe@2",
+    "transfer:trajectory", "transfer:trajectory@2,calls=7",
 )  # fmt: skip
-SEARCHES = ("bolt+bo", "bolt+design+bo", "perturb", "transfer:rgpe", "transfer:rgpe@2")
+TRANSFERRED = ("transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7")
+SEARCHES = ("bolt+bo", "bolt+design+bo", "perturb", *TRANSFERRED)
 
 
 def campaign(path: Path, log: Path | None = None, delay: float = 0.0) -> Campaign:
@@ -73,7 +75,7 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
     for arm in ARMS:
         found = observed(finished, arm)
         assert sorted(found) == ["v0", "v1", "v2"]
-        calls = 8 if arm in SEARCHES else 1 if arm == "default" else 4
+        calls = 7 if arm.endswith("calls=7") else 8 if arm in SEARCHES else 1 if arm == "default" else 4
         assert {len(own) for own in found.values()} == {calls}, arm
     first = {arm: {s for own in observed(finished, arm).values() for _, s in own[:5]} for arm in ARMS}
     assert first["bolt+bo"] == {"llm"}
@@ -92,9 +94,9 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
         assert first[arm] == {"llm"}
     assert {len(own) for own in observed(finished, "augmented,samples=2", Stage.AUGMENT).values()} == {2}
     c = campaign(finished)
-    for r in c.store.runs(Stage.REFERENCE):  # shared surrogates begin as STBO did
+    for r in c.store.runs(Stage.REFERENCE):  # other multi-task methods begin as STBO did
         stbo = [(o.candidate, o.source) for o in c.store.observations(r.id)]
-        for arm in ("transfer:rgpe", "transfer:rgpe@2"):
+        for arm in TRANSFERRED:
             assert observed(finished, arm)[r.task.id][:5] == stbo[:5]
 
 
@@ -102,13 +104,15 @@ def test_arms_share_the_base_and_read_what_they_say(finished: Path) -> None:
     c = campaign(finished)
     base = (c.store.artifacts / "models" / "base" / "model.safetensors").read_bytes()
     read = {}
-    for arm in ("shuffled", "tasks=2", "top_k=1,gap=inf"):
+    for arm in ("shuffled", "tasks=2", "top_k=1,gap=inf", "transfer:trajectory", "transfer:trajectory@2,calls=7"):
         with open_arm(c, parse_arm(arm, c.settings)) as store:
             assert (store.artifacts / "models" / "base" / "model.safetensors").read_bytes() == base
             [version] = store.models()
             read[arm] = version
     assert read["tasks=2"].tasks == ("t0", "t1")
-    assert len(read["shuffled"].tasks) == 6
+    assert read["transfer:trajectory@2,calls=7"].tasks == ("t0", "t1")
+    assert len(read["shuffled"].tasks) == len(read["transfer:trajectory"].tasks) == 6
+    assert read["transfer:trajectory"].metrics["pairs"] > read["transfer:trajectory@2,calls=7"].metrics["pairs"] > 2
     assert read["top_k=1,gap=inf"].metrics["pairs"] == 6
 
 
@@ -200,6 +204,8 @@ def test_killed_in_the_middle_of_an_arm_nothing_is_asked_twice(finished: Path, t
         ("tasks=x", "from 1 on"), ("odd=1", "no such key odd"), ("random,tasks=3", "no such key tasks here"),
         ("shuffled,share", "no key=value"), ("temperature=-1", "temperature"), ("perturbed,share=2", "share must be"),
         ("transfer:", "write transfer:NAME"), ("transfer:icm@x", "write transfer:NAME"), ("top_k=0", "top_k"),
+        ("transfer:icm,tasks=3", "write transfer:NAME"), ("transfer:icm,calls=0", "from 1 on"),
+        ("transfer:in-context@5", "learns from no other task"),
     ],
 )  # fmt: skip
 def test_what_is_no_arm_is_refused(text: str, message: str) -> None:
@@ -214,6 +220,8 @@ def test_an_arm_changes_what_it_says_and_nothing_else() -> None:
     assert distil.diversity == Settings().distil.diversity
     assert parse_arm("pool=4", Settings()).kind == "samples"
     assert parse_arm("transfer:icm@20", Settings()).tasks == 20
+    told = parse_arm("transfer:in-context,calls=40", Settings())
+    assert (told.kind, told.method, told.tasks, told.calls) == ("transfer", "in-context", None, 40)
 
 
 def test_no_task_keeps_its_context_when_shuffled() -> None:

@@ -15,8 +15,11 @@
                             name
     augmented               self-augmentation: `samples` more calls for every training task, then fine-tuned on all
     transfer:NAME@50        a shared-surrogate method on the first 50 tasks (`boltbo.transfer`), as many calls as STBO
+    transfer:trajectory     a model fine-tuned on histories of runs asks for each candidate, as OptFormer does; @50 as above
+    transfer:in-context     a pretrained model that is shown the run's own history asks for each candidate, as LLAMBO does
 
-Keys can be combined: `shuffled,tasks=50`. Arms whose model is fine-tuned anew begin from the campaign's stored base.
+Keys can be combined: `shuffled,tasks=50`. Arms whose model is fine-tuned anew begin from the campaign's stored base. Where a
+method of `transfer:` is slow, `transfer:NAME,calls=40` stops after so many calls.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ FITTING = ("epochs", "backend", "name")
 PLAIN = ("bolt+bo", "bolt+design+bo", "random", "default")
 REUSING = ("reuse", "nearest", "perturb")
 SAMPLED = ("perturbed", "shuffled", "augmented")
+TRAJECTORY, IN_CONTEXT = "trajectory", "in-context"
 SHARE, AUGMENT_SAMPLES = 0.1, 10
 
 
@@ -55,6 +59,7 @@ class Arm:
         perturbed: The share of words of a context that are replaced when the model is asked.
         augmented: Oracle calls for each training task before the fine-tuning.
         method: Of `boltbo.transfer`.
+        calls: How many oracle calls at most; None: as many as STBO.
     """
 
     text: str
@@ -65,6 +70,7 @@ class Arm:
     perturbed: float = 0.0
     augmented: int = 0
     method: str = ""
+    calls: int | None = None
 
 
 def parse_arm(text: str, settings: Settings) -> Arm:
@@ -119,9 +125,15 @@ def _number(text: str, key: str, value: Any) -> int | None:
 
 def _transfer(text: str, first: str, rest: list[str], settings: Settings) -> Arm:
     method, at, tasks = first.removeprefix("transfer:").partition("@")
-    if not method or rest or (at and (not tasks.isdigit() or int(tasks) < 1)):
-        raise ConfigError(f"arm {text!r}: write transfer:NAME, or transfer:NAME@50 for the first 50 tasks")
-    return Arm(text, "transfer", settings, int(tasks) if at else None, method=method)
+    keys = dict(_key(text, word) for word in rest)
+    if not method or set(keys) - {"calls"} or (at and (not tasks.isdigit() or int(tasks) < 1)):
+        raise ConfigError(
+            f"arm {text!r}: write transfer:NAME, or transfer:NAME@50 for the first 50 tasks; after either ,calls=40 may stand"
+        )
+    if at and method == IN_CONTEXT:
+        raise ConfigError(f"arm {text!r}: {IN_CONTEXT} learns from no other task; write transfer:{IN_CONTEXT}")
+    calls = _number(text, "calls", keys.get("calls"))
+    return Arm(text, "transfer", settings, int(tasks) if at else None, method=method, calls=calls)
 
 
 def _changed(text: str, settings: Settings, keys: dict[str, Any]) -> Settings:

@@ -20,7 +20,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
     ("With the optimizer, over calls", "", tables.over_calls),
     ("The model otherwise trained or asked", "", tables.ablations),
     ("Other campaigns", "", tables.variants),
-    ("Shared surrogates", "", tables.transfer),
+    ("Other multi-task methods", "", tables.transfer),
     ("At one fixed total budget", "All at the seconds that STBO takes for a task: oracle, optimizer, samples, and the warm-up "
      "and fine-tunings divided among the training tasks. The calls of the training runs are not divided: they solved tasks of "
      "their own.", tables.fixed_budget),

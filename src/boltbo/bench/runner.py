@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from boltbo.bench.arms import Arm, parse_arm
+from boltbo.bench.arms import IN_CONTEXT, TRAJECTORY, Arm, parse_arm
 from boltbo.bench.memory import begin_peak, peak_mib
 from boltbo.bench.proposers import Perturbed, Random, Reuse, Solved
-from boltbo.bench.transfer import transferred
+from boltbo.bench.transfer import asked, in_context, transferred
 from boltbo.campaign import Campaign
 from boltbo.distil import training_pairs
-from boltbo.llm.backend import Example
+from boltbo.llm.backend import Example, LanguageModel
 from boltbo.model_versions import ModelVersions
 from boltbo.problem import Task, Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Unseen, seed_of
@@ -121,7 +121,7 @@ class OneArm:
             case "default":
                 self._validate(partial(InitialDesign, self.campaign.domain), 1)
             case "transfer":
-                self._transfer(calls)
+                self._transfer(min(self.arm.calls or calls, calls))
         note(self.store, peak_mib=peak_mib(began))
 
     # --- runs ------------------------------------------------------------------------------------------------------------
@@ -149,11 +149,16 @@ class OneArm:
         )
 
     def _transfer(self, calls: int) -> None:
-        """A surrogate learnt from the stored trajectories searches on from the design that STBO began with."""
+        """A method that learnt from the stored trajectories searches on from the design that STBO began with."""
         s, domain = self.settings, self.campaign.domain
         began = time.perf_counter()
-        make = transferred(self.arm.method, domain, self._learnt_from(), s.seed)
-        note(self.store, learn_seconds=time.perf_counter() - began)
+        if self.arm.method == TRAJECTORY:
+            make = asked(self._tuned_on_histories(), domain, s.model)
+        elif self.arm.method == IN_CONTEXT:
+            make = in_context(domain, s, self.campaign.validation, self.campaign.bars)
+        else:
+            make = transferred(self.arm.method, domain, self._learnt_from(), s.seed)
+        note(self.store, **{"learn_seconds": time.perf_counter() - began, **noted(self.store)})
         like = Run(
             Stage.VALIDATE, 0, Task("", ""), (), calls, s.run.batch, f"transfer:{self.arm.method}",
             seed=seed_of(s.seed, Stage.REFERENCE, 0),
@@ -172,9 +177,7 @@ class OneArm:
         return Perturbed(proposer, [t.context for t in self.campaign.tasks], self.arm.perturbed)
 
     def _own_proposer(self) -> Proposer:
-        model = self.models.load()
-        assert model is not None
-        return ModelProposer(self.campaign.domain, model, **self.settings.model.sampling())
+        return ModelProposer(self.campaign.domain, self._own_model(), **self.settings.model.sampling())
 
     def _reuse(self) -> Proposer:
         trajectories = self._learnt_from()
@@ -204,9 +207,28 @@ class OneArm:
         pairs = training_pairs(self.campaign.domain, trajectories, self.settings.distil)
         if self.arm.shuffled:
             pairs = shuffled(pairs, seed_of(self.settings.seed, "shuffled"))
+        self._tune(pairs, self.campaign.validation)
+
+    def _tuned_on_histories(self) -> LanguageModel:
+        """The arm's model, which learnt what came next in the stored runs."""
+        from boltbo.transfer.history import examples
+
+        if self.last not in self.models:
+            found = examples(self._learnt_from(), self.campaign.domain, seed_of(self.settings.seed, "histories"))
+            if not any(found.values()):
+                raise ConfigError(f"arm {self.arm.text!r}: no run is longer than its design, there is nothing to learn")
+            self._tune(found, ())
+        return self._own_model()
+
+    def _own_model(self) -> LanguageModel:
+        model = self.models.load()
+        assert model is not None
+        return model
+
+    def _tune(self, pairs: dict[str, list[Example]], probe: Sequence[Task]) -> None:
         if self.settings.model.backend == self.campaign.settings.model.backend:
             self._copy_base()
-        self.models.fine_tune(self.last, pairs, warm_up_on=self.campaign.tasks, probe=self.campaign.validation)
+        self.models.fine_tune(self.last, pairs, warm_up_on=self.campaign.tasks, probe=probe)
 
     def _augmented(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
         """The last model's own samples for every training task, scored."""

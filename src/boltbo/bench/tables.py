@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from boltbo.bench import calls as lines
+from boltbo.bench.arms import IN_CONTEXT
 from boltbo.bench.costs import costs, seconds_a_call, seconds_a_sample
 from boltbo.bench.measured import Best, Measured, NotMeasured, Part, bounds, common, compare
 from boltbo.bench.ratios import Interval, interval, ratio
@@ -125,21 +126,22 @@ def variants(m: Measured) -> str:
 
 
 def transfer(m: Measured) -> str:
-    """Shared-surrogate methods against the number of tasks that they learnt from, with their time and memory."""
+    """Other multi-task methods against the number of tasks that they learnt from, with their time and memory."""
     arms = _arms(m, lambda a: a.startswith("transfer:"))
     if not arms:
-        raise NotMeasured("no shared-surrogate method was run")
+        raise NotMeasured("no other multi-task method was run")
     rows = []
     for arm in arms:
-        found = compare(m.parts, Best(arm), STBO)
+        found = compare(m.parts, Best(arm), Best("STBO", _longest(m, arm)))
         about = [p.methods[arm] for p in m.parts if arm in p.methods]
         seconds = np.mean([float(a.get("learn_seconds") or math.nan) for a in about])
         calls = np.mean([1000 * seconds_a_call({**a["seconds"], "oracle": 0.0}, a["calls"]) for a in about])
         memory = max(int(a.get("peak_mib") or 0) for a in about)
-        method, _, tasks = arm.removeprefix("transfer:").partition("@")
+        method, _, tasks = arm.partition(",")[0].removeprefix("transfer:").partition("@")
+        tasks = tasks or ("0" if method == IN_CONTEXT else "all")
         cells = [told(found.sums), told(found.typical), f"{seconds:.3g}", f"{calls:.3g}", str(memory)]
-        rows.append((method, tasks or "all", *cells))
-    return table(("method", "tasks", "over STBO", "typical", "s to learn", "ms a call", "peak MiB"), rows)
+        rows.append((method, tasks, str(_longest(m, arm)), *cells))
+    return table(("method", "tasks", "calls", "over STBO's", "typical", "s to learn", "ms a call", "peak MiB"), rows)
 
 
 def fixed_budget(m: Measured) -> str:

@@ -1,12 +1,15 @@
-"""The door to the shared-surrogate methods of `boltbo.transfer`."""
+"""The door to the competing methods of `boltbo.transfer`: from finished runs, or a language model, to any run's optimizer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
-from boltbo.problem import Constrained, Domain, StringSpace, Trajectory
-from boltbo.settings import ConfigError
+from boltbo.llm.backend import LanguageModel
+from boltbo.problem import Constrained, Domain, StringSpace, Task, Trajectory
+from boltbo.progress import Bars
+from boltbo.settings import ConfigError, ModelSettings, Settings
 from boltbo.solve import Make
 from boltbo.storage import Run
 
@@ -32,7 +35,58 @@ def transferred(method: str, domain: Domain, trajectories: Sequence[Trajectory],
         raise ConfigError(f"arm transfer:{method}: {error}") from error
 
     def optimizer(run: Run) -> Optimizer:
-        feasible = partial(domain.feasible, run.task) if isinstance(domain, Constrained) else None
+        feasible = _feasible(domain, run.task)
         return surrogate.optimizer(run.task, domain.space(run.task), seed=run.seed, feasible=feasible)
 
     return optimizer
+
+
+def asked(model: LanguageModel, domain: Domain, settings: ModelSettings, note: str = "") -> Make:
+    """An optimizer for any run that asks this model for each candidate; see `transfer.language`."""
+    from boltbo.optimizers import Optimizer
+    from boltbo.transfer.language import LanguageOptimizer
+
+    def optimizer(run: Run) -> Optimizer:
+        space, grammar = domain.space(run.task), domain.grammar(run.task)
+        made: Any = LanguageOptimizer(
+            model,
+            run.task,
+            space,
+            grammar,
+            seed=run.seed,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            note=note,
+        )
+        feasible = _feasible(domain, run.task)
+        if feasible is not None:
+            made.feasible = feasible
+        chosen: Optimizer = made
+        return chosen
+
+    return optimizer
+
+
+def in_context(domain: Domain, settings: Settings, tasks: Sequence[Task], bars: Bars) -> Make:
+    """The pretrained model that the settings name, as it comes, told what a history is.
+
+    A campaign with the compact model, which knows nothing of itself, gets the model that `model.name` says for `transformers`.
+
+    Raises:
+        ConfigError: A package is missing.
+    """
+    from boltbo.transfer.language import READ
+    from boltbo.warm_up import make_base
+
+    model = settings.model
+    if model.backend == "compact":
+        model = model.model_copy(update={"backend": "transformers"})
+    try:
+        base = make_base(domain, model, tasks, settings.seed, bars)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"arm transfer:in-context: {error}") from error
+    return asked(base, domain, model, READ)
+
+
+def _feasible(domain: Domain, task: Task) -> Callable[[str], bool] | None:
+    return partial(domain.feasible, task) if isinstance(domain, Constrained) else None
