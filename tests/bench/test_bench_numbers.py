@@ -17,6 +17,7 @@ from boltbo.bench.experiment import read_experiment
 from boltbo.bench.measured import Best, Measured, NotMeasured, compare
 from boltbo.bench.page import write_page
 from boltbo.bench.ratios import ratio
+from boltbo.bench.tables import transfer
 from boltbo.bench.targets import targets
 from boltbo.problem import Observation, Status
 from boltbo.settings import ConfigError
@@ -217,6 +218,16 @@ def test_the_page_has_what_there_is_and_names_what_is_missing(tmp_path: Path) ->
     assert figure.read_bytes().startswith(b"\x89PNG")
     again = write_page(tmp_path / "results", tmp_path / "docs" / "results.md")[0].read_text()
     assert again == text
+
+
+def test_a_method_that_stopped_earlier_is_compared_with_as_many_calls_of_stbo(tmp_path: Path) -> None:
+    told = {"learn_seconds": 3.0, "peak_mib": 900}
+    arms = {"transfer:in-context,calls=2": {**method(4.0, 2), **told}, "transfer:rgpe@10": {**method(2.0, 102), **told}}
+    m = Measured.read(written(tmp_path, part(**arms)))
+    rows = [[cell.strip() for cell in line.split("|")[1:5]] for line in transfer(m).splitlines()]
+    # after 2 calls STBO stands at 5 times the scale, at its end at 1
+    assert ["in-context", "0", "2", "0.8 (0.8 to 0.8)"] in rows
+    assert ["rgpe", "10", "102", "2 (2 to 2)"] in rows
 
 
 def test_a_damaged_result_file_is_named(tmp_path: Path) -> None:
