@@ -64,6 +64,15 @@ def test_a_campaign_keeps_its_settings(tmp_path: Path) -> None:
         opened(tmp_path, run={"budget": 6})
 
 
+def test_a_setting_that_came_later_is_kept_from_then_on(tmp_path: Path) -> None:
+    opened(tmp_path, model={"epochs": 6.0}).close()
+    opened(tmp_path, model={"epochs": 6.0, "guidance": 1.0}).close()
+    with pytest.raises(CampaignMismatch, match=r"model\.guidance: 1\.0 -> 0\.0"):
+        opened(tmp_path, model={"epochs": 6.0, "guidance": 0.0})
+    with pytest.raises(CampaignMismatch, match=r"rule: None -> 1"):  # not one of ours: a domain's
+        opened(tmp_path, model={"epochs": 6.0, "guidance": 1.0}, rule=1)
+
+
 def test_one_process_at_a_time_runs_a_campaign(tmp_path: Path) -> None:
     with opened(tmp_path) as one, opened(tmp_path) as two:
         with one.hold(), pytest.raises(CampaignBusy), two.hold():

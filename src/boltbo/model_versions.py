@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from boltbo.llm.backend import CorruptModel, Example, FitReport, LanguageModel, Prompt
+from boltbo.llm.backend import CorruptModel, Example, FitReport, Guidable, LanguageModel, Prompt
 from boltbo.problem import Domain, Task
 from boltbo.progress import Bars
 from boltbo.proposers.base import seed_of
@@ -58,13 +58,21 @@ class ModelVersions:
         return self.store.artifacts / "models" / "base"
 
     def load(self, t: int | None = None) -> LanguageModel | None:
-        """The model of round `t`, the last one by default; None while there is none.
+        """The model of round `t`, the last one by default, guided as set; None while there is none.
 
         Raises:
             CorruptModel: Its directory is damaged.
         """
         versions = [v for v in self.store.models() if t is None or v.round == t]
-        return self._read(self.store.artifacts / versions[-1].path) if versions else None
+        if not versions:
+            return None
+        path = self.store.artifacts / versions[-1].path
+        if self._loaded is None or self._loaded[0] != path:
+            model = self._read(path)
+            if self.settings.guidance and isinstance(model, Guidable):
+                model = model.guided(self._read(self._base), self.settings.guidance)
+            self._loaded = path, model
+        return self._loaded[1]
 
     def fine_tune(
         self,
@@ -125,30 +133,24 @@ class ModelVersions:
     def _start(self, t: int, warm_up_on: Sequence[Task]) -> LanguageModel:
         """The model that this round's fine-tuning starts from, fresh from disk: `fit` changes it."""
         self._loaded = None
-        last = self.load() if self.settings.start == "continued" else None
-        if last is not None:
-            self._loaded = None
-            return last
+        versions = self.store.models() if self.settings.start == "continued" else []
+        if versions:
+            return self._read(self.store.artifacts / versions[-1].path)
         path = self._base
         if not path.exists():
             began = time.perf_counter()
             model = self._own_base or make_base(self.domain, self.settings, warm_up_on, self.seed, self.bars)
             self._write(model, path, {"seconds": time.perf_counter() - began})
-        model, self._loaded = self._read(path), None
-        return model
+        return self._read(path)
 
     def _read(self, path: Path) -> LanguageModel:
-        if self._loaded is not None and self._loaded[0] == path:
-            return self._loaded[1]
         try:
             kind = json.loads((path / "boltbo.json").read_text())["kind"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CorruptModel(
                 f"{path / 'boltbo.json'} is missing or damaged ({error}). Delete {path} to make it again."
             ) from error
-        model = self._class(kind).load(path)
-        self._loaded = path, model
-        return model
+        return self._class(kind).load(path)
 
     def _class(self, kind: str) -> type[LanguageModel]:
         if self._own_base is not None:

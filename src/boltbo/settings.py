@@ -113,6 +113,10 @@ class ModelSettings(Frozen):
     epochs: Annotated[float, Field(gt=0)] = Field(6.0, description="passes over the training pairs of each fine-tuning")
     temperature: Annotated[float, Field(gt=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    guidance: Annotated[float, Field(ge=0)] = Field(
+        1.0,
+        description="compact only: how much more of what the fine-tuning taught the base than it taught; 0: no more",
+    )
     pool: Count = Field(1, description="of so many times the samples wanted, those the model holds likeliest are taken")
     first: Literal["consensus", "likeliest", "drawn"] = Field(
         "consensus",

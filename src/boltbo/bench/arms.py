@@ -7,7 +7,7 @@
     nearest                 the best solutions of the tasks with the most similar contexts
     perturb                 `reuse`, then the optimizer from there on, as many calls as STBO
     default                 the default once more: how far the machine's speed has drifted
-    temperature=1.0         the last model sampled otherwise: temperature, top_p, pool, first
+    temperature=1.0         the last model sampled otherwise: temperature, top_p, guidance, pool, first
     perturbed,share=0.1     the last model, a tenth of each context's words replaced by other contexts'
     shuffled                a model fine-tuned on pairs whose contexts are shuffled among the tasks
     tasks=50                a model fine-tuned on the first 50 tasks alone
@@ -36,7 +36,7 @@ Kind = Literal[
     "samples", "refit", "bolt+bo", "bolt+design+bo", "random", "reuse", "nearest", "perturb", "default", "transfer"
 ]
 
-SAMPLING = ("temperature", "top_p", "pool", "first")
+SAMPLING = ("temperature", "top_p", "guidance", "pool", "first")
 DISTIL = ("top_k", "diversity", "gap", "weight")
 FITTING = ("epochs", "backend", "name")
 PLAIN = ("bolt+bo", "bolt+design+bo", "random", "default")

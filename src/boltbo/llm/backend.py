@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from boltbo.problem import Grammar
 
@@ -126,5 +126,19 @@ class LanguageModel(Protocol):
 
         Raises:
             CorruptModel: A file is missing, truncated or does not fit.
+        """
+        ...
+
+
+@runtime_checkable
+class Guidable(Protocol):
+    """A model whose samples can be made more of what its fine-tuning taught; see `guidance`."""
+
+    def guided(self, base: LanguageModel, strength: float) -> LanguageModel:
+        """One that shares this one's weights and samples with `strength` 0 (as without) or more; `save` writes
+        the weights alone.
+
+        Raises:
+            ValueError: `base` is another kind of model.
         """
         ...

@@ -7,6 +7,7 @@ copy of it, each blind to the others: with ten solutions a task, that is several
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -19,8 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Prompt, Sample
+from boltbo.llm.backend import CorruptModel, Example, FitReport, LanguageModel, Progress, Prompt, Sample
 from boltbo.llm.decoder import Decoder, Memory, Shape, frequencies
+from boltbo.llm.guidance import Guided
 from boltbo.llm.masking import Ids
 from boltbo.llm.packing import Row, pack, stack
 from boltbo.llm.sampling import sample
@@ -40,6 +42,7 @@ class CompactModel:
         self.tokenizer = tokenizer
         self.decoder = decoder.eval()
         self._at_work: Decoder | None = None
+        self._guide: tuple[CompactModel, float] | None = None
 
     @classmethod
     def create(
@@ -140,10 +143,21 @@ class CompactModel:
         progress: Progress | None = None,
     ) -> list[list[Sample]]:
         """See `LanguageModel.sample`."""
+        reader = (
+            _Reader(self) if self._guide is None else Guided(_Reader(self), _Reader(self._guide[0]), self._guide[1])
+        )
         return sample(
-            _Reader(self), prompts, n,
+            reader, prompts, n,
             temperature=temperature, top_p=top_p, unique=unique, seed=seed, progress=progress,
         )  # fmt: skip
+
+    def guided(self, base: LanguageModel, strength: float) -> CompactModel:
+        """See `backend.Guidable`."""
+        if not isinstance(base, CompactModel) or base.tokenizer.words != self.tokenizer.words:
+            raise ValueError("a compact model can be guided by the one it was fine-tuned from alone")
+        guided = copy.copy(self)
+        guided._guide = base, strength
+        return guided
 
     def at_work(self) -> Decoder:
         """The decoder as it is sampled from: made once after each `fit`."""

@@ -101,6 +101,10 @@ def storage_url(text: str) -> str:
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", text)
 
 
+SETTINGS = ("run.", "distil.", "augment.", "model.", "validation.")
+"""What the names of settings begin with that a later version may have added"""
+
+
 class Store:
     """One campaign in one database. Cheap to open: worker processes open their own by `url` and `campaign_id`."""
 
@@ -149,7 +153,7 @@ class Store:
             return dict(c.execute(query).mappings().one())
 
     def attach(self, name: str, domain: str, config: Mapping[str, Any], version: str) -> None:
-        """Find the campaign or begin it.
+        """Find the campaign or begin it. Settings that did not exist when it was begun are kept with it from now on.
 
         Raises:
             CampaignMismatch: It was begun with another domain or other settings.
@@ -160,7 +164,16 @@ class Store:
                 c.execute(sa.insert(schema.campaigns).values(**values))
         row = self.find(name)
         old, new = _flatten({"domain": row["domain"], **row["config"]}), _flatten({"domain": domain, **config})
-        changed = [f"{k}: {old.get(k)!r} -> {new.get(k)!r}" for k in sorted(old | new) if old.get(k) != new.get(k)]
+        later = {k for k in new.keys() - old.keys() if k.removeprefix("campaign.").startswith(SETTINGS)}
+        changed = [
+            f"{k}: {old.get(k)!r} -> {new.get(k)!r}"
+            for k in sorted((old | new).keys() - later)
+            if old.get(k) != new.get(k)
+        ]
+        if later and not changed:
+            with self._engine.begin() as c:
+                t = schema.campaigns
+                c.execute(sa.update(t).where(t.c.name == name).values(config=dict(config)))
         if changed:
             raise CampaignMismatch(
                 f"campaign {name!r} in {self.url} was begun with other settings ({'; '.join(changed)}). "
