@@ -68,8 +68,8 @@ def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
     assert len(found) == 14
     assert all(t.keys() >= {"name", "ratio", "interval", "goal", "met", "command"} for t in found)
     assert all(t["met"] is None for t in found)
-    (results / "bench-peptides-full.json").write_text(
-        path.read_text().replace('"experiment": "small"', '"experiment": "peptides-full"')
+    (results / "bench-peptides.json").write_text(
+        path.read_text().replace('"experiment": "small"', '"experiment": "peptides"')
     )
     found = json.loads(bench("targets", "--results", results, "--format", "json", cache=tmp_path))
     known = {t["name"]: t for t in found if t["ratio"] is not None}

@@ -15,7 +15,7 @@ from boltbo.bench.measured import Best, Measured, NotMeasured, Part, compare
 from boltbo.bench.ratios import Interval, Ratio
 from boltbo.bench.record import result_path
 
-EXPERIMENTS = {"plans": "plans-full", "peptides": "peptides-full"}
+EXPERIMENTS = {"plans": "plans-full", "peptides": "peptides"}
 """Domain -> the experiment that its targets are read from"""
 
 K, FEW = 50, 50
