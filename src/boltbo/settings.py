@@ -114,8 +114,7 @@ class ModelSettings(Frozen):
     temperature: Annotated[float, Field(gt=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     guidance: Annotated[float, Field(ge=0)] = Field(
-        1.0,
-        description="compact only: how much more of what the fine-tuning taught the base than it taught; 0: no more",
+        0.0, description="compact only: samples follow what the fine-tuning changed so many times further than it went"
     )
     pool: Count = Field(1, description="of so many times the samples wanted, those the model holds likeliest are taken")
     first: Literal["consensus", "likeliest", "drawn"] = Field(
