@@ -222,6 +222,9 @@ def test_an_arm_changes_what_it_says_and_nothing_else() -> None:
     assert parse_arm("transfer:icm@20", Settings()).tasks == 20
     told = parse_arm("transfer:in-context,calls=40", Settings())
     assert (told.kind, told.method, told.tasks, told.calls) == ("transfer", "in-context", None, 40)
+    guided = Settings(model={"guidance": 1.0})
+    assert parse_arm("transfer:trajectory", guided).settings.model.guidance == 0.0
+    assert parse_arm("tasks=2", guided).settings.model.guidance == 1.0
 
 
 def test_no_task_keeps_its_context_when_shuffled() -> None:

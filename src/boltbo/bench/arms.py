@@ -133,7 +133,9 @@ def _transfer(text: str, first: str, rest: list[str], settings: Settings) -> Arm
     if at and method == IN_CONTEXT:
         raise ConfigError(f"arm {text!r}: {IN_CONTEXT} learns from no other task; write transfer:{IN_CONTEXT}")
     calls = _number(text, "calls", keys.get("calls"))
-    return Arm(text, "transfer", settings, int(tasks) if at else None, method=method, calls=calls)
+    # the base read no histories: what fine-tuning on them changed says nothing of what is good
+    changed = _changed(text, settings, {"guidance": 0.0})
+    return Arm(text, "transfer", changed, int(tasks) if at else None, method=method, calls=calls)
 
 
 def _changed(text: str, settings: Settings, keys: dict[str, Any]) -> Settings:
