@@ -15,7 +15,6 @@ import argparse
 import copy
 import json
 import os
-import platform
 import resource
 import time
 from collections.abc import Callable, Sequence
@@ -35,7 +34,7 @@ from boltbo.llm.compact import CompactModel
 from boltbo.llm.precision import PRODUCTS
 from boltbo.llm.sampling import sample
 from boltbo.threads import one_torch_thread
-from recorded import commit
+from recorded import commit, cpu
 
 SHAPES = {"plans": (150, 16), "long": (100, 48)}
 """Tokens of a context and of a solution: as CEB's plans have on average, and longer ones"""
@@ -280,11 +279,6 @@ def smollm2_speed(tell: Callable[..., None], flops: float) -> None:
         tokens_per_second=report.tokens / ours_s, transformers_pairs_per_second=len(examples) / theirs_s,
         times_transformers=theirs_s / ours_s, share_of_floor=4 * size * report.tokens / flops / ours_s,
     )  # fmt: skip
-
-
-def cpu() -> str:
-    names = [line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    return f"{len(names)} cores {names[0]}" if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from boltbo.progress import Bars
 from boltbo.report.peptides.shortlist import views
 from boltbo.results import labels
 from boltbo.storage import Stage, Store
+from recorded import commit, cpu
 
 SAMPLES = (1, 10, 100, 1000)
 CALLS = (500, 2000)
@@ -68,7 +69,11 @@ def main() -> None:
         found = evaluate(store, domain, args.judge)
     print_tables(found)
     if args.out is not None:
-        args.out.write_text(json.dumps(found, indent=1))
+        given = f"python benchmarks/peptides.py --config {args.config.name}" + "".join(
+            f" --set {c}" for c in args.changes
+        )
+        about = {"command": given, "commit": commit(), "seed": config.settings.seed, "machine": cpu()}
+        args.out.write_text(json.dumps({**about, **found}, indent=1))
         print(f"written: {args.out}")
 
 
