@@ -35,7 +35,7 @@ from boltbo.storage import Stage, Store
 from recorded import commit, cpu
 
 SAMPLES = (1, 10, 100, 1000)
-CALLS = (500, 2000)
+CALLS = (100, 500, 2000)
 REUSED = (10, 100)
 BINS = 3
 """Groups of validation tasks, by how near the nearest training template is"""
