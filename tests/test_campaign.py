@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from boltbo import Campaign, OracleUnavailable, Settings, Status
-from boltbo.llm.backend import CorruptModel
+from boltbo.llm.backend import CorruptModel, Prompt
+from boltbo.llm.compact import CompactModel
 from boltbo.storage import Stage, Store
 from quadratic import Quadratic, make_tasks
 
@@ -56,6 +57,18 @@ def test_the_loop_runs_its_rounds_and_tells_what_it_found(tmp_path: Path) -> Non
         assert run.initial[0] == ("0 0 0", "default")
         assert {"llm", "design"} & {source for _, source in run.initial[1:]}
     assert not {r.task.id for r in c.store.runs(Stage.TRAIN)} & {"v0", "v1"}
+
+
+def test_guidance_is_asked_of_the_campaign_s_own_base(tmp_path: Path) -> None:
+    model = {**SMALL["model"], "guidance": 1.5}  # type: ignore[dict-item]
+    c = campaign(tmp_path, model=model)
+    c.run()
+    guided = c.models.load()
+    assert isinstance(guided, CompactModel)
+    plain = CompactModel.load(c.store.artifacts / c.store.models()[-1].path)
+    by_hand = plain.guided(CompactModel.load(c.store.artifacts / "models" / "base"), 1.5)
+    prompts = [Prompt(t.context, c.domain.grammar(t)) for t in c.validation]
+    assert guided.sample(prompts, 6) == by_hand.sample(prompts, 6) != plain.sample(prompts, 6)
 
 
 def test_a_finished_campaign_pays_for_nothing_again(tmp_path: Path) -> None:
