@@ -182,7 +182,7 @@ def versions() -> dict[str, str]:
 def told_command(words: Sequence[str]) -> str:
     """A command as others could repeat it: paths lose their folders."""
     parted = [word.rpartition("=") for word in words]
-    return " ".join(f"{key}{equals}{_short(value)}" for key, equals, value in parted)
+    return " ".join(f"{key}{equals}{_short(value)}" or "''" for key, equals, value in parted)
 
 
 def _short(value: Any) -> Any:
