@@ -64,6 +64,7 @@ def test_its_model_proposes_for_new_templates(campaign: Path, tmp_path: Path) ->
 
 
 def test_the_benchmarks_script_reads_it(campaign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     script = _script()
     out = tmp_path / "found.json"
     words = ["peptides.py", "--config", str(ROOT / "examples" / "peptides.toml"), "--storage", str(campaign)]
