@@ -45,7 +45,7 @@ class ModelVersions:
         self.seed = seed
         self.bars = bars
         self._own_base = base
-        self._loaded: tuple[Path, LanguageModel] | None = None
+        self._loaded: tuple[tuple[Path, float], LanguageModel] | None = None
 
     def __contains__(self, t: int) -> bool:
         return any(v.round == t for v in self.store.models())
@@ -57,8 +57,8 @@ class ModelVersions:
     def _base(self) -> Path:
         return self.store.artifacts / "models" / "base"
 
-    def load(self, t: int | None = None) -> LanguageModel | None:
-        """The model of round `t`, the last one by default, guided as set; None while there is none.
+    def load(self, t: int | None = None, *, guidance: float | None = None) -> LanguageModel | None:
+        """The model of round `t`, the last one by default, guided as set or by `guidance`; None while there is none.
 
         Raises:
             CorruptModel: Its directory is damaged.
@@ -66,12 +66,13 @@ class ModelVersions:
         versions = [v for v in self.store.models() if t is None or v.round == t]
         if not versions:
             return None
-        path = self.store.artifacts / versions[-1].path
-        if self._loaded is None or self._loaded[0] != path:
-            model = self._read(path)
-            if self.settings.guidance and isinstance(model, Guidable):
-                model = model.guided(self._read(self._base), self.settings.guidance)
-            self._loaded = path, model
+        strength = self.settings.guidance if guidance is None else guidance
+        wanted = self.store.artifacts / versions[-1].path, strength
+        if self._loaded is None or self._loaded[0] != wanted:
+            model = self._read(wanted[0])
+            if strength and isinstance(model, Guidable):
+                model = model.guided(self._read(self._base), strength)
+            self._loaded = wanted, model
         return self._loaded[1]
 
     def fine_tune(

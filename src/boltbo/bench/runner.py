@@ -168,8 +168,7 @@ class OneArm:
     # --- proposers -------------------------------------------------------------------------------------------------------
 
     def _perturbed(self) -> Proposer:
-        c = self.campaign
-        model = ModelVersions(c.store, c.domain, self.settings.model, self.settings.seed, c.bars, None).load()
+        model = self.campaign.models.load(guidance=self.settings.model.guidance)
         if model is None:
             raise ConfigError(f"arm {self.arm.text!r}: the campaign has no model yet")
         proposer = ModelProposer(self.campaign.domain, model, **self.settings.model.sampling())

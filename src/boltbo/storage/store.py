@@ -170,15 +170,15 @@ class Store:
             for k in sorted((old | new).keys() - later)
             if old.get(k) != new.get(k)
         ]
-        if later and not changed:
-            with self._engine.begin() as c:
-                t = schema.campaigns
-                c.execute(sa.update(t).where(t.c.name == name).values(config=dict(config)))
         if changed:
             raise CampaignMismatch(
                 f"campaign {name!r} in {self.url} was begun with other settings ({'; '.join(changed)}). "
                 "Put them back, or give the campaign another name or another --storage."
             )
+        if later:
+            with self._engine.begin() as c:
+                t = schema.campaigns
+                c.execute(sa.update(t).where(t.c.name == name).values(config=dict(config)))
 
     @contextmanager
     def hold(self) -> Iterator[None]:
