@@ -78,6 +78,19 @@ def test_a_finished_campaign_pays_for_nothing_again(tmp_path: Path) -> None:
     assert not log.exists()
 
 
+def test_a_campaign_that_got_more_rounds_ends_as_if_it_had_had_them(tmp_path: Path) -> None:
+    longer = tmp_path / "longer"
+    first = campaign(longer, rounds=(3,))
+    first.run()
+    second = campaign(longer)
+    assert first.finished
+    assert not second.finished
+    second.run()
+    whole = campaign(tmp_path / "whole")
+    whole.run()
+    assert content(second.store) == content(whole.store)
+
+
 def test_proposals_are_valid_and_distinct_before_and_after_training(tmp_path: Path) -> None:
     c = campaign(tmp_path)
     task = make_tasks(1, 9, "new")[0]

@@ -73,6 +73,17 @@ def test_a_setting_that_came_later_is_kept_from_then_on(tmp_path: Path) -> None:
         opened(tmp_path, model={"epochs": 6.0, "guidance": 1.0}, rule=1)
 
 
+def test_rounds_can_be_added_but_not_changed(tmp_path: Path) -> None:
+    opened(tmp_path, rounds=[3, 3]).close()
+    opened(tmp_path, rounds=[3, 3, 6]).close()
+    for others in ([3, 3], [3, 4, 6], [6], []):
+        with pytest.raises(CampaignMismatch, match=r"rounds: \[3, 3, 6\] -> "):
+            opened(tmp_path, rounds=others)
+    opened(tmp_path / "thirds", rounds=[]).close()
+    with pytest.raises(CampaignMismatch, match=r"rounds: \[\] -> \[3\]"):
+        opened(tmp_path / "thirds", rounds=[3])
+
+
 def test_one_process_at_a_time_runs_a_campaign(tmp_path: Path) -> None:
     with opened(tmp_path) as one, opened(tmp_path) as two:
         with one.hold(), pytest.raises(CampaignBusy), two.hold():

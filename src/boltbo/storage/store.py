@@ -153,7 +153,7 @@ class Store:
             return dict(c.execute(query).mappings().one())
 
     def attach(self, name: str, domain: str, config: Mapping[str, Any], version: str) -> None:
-        """Find the campaign or begin it. Settings that did not exist when it was begun are kept with it from now on.
+        """Find the campaign or begin it. More rounds, and settings that came later, are kept with it from now on.
 
         Raises:
             CampaignMismatch: It was begun with another domain or other settings.
@@ -165,6 +165,9 @@ class Store:
         row = self.find(name)
         old, new = _flatten({"domain": row["domain"], **row["config"]}), _flatten({"domain": domain, **config})
         later = {k for k in new.keys() - old.keys() if k.removeprefix("campaign.").startswith(SETTINGS)}
+        done, asked = old.get("rounds"), new.get("rounds")
+        if done and asked and len(asked) > len(done) and asked[: len(done)] == done:
+            later.add("rounds")
         changed = [
             f"{k}: {old.get(k)!r} -> {new.get(k)!r}"
             for k in sorted((old | new).keys() - later)
