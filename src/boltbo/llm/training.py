@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from boltbo.llm.backend import Example, FitReport, Progress
+from boltbo.threads import fitting_torch_threads
 
 
 class Sized(Protocol):
@@ -108,7 +110,9 @@ def train(
     steps = tokens = 0
     every = max(1, len(batches) // REPORTS)
     model.train()
-    try:
+    with ExitStack() as at_the_end:
+        at_the_end.callback(model.eval)
+        done = at_the_end.enter_context(fitting_torch_threads())
         for batch in batches:
             spent = (time.perf_counter() - began) / schedule.max_seconds if schedule.max_seconds else 0.0
             if spent >= 1 and steps:
@@ -117,7 +121,9 @@ def train(
             parts = map(loss, _batches(batch, schedule.micro_tokens or schedule.tokens))
             recent.append(_step(parts, parameters, optimizer, rate, schedule.clip, steps + 1))
             steps += 1
-            tokens += sum(item.length for item in batch)
+            size = sum(item.length for item in batch)
+            tokens += size
+            done(size)
             if progress is not None:
                 progress(steps, len(batches))
             if steps % every == 0:
@@ -125,8 +131,6 @@ def train(
                 recent = []
                 if judge.has_seen_enough(steps):
                     break
-    finally:
-        model.eval()
     if recent:
         losses.append((steps, sum(recent) / len(recent)))
     judge.restore()
