@@ -281,7 +281,7 @@ def test_the_shipped_experiments_can_be_read() -> None:
 
     folder = Path(__file__).parents[2] / "benchmarks" / "experiments"
     found = sorted(folder.glob("*.toml"))
-    assert {"small", "peptides", "peptides-full", "plans-full"} <= {p.stem for p in found}
+    assert {"small", "peptides", "plans-full"} <= {p.stem for p in found}
     for path in found:
         e = read_experiment(str(path))
         for p in e.parts:
