@@ -36,8 +36,8 @@ SMALL = {
     "validation": {"samples": 4, "reference_budget": 8},
 }
 ARMS = (
-    "bolt+bo", "bolt+design+bo", "random", "reuse", "nearest", "perturb", "default", "temperature=1.0", "perturbed,share=0.5",
-    "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "transfer:rgpe", "transfer:rgpe@2",
+    "bolt+bo", "bolt+design+bo", "random", "reuse", "nearest", "perturb", "default", "again", "temperature=1.0",
+    "perturbed,share=0.5", "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "transfer:rgpe", "transfer:rgpe@2",
     "transfer:trajectory", "transfer:trajectory@2,calls=7",
 )  # fmt: skip
 TRANSFERRED = ("transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7")
@@ -84,6 +84,7 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
     assert first["reuse"] == first["nearest"] == first["perturb"] == {"reuse"}
     assert first["default"] == {"default"}
     for arm in (
+        "again",
         "temperature=1.0",
         "perturbed,share=0.5",
         "shuffled",
@@ -98,6 +99,8 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
         stbo = [(o.candidate, o.source) for o in c.store.observations(r.id)]
         for arm in TRANSFERRED:
             assert observed(finished, arm)[r.task.id][:5] == stbo[:5]
+    for r in c.store.runs(Stage.VALIDATE, 1):
+        assert observed(finished, "again")[r.task.id] == [(o.candidate, o.source) for o in c.store.observations(r.id)]
 
 
 def test_arms_share_the_base_and_read_what_they_say(finished: Path) -> None:
@@ -202,6 +205,7 @@ def test_killed_in_the_middle_of_an_arm_nothing_is_asked_twice(finished: Path, t
     [
         ("bolt", "no arm is called 'bolt'"), ("temperature", "no arm is called"), ("tasks=0", "from 1 on"),
         ("tasks=x", "from 1 on"), ("odd=1", "no such key odd"), ("random,tasks=3", "no such key tasks here"),
+        ("again,pool=2", "no such key pool here"),
         ("shuffled,share", "no key=value"), ("temperature=-1", "temperature"), ("perturbed,share=2", "share must be"),
         ("transfer:", "write transfer:NAME"), ("transfer:icm@x", "write transfer:NAME"), ("top_k=0", "top_k"),
         ("transfer:icm,tasks=3", "write transfer:NAME"), ("transfer:icm,calls=0", "from 1 on"),

@@ -6,7 +6,9 @@
     reuse                   the best solutions of the training tasks, best-supported first
     nearest                 the best solutions of the tasks with the most similar contexts
     perturb                 `reuse`, then the optimizer from there on, as many calls as STBO
-    default                 the default once more: how far the machine's speed has drifted
+    default                 the default once more
+    again                   the last model's samples once more: how far the machine's speed has drifted. Where values are
+                            measured, other arms compare with this one rather than with the campaign
     temperature=1.0         the last model sampled otherwise: temperature, top_p, guidance, pool, first
     perturbed,share=0.1     the last model, a tenth of each context's words replaced by other contexts'
     shuffled                a model fine-tuned on pairs whose contexts are shuffled among the tasks
@@ -41,7 +43,7 @@ DISTIL = ("top_k", "diversity", "gap", "weight")
 FITTING = ("epochs", "backend", "name")
 PLAIN = ("bolt+bo", "bolt+design+bo", "random", "default")
 REUSING = ("reuse", "nearest", "perturb")
-SAMPLED = ("perturbed", "shuffled", "augmented")
+SAMPLED = ("again", "perturbed", "shuffled", "augmented")
 TRAJECTORY, IN_CONTEXT = "trajectory", "in-context"
 SHARE, AUGMENT_SAMPLES = 0.1, 10
 
@@ -101,7 +103,7 @@ def parse_arm(text: str, settings: Settings) -> Arm:
 
 def _keys_of(first: str) -> tuple[str, ...]:
     """What can be set of an arm that begins with this word."""
-    if first in PLAIN:
+    if first in (*PLAIN, "again"):
         return ()
     if first in REUSING:
         return ("tasks", *DISTIL)
