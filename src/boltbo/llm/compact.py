@@ -107,7 +107,9 @@ class CompactModel:
         total = sum(row.length for row in rows)
         # few tasks make few large batches, too few steps to learn anything: then smaller ones
         tokens = min(1024, max(256, total // 24))
-        schedule: Schedule[Row] = Schedule(epochs, rate, tokens, max_steps=max_steps, max_seconds=max_seconds)
+        schedule: Schedule[Row] = Schedule(
+            epochs, rate, tokens, spare_cores=True, max_steps=max_steps, max_seconds=max_seconds
+        )
         with torch.random.fork_rng():
             return train(
                 self.decoder, rows, self._loss, schedule, seed=seed, held_out=self._rows(held_out), progress=progress

@@ -51,6 +51,8 @@ class Schedule(Generic[Item]):
         decay: Weight decay of matrices.
         clip: The largest norm of a gradient.
         micro_tokens: Of what is computed at a time; a batch's parts add their gradients up. None: the whole batch.
+        spare_cores: Use one thread while other processes want the cores. Only where the number of threads changes no bit of
+            what is learnt.
         max_steps: Stop there, if the epochs last longer.
         max_seconds: Stop about then. Where it binds, the result depends on how fast the machine is.
     """
@@ -62,6 +64,7 @@ class Schedule(Generic[Item]):
     decay: float = 0.05
     clip: float = 1.0
     micro_tokens: int | None = None
+    spare_cores: bool = False
     max_steps: int | None = None
     max_seconds: float | None = None
 
@@ -112,7 +115,7 @@ def train(
     model.train()
     with ExitStack() as at_the_end:
         at_the_end.callback(model.eval)
-        done = at_the_end.enter_context(fitting_torch_threads())
+        done = at_the_end.enter_context(fitting_torch_threads()) if schedule.spare_cores else None
         for batch in batches:
             spent = (time.perf_counter() - began) / schedule.max_seconds if schedule.max_seconds else 0.0
             if spent >= 1 and steps:
@@ -123,7 +126,8 @@ def train(
             steps += 1
             size = sum(item.length for item in batch)
             tokens += size
-            done(size)
+            if done is not None:
+                done(size)
             if progress is not None:
                 progress(steps, len(batches))
             if steps % every == 0:
