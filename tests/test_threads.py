@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from boltbo.threads import KEEP_S, TRY_S, _Choice, fitting_torch_threads
+from boltbo.threads import KEEP_S, TRY_S, _Choice, torch_threads_by_load
 
 
 class Machine:
@@ -47,7 +47,7 @@ def test_torch_has_its_threads_back() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with fitting_torch_threads() as done:
+        with torch_threads_by_load() as done:
             for _ in range(3):
                 done(1.0)
                 torch.set_num_threads(1)

@@ -24,7 +24,7 @@ def one_torch_thread() -> Iterator[None]:
 
 
 @contextmanager
-def fitting_torch_threads() -> Iterator[Callable[[float], None]]:
+def torch_threads_by_load() -> Iterator[Callable[[float], None]]:
     """All threads or one, whichever is faster at the moment; call what is yielded after each piece of work with its size.
 
     Threads within an operation wait for one another at its end. Beside another busy process one of them is always off its

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from boltbo.llm.backend import Example
 from boltbo.llm.compact import CompactModel
 from boltbo.llm.contract import EXAMPLES
+from boltbo.llm.precision import PRODUCTS
 from boltbo.llm.training import PATIENCE, REPORTS, Schedule, _epoch, train
 
 
@@ -127,6 +128,29 @@ def test_the_same_seed_gives_the_same_model_and_leaves_the_global_generator_alon
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+@pytest.mark.skipif(PRODUCTS is torch.float32, reason="on this CPU threads are not chosen by load: sums depend on them")
+def test_where_threads_are_chosen_by_load_their_number_changes_no_bit() -> None:
+    words = [f"w{i}" for i in range(300)]
+    rng = np.random.default_rng(0)
+    examples = [
+        Example(" ".join(rng.choice(words, n)), " ".join(rng.choice(words, m)))
+        for n, m in ((150, 16), (100, 48), (12, 3))
+        for _ in range(12)
+    ]
+    before, weights = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            torch.manual_seed(0)
+            model = CompactModel.create(examples)
+            model.fit(examples, epochs=1, seed=0)
+            weights.append(torch.cat([p.detach().flatten() for p in model.decoder.parameters()]))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 120), st.integers(0, 9))

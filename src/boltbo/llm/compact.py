@@ -25,6 +25,7 @@ from boltbo.llm.decoder import Decoder, Memory, Shape, frequencies
 from boltbo.llm.guidance import Guided
 from boltbo.llm.masking import Ids
 from boltbo.llm.packing import Row, pack, stack
+from boltbo.llm.precision import PRODUCTS
 from boltbo.llm.sampling import sample
 from boltbo.llm.tokenizer import PAD, STOP, Tokenizer
 from boltbo.llm.training import Schedule, something_to_learn, train
@@ -108,7 +109,12 @@ class CompactModel:
         # few tasks make few large batches, too few steps to learn anything: then smaller ones
         tokens = min(1024, max(256, total // 24))
         schedule: Schedule[Row] = Schedule(
-            epochs, rate, tokens, spare_cores=True, max_steps=max_steps, max_seconds=max_seconds
+            epochs,
+            rate,
+            tokens,
+            threads_by_load=PRODUCTS is torch.bfloat16,  # sums of float32 products depend on the number of threads
+            max_steps=max_steps,
+            max_seconds=max_seconds,
         )
         with torch.random.fork_rng():
             return train(

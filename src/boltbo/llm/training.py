@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from boltbo.llm.backend import Example, FitReport, Progress
-from boltbo.threads import fitting_torch_threads
+from boltbo.threads import torch_threads_by_load
 
 
 class Sized(Protocol):
@@ -51,8 +51,8 @@ class Schedule(Generic[Item]):
         decay: Weight decay of matrices.
         clip: The largest norm of a gradient.
         micro_tokens: Of what is computed at a time; a batch's parts add their gradients up. None: the whole batch.
-        spare_cores: Use one thread while other processes want the cores. Only where the number of threads changes no bit of
-            what is learnt.
+        threads_by_load: Use one thread while other processes want the cores. Only where the number of threads changes no
+            bit of what is learnt.
         max_steps: Stop there, if the epochs last longer.
         max_seconds: Stop about then. Where it binds, the result depends on how fast the machine is.
     """
@@ -64,7 +64,7 @@ class Schedule(Generic[Item]):
     decay: float = 0.05
     clip: float = 1.0
     micro_tokens: int | None = None
-    spare_cores: bool = False
+    threads_by_load: bool = False
     max_steps: int | None = None
     max_seconds: float | None = None
 
@@ -115,7 +115,7 @@ def train(
     model.train()
     with ExitStack() as at_the_end:
         at_the_end.callback(model.eval)
-        done = at_the_end.enter_context(fitting_torch_threads()) if schedule.spare_cores else None
+        done = at_the_end.enter_context(torch_threads_by_load()) if schedule.threads_by_load else None
         for batch in batches:
             spent = (time.perf_counter() - began) / schedule.max_seconds if schedule.max_seconds else 0.0
             if spent >= 1 and steps:
