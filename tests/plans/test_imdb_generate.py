@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,11 +124,8 @@ def test_harvest_passes_over_what_is_no_sql():
     assert harvest(["SELECT FROM WHERE (", "SELECT 1"]) == {}
 
 
-def test_harvest_of_the_real_workload():
-    folder = os.environ.get("BOLTBO_TEST_DATA")
-    if not folder or not (Path(folder) / "ceb").is_dir():
-        pytest.skip("BOLTBO_TEST_DATA names no folder with ceb/")
-    said = harvest(p.read_text() for p in sorted(Path(folder, "ceb", "1a").glob("*.sql"))[:40])
+def test_harvest_of_the_real_workload(test_data):
+    said = harvest(p.read_text() for p in sorted((test_data / "ceb" / "1a").glob("*.sql"))[:40])
     assert "Drama" in said["movie_info.info#3"]
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from boltbo.problem import Observation, Status, Task, Trajectory
 from boltbo.storage import schema
+from boltbo.storage.agreement import differences
 
 
 class StorageError(RuntimeError):
@@ -101,10 +102,6 @@ def storage_url(text: str) -> str:
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", text)
 
 
-SETTINGS = ("run.", "distil.", "augment.", "model.", "validation.")
-"""What the names of settings begin with that a later version may have added"""
-
-
 class Store:
     """One campaign in one database. Cheap to open: worker processes open their own by `url` and `campaign_id`."""
 
@@ -163,22 +160,12 @@ class Store:
             with self._engine.begin() as c:
                 c.execute(sa.insert(schema.campaigns).values(**values))
         row = self.find(name)
-        old, new = _flatten({"domain": row["domain"], **row["config"]}), _flatten({"domain": domain, **config})
-        later = {k for k in new.keys() - old.keys() if k.removeprefix("campaign.").startswith(SETTINGS)}
-        done, asked = old.get("rounds"), new.get("rounds")
-        if done and asked and len(asked) > len(done) and asked[: len(done)] == done:
-            later.add("rounds")
-        changed = [
-            f"{k}: {old.get(k)!r} -> {new.get(k)!r}"
-            for k in sorted((old | new).keys() - later)
-            if old.get(k) != new.get(k)
-        ]
-        if changed:
+        if changed := differences({"domain": row["domain"], **row["config"]}, {"domain": domain, **config}):
             raise CampaignMismatch(
                 f"campaign {name!r} in {self.url} was begun with other settings ({'; '.join(changed)}). "
                 "Put them back, or give the campaign another name or another --storage."
             )
-        if later:
+        if row["config"] != config:
             with self._engine.begin() as c:
                 t = schema.campaigns
                 c.execute(sa.update(t).where(t.c.name == name).values(config=dict(config)))
@@ -398,13 +385,3 @@ def _tune_sqlite(connection: Any, _: object) -> None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
-    return flat
