@@ -1,6 +1,6 @@
 """How fast the compact model learns beside busy processes: with all of torch's threads, with one, and with `threads_by_load`.
 
-    python benchmarks/training_threads.py --out training-threads.json      some minutes, most of them with all threads beside a busy process
+    python benchmarks/training_threads.py --out training-threads.json      some minutes
 
 The busy processes multiply matrices on one thread each. The ways to learn take turns, and each fit is of the same pairs.
 """
