@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from boltbo import Campaign, OracleUnavailable, Settings, Status
+from boltbo import Campaign, OracleUnavailable, Settings, Status, Task, stages
 from boltbo.llm.backend import CorruptModel, Prompt
 from boltbo.llm.compact import CompactModel
+from boltbo.proposers import InitialDesign
 from boltbo.storage import Stage, Store
 from quadratic import Quadratic, make_tasks
 
@@ -145,6 +148,31 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(tmp_path: Pat
     assert content(killed.store) == content(calm.store)
     # what was in flight when a kill came was lost: at most one call for each worker and kill
     assert len(log.read_text().splitlines()) <= len(content(calm.store)) + 2 * kills
+
+
+def test_first_candidates_outlive_a_kill_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "TOGETHER", 2)
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole = campaign(tmp_path / "whole", rounds=(5, 1))
+    whole.run()
+    cut = campaign(tmp_path / "cut", rounds=(5, 1))
+    propose, asked = InitialDesign.propose, []
+
+    def dying(self: InitialDesign, tasks: Sequence[Task], *rest: Any) -> Any:
+        asked.append([task.id for task in tasks])
+        if "t4" in asked[-1] and len(asked) == 4:  # the last part of the first round, after the reference's one
+            raise KeyboardInterrupt
+        return propose(self, tasks, *rest)
+
+    monkeypatch.setattr(InitialDesign, "propose", dying)
+    with pytest.raises(KeyboardInterrupt):
+        cut.run()
+    monkeypatch.setattr(InitialDesign, "propose", propose)
+    assert asked == [["v0", "v1"], ["t0", "t1"], ["t2", "t3"], ["t4"]]
+    assert [r.task.id for r in cut.store.runs(Stage.TRAIN)] == ["t0", "t1", "t2", "t3"]
+    cut.run()
+    assert content(cut.store) == content(whole.store)
 
 
 def test_a_dead_oracle_stops_the_campaign_and_the_next_start_goes_on(tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ from functools import partial
 
 from boltbo.parallel import make_engine
 from boltbo.problem import Constrained, Domain, Observation, Task
-from boltbo.progress import Bars
+from boltbo.progress import Bars, Update
 from boltbo.proposers import Proposal, Proposer, seed_of
 from boltbo.solve import Make, solve, solve_stored
 from boltbo.storage import Run, Store
+
+TOGETHER = 64
+"""Tasks whose first candidates are asked for, and then stored, at a time: what a slow model wrote outlives a kill."""
 
 
 def solve_all(
@@ -48,13 +51,8 @@ def solve_all(
     stage, t = like.stage, like.round
     known = {r.task.id for r in store.runs(stage, t)}
     new = [task for task in tasks if task.id not in known]
-    with bars.track(f"{stage.value} round {t + 1}: first candidates", len(new)) as update:
-        began = time.perf_counter()
-        proposals = proposer().propose(new, min(initial, like.budget), like.seed, update) if new else []
-    timed = replace(like, timings={"propose": (time.perf_counter() - began) / max(1, len(new))})
-    store.add_runs(
-        [_filled(timed, task, feasible(domain, task, p)) for task, p in zip(new, proposals, strict=True)], begun
-    )
+    if new:
+        _ask(store, domain, new, proposer(), like, initial, bars, begun)
     wanted = {task.id for task in tasks}
     runs = [r for r in store.runs(stage, t) if r.task.id in wanted]
     ids = [r.id for r in runs]
@@ -66,6 +64,35 @@ def solve_all(
         todo = [r.id for r in runs if not r.done]
         for _ in make_engine(workers).map(job, todo, lambda: update(store.count(ids), total)):
             pass
+
+
+def _ask(
+    store: Store,
+    domain: Domain,
+    tasks: Sequence[Task],
+    proposer: Proposer,
+    like: Run,
+    initial: int,
+    bars: Bars,
+    begun: Mapping[str, Sequence[Observation]] | None,
+) -> None:
+    """Store a run for each task with its first candidates."""
+    label = f"{like.stage.value} round {like.round + 1}: first candidates"
+    with bars.track(label, len(tasks)) as update:
+        for at in range(0, len(tasks), TOGETHER):
+            part, began = tasks[at : at + TOGETHER], time.perf_counter()
+            told = partial(_told, update, at, len(tasks))
+            proposals = proposer.propose(part, min(initial, like.budget), like.seed, told)
+            timed = replace(like, timings={"propose": (time.perf_counter() - began) / len(part)})
+            store.add_runs(
+                [_filled(timed, task, feasible(domain, task, p)) for task, p in zip(part, proposals, strict=True)],
+                begun,
+            )
+            update(at + len(part), len(tasks))
+
+
+def _told(update: Update, earlier: int, total: int, done: int, _: int) -> None:
+    update(earlier + done, total)
 
 
 def feasible(domain: Domain, task: Task, proposals: Sequence[Proposal]) -> Sequence[Proposal]:

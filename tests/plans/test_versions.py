@@ -98,9 +98,12 @@ def test_switches_that_a_version_lacks_are_not_written(served: tuple[int, str]) 
     domain.server.close()
 
 
-@pytest.mark.parametrize("folder", [f for f in folders() if major(f) < OLDEST], ids=lambda f: str(major(f)))
-def test_a_version_too_old_is_said_to_be(folder: Path) -> None:
-    with cluster(folder) as url:
-        found = capabilities(Server(url))
-        assert not found.supported
-        assert not found.usable
+def test_a_version_too_old_is_said_to_be() -> None:
+    old = [f for f in folders() if major(f) < OLDEST]
+    if not old:
+        pytest.skip(f"BOLTBO_TEST_POSTGRES_BINS names no PostgreSQL older than {OLDEST}")
+    for folder in old:
+        with cluster(folder) as url:
+            found = capabilities(Server(url))
+            assert not found.supported
+            assert not found.usable
