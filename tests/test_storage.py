@@ -84,6 +84,15 @@ def test_rounds_can_be_added_but_not_changed(tmp_path: Path) -> None:
         opened(tmp_path / "thirds", rounds=[3])
 
 
+def test_how_to_augment_can_be_chosen_until_it_is_done(tmp_path: Path) -> None:
+    opened(tmp_path, rounds=[3], augment={"samples": 10}).close()
+    opened(tmp_path, rounds=[3, 0], augment={"samples": 50}).close()
+    with pytest.raises(CampaignMismatch, match=r"augment\.samples: 50 -> 20"):
+        opened(tmp_path, rounds=[3, 0], augment={"samples": 20})
+    with pytest.raises(CampaignMismatch, match=r"augment\.samples: 50 -> 20"):
+        opened(tmp_path, rounds=[3, 0, 0], augment={"samples": 20})
+
+
 def test_one_process_at_a_time_runs_a_campaign(tmp_path: Path) -> None:
     with opened(tmp_path) as one, opened(tmp_path) as two:
         with one.hold(), pytest.raises(CampaignBusy), two.hold():
