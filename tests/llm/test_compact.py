@@ -16,6 +16,7 @@ from boltbo.llm import decoder
 from boltbo.llm.backend import CorruptModel, Example, Prompt
 from boltbo.llm.compact import CompactModel, _Reader
 from boltbo.llm.contract import EXAMPLES, Brackets, check_language_model
+from boltbo.llm.decoder import Memory
 from boltbo.llm.packing import Row
 
 Damage = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
@@ -145,32 +146,44 @@ def test_no_samples_of_no_prompts_is_nothing() -> None:
     assert small().sample([Prompt("first", Brackets())] * 2, 0) == [[], []]
 
 
-def test_samples_are_drawn_in_batches_that_do_not_change_them(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("unique", [False, True])
+def test_samples_are_drawn_in_batches_that_do_not_change_them(monkeypatch: pytest.MonkeyPatch, unique: bool) -> None:
     """Many samples of one prompt, or many prompts, never make more rows than memory was planned for."""
     model = small()
     prompts = [Prompt(f"context {i}", Brackets()) for i in range(5)]
-    at_once = model.sample(prompts, 30, temperature=1.0)
     sizes = []
-    read = _Reader.read
+    step = _Reader.step
 
-    def watched(self: _Reader, contexts: list[str], n: int) -> object:
-        sizes.append(len(contexts) * n)
-        return read(self, contexts, n)
+    def watched(self: _Reader, tokens: torch.Tensor, memory: Memory) -> object:
+        sizes.append(len(tokens))
+        return step(self, tokens, memory)
 
-    monkeypatch.setattr(_Reader, "read", watched)
-    monkeypatch.setattr("boltbo.llm.sampling.ROWS", 16)
+    def sampled(n: int) -> list[list[str]]:
+        lists = model.sample(prompts, n, temperature=1.0, unique=unique, progress=lambda *done: seen.append(done))
+        return [[s.text for s in samples] for samples in lists]
+
     seen: list[tuple[int, int]] = []
-    in_parts = model.sample(prompts, 30, temperature=1.0, progress=lambda done, total: seen.append((done, total)))
+    at_once = sampled(30)
+    monkeypatch.setattr(_Reader, "step", watched)
+    monkeypatch.setattr("boltbo.llm.sampling.PROMPTS", 2)
+    assert sampled(30) == at_once
+    assert max(sizes) <= 60
+    sizes.clear()
+    seen.clear()
+    monkeypatch.setattr("boltbo.llm.sampling.ROWS", 16)
+    in_parts = sampled(30)
     assert max(sizes) <= 16
     assert seen[-1] == (5, 5)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    for whole, parts in zip(at_once, in_parts, strict=True):
-        assert [s.text for s in whole] == [s.text for s in parts]
+    if unique:  # parts do not know of each other: what is distinct depends on them
+        assert [[t for t in texts if texts.count(t) > 1] for texts in in_parts] == [[]] * 5
+    else:
+        assert in_parts == at_once
 
 
-def test_few_distinct_candidates_give_a_short_list() -> None:
-    [samples] = small().sample([Prompt("first", Slots([["mi", "t"]]))], 10)
-    assert sorted(s.text for s in samples) in (["mi"], ["mi", "t"], ["t"])
+def test_of_few_candidates_each_comes_once() -> None:
+    [samples] = small().sample([Prompt("first", Slots([["mi", "t"], ["mi", "t", "("]]))], 10)
+    assert sorted(s.text for s in samples) == ["mi (", "mi mi", "mi t", "t (", "t mi", "t t"]
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])

@@ -13,6 +13,7 @@ Shapes: B rows, L tokens of a row, D width, H heads, C = D / H, V vocabulary; P 
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -86,11 +87,19 @@ class Memory:
             self.own = [(_wider(k, self.room), _wider(v, self.room)) for k, v in self.own]
 
     def keep(self, rows: Tensor) -> None:
-        """Forget all rows but these (P', n'): n' rows of each of P' prompts, given by their places among all."""
-        prompts = rows[:, 0] // self.n
+        """Forget all rows but these (P', n'): n' rows of each of P' prompts, given by their places among all.
+
+        A row may be given more than once. Where as many rows stay as there were, those that do not move cost nothing.
+        """
+        prompts, places = rows[:, 0] // self.n, rows.flatten()
+        if rows.shape == (len(self.seen), self.n):
+            moved = (places != torch.arange(len(places))).nonzero()[:, 0]
+            for x in itertools.chain.from_iterable(self.own):
+                x[moved, :, : self.length] = x[places[moved], :, : self.length]
+            return
         if len(prompts) < len(self.seen):
             self.prompt, self.seen = self.prompt[:, :, prompts], self.seen[prompts]
-        self.n, places = rows.shape[1], rows.flatten()
+        self.n = rows.shape[1]
         self.own = [(k[places], v[places]) for k, v in self.own]
 
 

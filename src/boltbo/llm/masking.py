@@ -8,10 +8,12 @@ are met). What a state allows is a trie, built once for each set of symbols: per
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from boltbo.problem import END, Grammar
 
@@ -100,3 +102,38 @@ class Machine:
             self._next.append({})
             self.allowed.append(np.array(sorted(ids), dtype=np.int64))
         return self._numbers[found]
+
+
+def padded(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """What each of many rows allows as one table (rows, A), padded with -1."""
+    width = max(map(len, rows))
+    table = np.full((len(rows), width), -1, dtype=np.int64)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table
+
+
+def conditional(logits: Tensor, allowed: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-probabilities of the allowed ids alone.
+
+    Args:
+        logits: (rows, V).
+        allowed: (rows, A) ids, padded with -1, whose log-probability is -inf.
+        temperature: Divides the logits.
+        top_p: Share of the allowed probability that is kept, most likely first; the others' is -inf.
+
+    Returns:
+        At this temperature and nucleus (rows, A); at temperature 1 (rows, A); and the log of what is allowed among all ids'
+        probability at this temperature (rows,).
+    """
+    logits = logits.float()
+    own = logits.gather(1, allowed.clamp(min=0)).masked_fill(allowed < 0, -torch.inf)
+    warm = own / temperature
+    total = warm.logsumexp(1, keepdim=True)
+    log_mass = (total[:, 0] - (logits / temperature).logsumexp(1)).clamp(max=0.0)
+    log_p = warm - total
+    if top_p < 1:
+        p, order = log_p.exp().sort(1, descending=True)
+        left_out = torch.zeros_like(p, dtype=torch.bool).scatter(1, order, p.cumsum(1) - p >= top_p)
+        log_p = log_p.masked_fill(left_out, -torch.inf).log_softmax(1)
+    return log_p, own.log_softmax(1), log_mass

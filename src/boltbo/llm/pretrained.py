@@ -311,7 +311,12 @@ class _Reader:
 
     def keep(self, rows: Tensor, memory: Any) -> None:
         places = rows.flatten().to(self.owner.device)
-        memory.cache.batch_select_indices(places)
+        if len(places) == len(memory.seen):  # most stay where they are: copy the others alone
+            moved = (places != torch.arange(len(places), device=places.device)).nonzero()[:, 0]
+            for layer in memory.cache.layers:
+                layer.keys[moved], layer.values[moved] = layer.keys[places[moved]], layer.values[places[moved]]
+        else:
+            memory.cache.batch_select_indices(places)
         memory.seen = memory.seen[places]
 
     def _forward(self, ids: Tensor, memory: _Memory) -> Tensor:

@@ -1,7 +1,8 @@
-"""The one sampling loop: many rows of different prompts at once, each under its own grammar.
+"""Sampling from a local model: many rows of different prompts at once, each under its own grammar.
 
-A local model gives `Reader`: read the prompts once, then one token a row and step. Random numbers belong to (prompt, draw,
-step), so what is sampled for a task does not depend on which other tasks are sampled beside it.
+A model gives `Reader`: read the prompts once, then one token a row and step. Distinct samples are drawn in one pass
+(`distinct.py`), others independently of each other. Random numbers belong to (prompt, draw, step), so what is sampled for a
+task does not depend on which other tasks are sampled beside it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltbo.llm.backend import Progress, Prompt, Sample
-from boltbo.llm.masking import Ids, Machine
+from boltbo.llm.distinct import SPARE, Beam, draw, mixed
+from boltbo.llm.masking import Ids, Machine, conditional, padded
 from boltbo.problem import FloatArray, InvalidCandidate
 from boltbo.threads import one_torch_thread
 
@@ -33,11 +36,9 @@ PROMPTS = 16
 LEAST_ROWS = 16
 """Rows below which a batch is not cut in two for the sake of another thread."""
 
-SPARE = 0.75
-"""Rows that have ended are dropped when those that are left are fewer than this share: dropping copies the others."""
-
 REDRAWS = 8
-"""How often repeats are drawn again before a list is left short."""
+"""How often what is missing is drawn again before a list is left short: several draws may be one candidate, and where more than
+`ROWS` are wanted, those of one pass do not know of another's."""
 
 WARMER = 1.25
 """Each time at a temperature higher by this factor: a model that is sure of itself would else repeat itself for ever."""
@@ -84,12 +85,38 @@ class _Wanted:
     machine: Machine
     seed: int
     drawn: int = 0
+    exhausted: bool = False
     samples: list[Sample] = field(default_factory=list)
     texts: set[str] = field(default_factory=set)
 
+    def hand_in(self, reader: Reader, ids: Sequence[int], logprob: float, log_mass: float, unique: bool) -> None:
+        """Take what was written, if it is wanted."""
+        try:
+            text = self.prompt.grammar.canonical(reader.text(ids))
+        except InvalidCandidate:  # a grammar whose walks are not all candidates
+            return
+        if not unique or text not in self.texts:
+            self.texts.add(text)
+            self.samples.append(Sample(text, logprob, math.exp(log_mass)))
 
-_Batch = list[tuple[_Wanted, list[FloatArray]]]
-"""Prompts, and the random numbers of each of their draws, the most first"""
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some samples of one prompt.
+
+    Attributes:
+        wanted: The prompt.
+        n: How many.
+        first: How many were drawn for it before.
+    """
+
+    wanted: _Wanted
+    n: int
+    first: int
+
+
+_Drawn = list[tuple[_Wanted, Sequence[int], float, float]]
+"""(prompt, ids, logprob, log mass) of each text that ended, in the order drawn"""
 
 
 class _Row:
@@ -118,18 +145,6 @@ class _Row:
         if self.state >= 0:
             self.ids.append(token)
 
-    def hand_in(self, reader: Reader, unique: bool) -> None:
-        """Give what was written to the prompt, if it ended and is wanted."""
-        if self.noise is None or self.alive:  # a row for nobody, or a grammar that never ends
-            return
-        try:
-            text = self.owner.prompt.grammar.canonical(reader.text(self.ids))
-        except InvalidCandidate:  # a grammar whose walks are not all candidates
-            return
-        if not unique or text not in self.owner.texts:
-            self.owner.texts.add(text)
-            self.owner.samples.append(Sample(text, self.logprob, math.exp(self.log_mass)))
-
 
 def sample(
     reader: Reader,
@@ -152,21 +167,24 @@ def sample(
             f"expected n >= 0, a positive temperature and 0 < top_p <= 1, got {n=}, {temperature=}, {top_p=}"
         )
     wanted = [_Wanted(p, Machine(p.grammar, reader.spell, reader.stop), _seed(seed, p.context)) for p in prompts]
+    once = _distinct if unique else _independent
     for attempt in range(1 + REDRAWS if unique else 1):
         done = 0
         batches = _batches(wanted, n, threads := torch.get_num_threads() if reader.side_by_side else 1)
         with _mapping(min(threads, len(batches))) as over:
-            for rows in over(lambda b: _draw(reader, b, temperature * WARMER**attempt, top_p), batches):  # noqa: B023
-                for row in rows:  # here, in the order drawn
-                    row.hand_in(reader, unique)
-                done += sum(row.noise is not None for row in rows)
+            heat = temperature * WARMER**attempt
+            found = over(partial(once, reader, temperature=heat, top_p=top_p), batches)
+            for batch, drawn in zip(batches, found, strict=True):
+                for owner, ids, logprob, log_mass in drawn:  # here, in the order drawn
+                    owner.hand_in(reader, ids, logprob, log_mass, unique)
+                done += sum(part.n for part in batch)
                 if progress is not None and not attempt:
                     progress(done // n, len(wanted))
     return [w.samples for w in wanted]
 
 
 @contextmanager
-def _mapping(n: int) -> Iterator[Callable[..., Iterator[list[_Row]]]]:
+def _mapping(n: int) -> Iterator[Callable[..., Iterator[_Drawn]]]:
     """A `map` on `n` threads in which torch uses one each, or, for a single one, here with all that torch has."""
     if n <= 1:
         yield map
@@ -179,29 +197,46 @@ def _mapping(n: int) -> Iterator[Callable[..., Iterator[list[_Row]]]]:
             raise
 
 
-def _batches(wanted: list[_Wanted], n: int, threads: int) -> list[_Batch]:
-    """What is missing of `n` samples each, cut into batches for so many threads, prompts that want alike side by side."""
-    missing = [(w, n - len(w.samples)) for w in wanted if n > len(w.samples)]
+def _batches(wanted: list[_Wanted], n: int, threads: int) -> list[list[_Part]]:
+    """What is missing of `n` samples each, cut into batches for so many threads, prompts that want alike side by side.
+
+    How a prompt's samples are cut depends on nothing but their number: what is distinct within a part depends on the part.
+    """
+    missing = [(w, n - len(w.samples)) for w in wanted if n > len(w.samples) and not w.exhausted]
     total = sum(k for _, k in missing)
     most = min(ROWS, max(LEAST_ROWS, -(-total // threads)))
-    parts = [(w, min(most, k - at)) for w, k in missing for at in range(0, k, most)]
-    batches: list[_Batch] = []
-    for w, k in sorted(parts, key=lambda part: -part[1]):
-        if not batches or len(batches[-1]) == PROMPTS or (len(batches[-1]) + 1) * len(batches[-1][0][1]) > most:
+    parts = []
+    for w, k in missing:
+        for at in range(0, k, ROWS):
+            parts.append(_Part(w, min(ROWS, k - at), w.drawn))
+            w.drawn += parts[-1].n
+    batches: list[list[_Part]] = []
+    for part in sorted(parts, key=lambda part: -part.n):
+        if not batches or len(batches[-1]) == PROMPTS or (len(batches[-1]) + 1) * batches[-1][0].n > most:
             batches.append([])
-        batches[-1].append((w, _noise(w, k)))
+        batches[-1].append(part)
     return batches
 
 
+def _distinct(reader: Reader, batch: list[_Part], temperature: float, top_p: float) -> _Drawn:
+    """Distinct texts for each part, all side by side."""
+    beams = [Beam(p.wanted.prompt.context, p.wanted.machine, p.n, _key(p.wanted.seed, p.first)) for p in batch]
+    draw(reader, beams, MOST_TOKENS, temperature, top_p)
+    for part, beam in zip(batch, beams, strict=True):
+        part.wanted.exhausted |= len(beam.prefixes) < part.n and top_p == 1  # the grammar has no more
+    return [(p.wanted, q.ids, q.logprob, q.log_mass) for p, b in zip(batch, beams, strict=True) for q in b.prefixes]
+
+
 @torch.inference_mode()
-def _draw(reader: Reader, batch: _Batch, temperature: float, top_p: float) -> list[_Row]:
-    """Some samples for each prompt, all prompts side by side with as many rows as the neediest wants."""
-    width = len(batch[0][1])
-    rows = [_Row(w, noise) for w, own in batch for noise in [*own, *[None] * (width - len(own))]]
-    logits, memory = reader.read([w.prompt.context for w, _ in batch], width)
+def _independent(reader: Reader, batch: list[_Part], temperature: float, top_p: float) -> _Drawn:
+    """Some texts for each part, all side by side with as many rows as the neediest wants."""
+    width = batch[0].n
+    noises = [(p.wanted, [*_noise(p), *[None] * (width - p.n)]) for p in batch]
+    rows = [_Row(w, noise) for w, own in noises for noise in own]
+    logits, memory = reader.read([p.wanted.prompt.context for p in batch], width)
     active = rows
     for step in range(MOST_TOKENS):
-        allowed = _padded([row.owner.machine.allowed[max(row.state, 0)] for row in active])
+        allowed = padded([row.owner.machine.allowed[max(row.state, 0)] for row in active])
         noise = np.array([0.5 if row.noise is None else row.noise[step] for row in active])
         tokens, log_p, log_mass = _choose(logits, allowed, noise, temperature, top_p)
         for row, *drawn in zip(active, tokens.tolist(), log_p.tolist(), log_mass.tolist(), strict=True):
@@ -213,7 +248,8 @@ def _draw(reader: Reader, batch: _Batch, temperature: float, top_p: float) -> li
             reader.keep(torch.from_numpy(places), memory)
             width, tokens, active = places.shape[1], tokens[places.ravel()], [active[i] for i in places.flat]
         logits = reader.step(torch.from_numpy(tokens), memory)
-    return rows
+    # without rows for nobody, and texts that a grammar never ends
+    return [(r.owner, r.ids, r.logprob, r.log_mass) for r in rows if r.noise is not None and not r.alive]
 
 
 def _living(alive: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -246,35 +282,22 @@ def _choose(
         among all at this temperature; each (rows,).
     """
     index = torch.from_numpy(allowed)
-    logits = logits.float()
-    own = logits.gather(1, index.clamp(min=0)).masked_fill(index < 0, -torch.inf)
-    warm = own / temperature
-    log_mass = warm.logsumexp(1) - (logits / temperature).logsumexp(1)
-    p, order = warm.softmax(1).sort(1, descending=True)
-    before = p.cumsum(1) - p
-    p = p.masked_fill(before >= top_p, 0.0)
-    edges = p.cumsum(1)
+    log_p, own, log_mass = conditional(logits, index, temperature, top_p)
+    edges = log_p.exp().cumsum(1)
     u = torch.from_numpy(noise).to(edges)[:, None] * edges[:, -1:]
-    place = (edges <= u).sum(1, keepdim=True).clamp(max=p.shape[1] - 1)
-    place = torch.minimum(place, (p > 0).sum(1, keepdim=True) - 1)  # rounding never picks a padded id
-    chosen = order.gather(1, place)
-    log_p = own.log_softmax(1).gather(1, chosen)
-    return index.gather(1, chosen)[:, 0].numpy(), log_p[:, 0].numpy(), log_mass.clamp(max=0.0).numpy()
+    last = edges.shape[1] - 1 - (log_p > -torch.inf).flip(1).byte().argmax(1, keepdim=True)
+    place = torch.minimum((edges <= u).sum(1, keepdim=True), last)  # rounding never picks an id that is not allowed
+    return index.gather(1, place)[:, 0].numpy(), own.gather(1, place)[:, 0].numpy(), log_mass.numpy()
 
 
-def _padded(rows: list[Array]) -> Array:
-    width = max(map(len, rows))
-    table = np.full((len(rows), width), -1, dtype=np.int64)
-    for i, row in enumerate(rows):
-        table[i, : len(row)] = row
-    return table
+def _noise(part: _Part) -> list[FloatArray]:
+    """MOST_TOKENS numbers in [0, 1) for each draw of a part."""
+    return [np.random.default_rng([part.wanted.seed, part.first + i]).random(MOST_TOKENS) for i in range(part.n)]
 
 
-def _noise(w: _Wanted, k: int) -> list[FloatArray]:
-    """k times MOST_TOKENS numbers in [0, 1) that belong to the next `k` draws of this prompt."""
-    draws = [np.random.default_rng([w.seed, w.drawn + i]).random(MOST_TOKENS) for i in range(k)]
-    w.drawn += k
-    return draws
+def _key(seed: int, first: int) -> int:
+    """Of the noise of a part."""
+    return int(mixed(mixed(np.array([seed], dtype=np.uint64)) + np.uint64(first))[0])
 
 
 def _seed(seed: int, context: str) -> int:
