@@ -21,8 +21,9 @@ from boltbo.llm import decoder
 from boltbo.llm.backend import Prompt
 from boltbo.llm.compact import CompactModel, _Reader
 from boltbo.llm.contract import EXAMPLES, Brackets
-from boltbo.llm.distinct import Beam, below, draw, gumbel, mixed
+from boltbo.llm.distinct import below, draw, gumbel, mixed
 from boltbo.llm.masking import Machine
+from boltbo.llm.reader import Draws
 from boltbo.llm.sampling import MOST_TOKENS
 
 SYMBOLS = ["a", "b", "c"]
@@ -60,11 +61,11 @@ def machine() -> Machine:
     return Machine(GRAMMAR, lambda symbol, first: (SYMBOLS.index(symbol),), STOP)
 
 
-def drawn(rows: Chain, n: int, seeds: Sequence[int], temperature: float = 1.0, top_p: float = 1.0) -> list[Beam]:
+def drawn(rows: Chain, n: int, seeds: Sequence[int], temperature: float = 1.0, top_p: float = 1.0) -> list[Draws]:
     one = machine()
-    beams = [Beam("", one, n, seed) for seed in seeds]
-    draw(rows, beams, MOST_TOKENS, temperature, top_p)
-    return beams
+    draws = [Draws("", one, n, seed) for seed in seeds]
+    draw(rows, draws, MOST_TOKENS, temperature, top_p)
+    return draws
 
 
 def chances(back: int, temperature: float = 1.0) -> dict[tuple[int, ...], float]:
@@ -84,23 +85,23 @@ def chances(back: int, temperature: float = 1.0) -> dict[tuple[int, ...], float]
 @pytest.mark.parametrize("temperature", [0.7, 1.0])
 def test_pairs_are_as_likely_as_when_drawn_one_by_one(back: int, temperature: float) -> None:
     times, p = 6000, chances(back, temperature)
-    beams = drawn(Chain(back), 2, range(times), temperature)
-    found = Counter(tuple(q.ids for q in beam.prefixes) for beam in beams)
+    draws = drawn(Chain(back), 2, range(times), temperature)
+    found = Counter(tuple(q.ids for q in d.prefixes) for d in draws)
     for a, b in permutations(sorted(p, key=lambda ids: -p[ids])[:5], 2):
         exact = p[a] * p[b] / (1 - p[a])
         assert found[a, b] / times == pytest.approx(exact, abs=4.5 * math.sqrt(exact / times))
-    first = Counter(beam.prefixes[0].ids for beam in beams)
+    first = Counter(d.prefixes[0].ids for d in draws)
     assert all(first[ids] / times == pytest.approx(p[ids], abs=4.5 * math.sqrt(p[ids] / times)) for ids in p)
 
 
 @pytest.mark.parametrize("back", [1, 2])
 def test_all_texts_come_once_with_their_probability(back: int) -> None:
-    [beam] = drawn(Chain(back), 40, [5], temperature=0.6)
+    [found] = drawn(Chain(back), 40, [5], temperature=0.6)
     exact = chances(back)
-    assert {q.ids for q in beam.prefixes} == set(exact)
-    assert len(beam.prefixes) == 27
-    assert all(q.logprob == pytest.approx(math.log(exact[q.ids]), abs=1e-5) for q in beam.prefixes)
-    assert sorted(beam.prefixes, key=lambda q: -q.noisy) == beam.prefixes
+    assert {q.ids for q in found.prefixes} == set(exact)
+    assert len(found.prefixes) == 27
+    assert all(q.logprob == pytest.approx(math.log(exact[q.ids]), abs=1e-5) for q in found.prefixes)
+    assert sorted(found.prefixes, key=lambda q: -q.noisy) == found.prefixes
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**31))
@@ -111,10 +112,10 @@ def test_fewer_are_the_first_of_more(few: int, more: int, seed: int) -> None:
 
 
 def test_the_nucleus_leaves_out_what_is_unlikely() -> None:
-    [beam] = drawn(Chain(1), 40, [1], top_p=0.6)
+    [found] = drawn(Chain(1), 40, [1], top_p=0.6)
     # all three are as likely at the beginning: two of them have 0.6. After a it is a that has, after b it is b
-    assert {q.ids[1:] for q in beam.prefixes} <= {(0, 0), (1, 1)}
-    assert len(beam.prefixes) == 2
+    assert {q.ids[1:] for q in found.prefixes} <= {(0, 0), (1, 1)}
+    assert len(found.prefixes) == 2
 
 
 @pytest.mark.parametrize(("products", "within"), [(torch.float32, 1e-3), (decoder.PRODUCTS, 0.2)])

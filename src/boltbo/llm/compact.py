@@ -219,7 +219,7 @@ class CompactModel:
 
 
 class _Reader:
-    """The compact model at work; see `sampling.Reader`."""
+    """The compact model at work; see `reader.Reader`."""
 
     stop = STOP
     side_by_side = True

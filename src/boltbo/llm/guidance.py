@@ -19,11 +19,11 @@ from typing import Any
 from torch import Tensor
 
 from boltbo.llm.masking import Ids
-from boltbo.llm.sampling import Reader
+from boltbo.llm.reader import Reader
 
 
 class Guided:
-    """A `sampling.Reader` of two models of one tokenizer; each token costs both.
+    """A `Reader` of two models of one tokenizer; each token costs both.
 
     Args:
         model: The fine-tuned one.

@@ -276,7 +276,7 @@ class _Memory:
 
 
 class _Reader:
-    """A pretrained model at work; see `sampling.Reader`."""
+    """A pretrained model at work; see `reader.Reader`."""
 
     side_by_side = False  # its products are large enough for threads within, and a GPU is one
 
