@@ -57,6 +57,12 @@ def test_the_likeliest_sample_goes_first_and_the_rest_as_drawn() -> None:
     assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1 1 1", "3 3 3"]
 
 
+def test_by_symbol_a_short_sample_has_no_advantage() -> None:
+    model = Fixed(("1", -1.2), ("2 2 2", -2.0), ("3 3 3", -2.1))
+    proposer = ModelProposer(Quadratic(), model, first="normalized")  # type: ignore[arg-type]
+    assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1", "3 3 3"]
+
+
 def test_the_sample_nearest_to_the_others_goes_first_and_the_rest_as_drawn() -> None:
     model = Fixed(("9 9 9", -1.0), ("1 2 3", -3.0), ("1 2 4", -2.0), ("1 7 3", -2.0))
     proposer = ModelProposer(Quadratic(), model, first="consensus")  # type: ignore[arg-type]

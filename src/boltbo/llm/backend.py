@@ -111,8 +111,8 @@ class LanguageModel(Protocol):
     ) -> list[list[Sample]]:
         """`n` samples for each prompt, every one valid under its grammar, in the order drawn.
 
-        With `unique`, repeats of a canonical text are dropped and drawn again, up to a bound; a list may then be shorter
-        than `n` where the model puts nearly all its mass on few candidates.
+        With `unique`, a canonical text comes once; a list may then be shorter than `n`, where there are no more candidates
+        or, up to a bound of draws, none came.
         """
         ...
 

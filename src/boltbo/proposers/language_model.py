@@ -13,7 +13,7 @@ from boltbo.problem import Domain, Task
 from boltbo.proposers.base import Progress, Proposal
 from boltbo.proposers.initial_design import InitialDesign
 
-First = Literal["consensus", "likeliest", "drawn"]
+First = Literal["consensus", "likeliest", "normalized", "drawn"]
 
 JUDGED = 100
 """Samples among which the consensus is looked for"""
@@ -33,7 +33,8 @@ class ModelProposer:
         top_p: Nucleus of the sampling.
         first: Which sample is tried first, at no cost; the others stay in the order drawn. `consensus`: the one that is
             least edits away from all others (minimum Bayes risk, Kumar & Byrne 2004). `likeliest`: the one that the model
-            holds most likely, which a short one easily is. `drawn`: none is preferred.
+            holds most likely, which a short one easily is. `normalized`: the likeliest by symbol (length normalization, as
+            in Wu et al. 2016). `drawn`: none is preferred.
         pool: So many times as many samples are drawn, and the likeliest of them kept, likeliest first.
     """
 
@@ -77,20 +78,24 @@ class ModelProposer:
     def _ordered(self, samples: list[Sample], separator: str) -> list[Sample]:
         if self.first == "drawn" or not samples:
             return samples
-        if self.first == "likeliest":
-            best = max(range(len(samples)), key=lambda i: samples[i].logprob)
-        else:
+        if self.first == "consensus":
             best = consensus([s.text for s in samples[:JUDGED]], separator)
+        else:
+            lengths = [1 + len(symbols(s.text, separator)) if self.first == "normalized" else 1 for s in samples]
+            best = max(range(len(samples)), key=lambda i: samples[i].logprob / lengths[i])
         return [samples[best], *samples[:best], *samples[best + 1 :]]
 
 
 def consensus(texts: Sequence[str], separator: str) -> int:
     """The place of the text that is least edits of symbols away from the others, as a share of the longer one."""
     known: dict[str, str] = {}  # symbol -> a character of its own
-    written = [
-        "".join(known.setdefault(s, chr(len(known))) for s in (t.split(separator) if separator else t)) for t in texts
-    ]
+    written = ["".join(known.setdefault(s, chr(len(known))) for s in symbols(t, separator)) for t in texts]
     return int(cdist(written, written, scorer=Levenshtein.normalized_distance).mean(axis=1).argmin())
+
+
+def symbols(text: str, separator: str) -> Sequence[str]:
+    """Those that a solution is written in."""
+    return text.split(separator) if separator else text
 
 
 def _merge(design: list[Proposal], samples: list[Sample], n: int) -> list[Proposal]:
