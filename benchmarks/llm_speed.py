@@ -4,7 +4,8 @@
     python benchmarks/llm_speed.py --quick                   the compact model alone, fewer sizes
 
 The compact model is turned into a `LlamaForCausalLM` of the same weights, whose logits are checked to agree. Ten solutions
-of each context; every prompt has a grammar of its own that allows 24 symbols in each place. The
+of each context; every prompt has a grammar of its own that allows 24 symbols in each place. `generate`
+draws samples that may repeat, and so are those timed beside it; distinct ones are timed too. The
 floor is the time that the multiplications of a forward pass (training: of three) would take at the speed of a large
 matrix product, measured in the same run.
 """
@@ -114,11 +115,18 @@ def compact_speed(tell: Callable[..., None], flops: float, sizes: Sequence[tuple
             samples_per_second=p * n / ours, generate_samples_per_second=p * n / theirs, times_generate=theirs / ours,
             times_generate_in_bfloat16=halves / ours,
             mask_and_choice_us_per_token=beside(model, prompts[:p], n),
+            distinct_samples_per_second=p * n / distinct(model, prompts[:p], n),
             share_of_floor=2 * size * p * (n * (solution + 1) + length) / flops / ours,
         )  # fmt: skip
     short = examples[: 32 * EACH]
     ours_s = best(lambda: model.fit(short, epochs=1, seed=0), 2)
     report = model.fit(short, epochs=1, seed=0)
+    model.fit(short, epochs=20, seed=0)  # now it is sure of itself: it knows ten solutions of each context
+    tell(
+        what="distinct samples after training", backend="compact", shape=shape, prompts=8, rows=400,
+        samples_per_second=400 / distinct(model, prompts[:8], 50), independent_samples_per_second=400
+        / best(lambda: sampled(Timed(compact._Reader(model)), prompts[:8], 50)),
+    )  # fmt: skip
     theirs_s = best(lambda: trained(llama, [ids(model, e) for e in short]), 2)
     tell(
         what="training", backend="compact", shape=shape, pairs_per_second=len(short) / ours_s,
@@ -126,6 +134,11 @@ def compact_speed(tell: Callable[..., None], flops: float, sizes: Sequence[tuple
         transformers_pairs_per_second=len(short) / theirs_s, times_transformers=theirs_s / ours_s,
         share_of_floor=6 * size * report.tokens / flops / ours_s,
     )  # fmt: skip
+
+
+def distinct(model: CompactModel, prompts: Sequence[Prompt], n: int) -> float:
+    """Seconds for `n` samples each that all differ."""
+    return best(lambda: model.sample(prompts, n, temperature=1.0, seed=0))
 
 
 def beside(model: CompactModel, prompts: Sequence[Prompt], n: int) -> float:
@@ -141,7 +154,7 @@ class Timed:
 
     def __init__(self, reader: Any) -> None:
         self._reader = reader
-        self.stop, self.side_by_side = reader.stop, reader.side_by_side
+        self.stop, self.side_by_side, self.rows = reader.stop, reader.side_by_side, reader.rows
         self.spell, self.text, self.keep = reader.spell, reader.text, reader.keep
         self.inside = self.beside = 0.0
         self.steps_tokens = 0
@@ -253,11 +266,11 @@ def smollm2_speed(tell: Callable[..., None], flops: float) -> None:
     size = sum(p.numel() for p in model.model.parameters())
     rows, contexts = [], []
     for e in examples:
-        rows.append((model._context(e.context), model._solution(e.solution)))
+        rows.append((model.context(e.context), model._solution(e.solution)))
     for p in prompts:
-        contexts.append(model._context(p.context))
+        contexts.append(model.context(p.context))
     for n in (1, 16):
-        reader = Timed(pretrained._Reader(model))
+        reader = Timed(model.reader())
         ours = best(lambda reader=reader, n=n: sampled(reader, prompts[:1], n), 2)
         tokens = reader.steps_tokens / n / 2
         ids = torch.tensor(contexts[:1])

@@ -170,7 +170,7 @@ def test_samples_are_drawn_in_batches_that_do_not_change_them(monkeypatch: pytes
     assert max(sizes) <= 60
     sizes.clear()
     seen.clear()
-    monkeypatch.setattr("boltbo.llm.sampling.ROWS", 16)
+    monkeypatch.setattr(_Reader, "rows", 16)
     in_parts = sampled(30)
     assert max(sizes) <= 16
     assert seen[-1] == (5, 5)

@@ -6,6 +6,7 @@ import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,8 @@ from boltbo.llm.backend import CorruptModel, Prompt
 from boltbo.llm.contract import EXAMPLES, PROMPTS, check_language_model
 from boltbo.llm.packing import Batch, pack, stack
 from boltbo.llm.pretrained import Lora, PretrainedModel
+from boltbo.llm.pretrained_reader import CopyingReader, TreeReader
+from boltbo.llm.sampling import sample
 
 TEXTS = [f"{e.context} {e.solution}" for e in EXAMPLES] * 3
 VOCABULARY = 300
@@ -55,7 +58,7 @@ def test_any_causal_model_keeps_the_contract(tiny: Path, tmp_path: Path) -> None
 def test_packed_rows_are_learnt_from_as_single_ones_are(tiny: Path) -> None:
     model = PretrainedModel.open(str(tiny))
     assert model._shares_contexts()
-    packed, single = (pack(EXAMPLES, model._context, model._solution, most) for most in (12, 1))
+    packed, single = (pack(EXAMPLES, model.context, model._solution, most) for most in (12, 1))
     assert (len(packed), len(single)) == (2, 4)
     with torch.no_grad():
         losses = [model._loss(rows) for rows in (packed, single)]
@@ -83,12 +86,45 @@ def test_a_model_that_cannot_read_packed_rows_gets_single_ones(
     assert not model._shares_contexts()
 
 
+@pytest.mark.parametrize("unique", [False, True])
+def test_a_tree_is_read_as_rows_of_their_own_are(tiny: Path, unique: bool) -> None:
+    model = PretrainedModel.open(str(tiny))
+    model.fit(EXAMPLES, epochs=5, seed=0)
+    assert isinstance(model.reader(), TreeReader)
+    copied, tree = (
+        sample(reader(model), PROMPTS, 20, temperature=1.0, top_p=1.0, unique=unique, seed=0)
+        for reader in (CopyingReader, TreeReader)
+    )
+    for one, other in zip(copied, tree, strict=True):
+        logprobs = {s.text: s.logprob for s in one}
+        same = [s for s in other if s.text in logprobs]
+        assert len(same) > 0.7 * len(one)  # rounding turns some draws
+        assert all(s.logprob == pytest.approx(logprobs[s.text], abs=0.2) for s in same)
+
+
+@pytest.mark.parametrize("fault", ["mask", "error"])
+def test_a_model_that_cannot_read_a_tree_reads_copies(tiny: Path, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = CopyingReader._forward
+
+    def faulty(self: CopyingReader, ids: Any, cache: Any, mask: Any, positions: Any, last: int = 0) -> torch.Tensor:
+        if isinstance(self, TreeReader) and mask.dim() == 4:
+            if fault == "error":
+                raise ValueError("no such mask")
+            mask = torch.zeros_like(mask)
+        return forward(self, ids, cache, mask, positions, last)
+
+    monkeypatch.setattr(CopyingReader, "_forward", faulty)
+    model = PretrainedModel.open(str(tiny))
+    assert not isinstance(model.reader(), TreeReader)
+    assert len(model.sample(PROMPTS, 4)[0]) == 4
+
+
 def test_letters_come_back_without_the_blanks_that_part_them(tiny: Path) -> None:
     letters = "ACDE"
     model = PretrainedModel.open(str(tiny), separator="")
     [samples] = model.sample([Prompt("t", Slots([letters] * 5, separator=""))], 6, temperature=1.0)
     assert all(len(s.text) == 5 and set(s.text) <= set(letters) for s in samples)
-    reader = pretrained._Reader(model)
+    reader = CopyingReader(model)
     assert reader.text(model._solution("ACDEA")[:-1]) == "ACDEA"  # learnt as it is sampled
 
 
@@ -137,7 +173,7 @@ def test_what_is_held_out_ends_the_tuning(tiny: Path) -> None:
     assert report.held_out
     assert report.steps < 60 * 2
     best = min(loss for _, loss in report.held_out)
-    rows = pack(EXAMPLES[2:], model._context, model._solution)
+    rows = pack(EXAMPLES[2:], model.context, model._solution)
     with torch.no_grad():
         total, weight = model._loss(rows)
     assert total.item() / weight == pytest.approx(best, rel=1e-3)  # the best adapter was kept

@@ -223,6 +223,7 @@ class _Reader:
 
     stop = STOP
     side_by_side = True
+    rows = 256
 
     def __init__(self, model: CompactModel) -> None:
         self.tokenizer = model.tokenizer

@@ -33,7 +33,7 @@ class Guided:
 
     def __init__(self, model: Reader, base: Reader, strength: float) -> None:
         self.model, self.base, self.strength = model, base, strength
-        self.stop, self.side_by_side = model.stop, model.side_by_side
+        self.stop, self.side_by_side, self.rows = model.stop, model.side_by_side, model.rows
 
     def spell(self, symbol: str, first: bool) -> Ids:
         return self.model.spell(symbol, first)

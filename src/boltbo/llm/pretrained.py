@@ -22,14 +22,13 @@ from boltbo.llm.backend import CorruptModel, Example, FitReport, Progress, Promp
 from boltbo.llm.hub import INSTALL, Device, open_base
 from boltbo.llm.masking import Ids
 from boltbo.llm.packing import SOLUTIONS, Batch, Row, pack, stack
+from boltbo.llm.pretrained_reader import CopyingReader, TreeReader, can_branch
 from boltbo.llm.sampling import sample
 from boltbo.llm.templates import VERSION, prompt_text
 from boltbo.llm.tokenizer import split
 from boltbo.llm.training import Schedule, something_to_learn, train
 
 FORMAT = 2
-ROWS = 64
-"""Samples that are written at a time: bounds the memory of what was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,7 @@ class PretrainedModel:
         self.model = model.eval()
         self._spelled: dict[str, Ids] = {}
         self._shares: bool | None = None
+        self._branches: bool | None = None
 
     @classmethod
     def open(
@@ -116,7 +116,7 @@ class PretrainedModel:
         """
         something_to_learn(examples)
         most = SOLUTIONS if self._shares_contexts() else 1
-        rows, judged = (pack(part, self._context, self._solution, most) for part in (examples, held_out))
+        rows, judged = (pack(part, self.context, self._solution, most) for part in (examples, held_out))
         total = sum(row.length for row in rows)
         tokens = min(self.lora.tokens, max(256, total // 24))  # small batches where large ones would be too few steps
         schedule: Schedule[Row] = Schedule(
@@ -137,16 +137,16 @@ class PretrainedModel:
         progress: Progress | None = None,
     ) -> list[list[Sample]]:
         """See `LanguageModel.sample`."""
-        found: list[list[Sample]] = []
-        together = max(1, ROWS // max(1, n))
-        for start in range(0, len(prompts), together):
-            found += sample(
-                _Reader(self), prompts[start : start + together], n,
-                temperature=temperature, top_p=top_p, unique=unique, seed=seed,
-            )  # fmt: skip
-            if progress is not None:
-                progress(len(found), len(prompts))
-        return found
+        return sample(
+            self.reader(),
+            prompts,
+            n,
+            temperature=temperature,
+            top_p=top_p,
+            unique=unique,
+            seed=seed,
+            progress=progress,
+        )
 
     def save(self, directory: Path) -> None:
         """The adapter and which model it belongs to; not the model."""
@@ -187,7 +187,7 @@ class PretrainedModel:
     # --- tokens -----------------------------------------------------------------------------------------------------
 
     @property
-    def _stop(self) -> int:
+    def stop(self) -> int:
         return int(self.tokenizer.eos_token_id)
 
     @property
@@ -195,11 +195,12 @@ class PretrainedModel:
         device: torch.device = next(self.model.parameters()).device
         return device
 
-    def _context(self, text: str) -> list[int]:
+    def context(self, text: str) -> list[int]:
+        """The ids of what is read before a solution."""
         return self._ids(prompt_text(self.tokenizer, self.instruction, text))
 
     def _solution(self, text: str) -> list[int]:
-        return [i for at, s in enumerate(split(text, self.separator)) for i in self.spell(s, at == 0)] + [self._stop]
+        return [i for at, s in enumerate(split(text, self.separator)) for i in self.spell(s, at == 0)] + [self.stop]
 
     def spell(self, symbol: str, first: bool) -> Ids:
         """The ids of one symbol of a solution."""
@@ -268,66 +269,13 @@ class PretrainedModel:
                 self._shares = bool(((together - single).norm(dim=-1) < 0.1 * single.norm(dim=-1)).all())
         return self._shares
 
+    # --- sampling ---------------------------------------------------------------------------------------------------
 
-@dataclass
-class _Memory:
-    cache: Any
-    seen: Tensor
-
-
-class _Reader:
-    """A pretrained model at work; see `reader.Reader`."""
-
-    side_by_side = False  # its products are large enough for threads within, and a GPU is one
-
-    def __init__(self, model: PretrainedModel) -> None:
-        self.owner = model
-        self.stop = model._stop
-
-    def spell(self, symbol: str, first: bool) -> Ids:
-        return self.owner.spell(symbol, first)
-
-    def text(self, ids: Sequence[int]) -> str:
-        text = str(self.owner.tokenizer.decode(ids, clean_up_tokenization_spaces=False)).strip()
-        return text if self.owner.separator else text.replace(" ", "")
-
-    def read(self, contexts: Sequence[str], n: int) -> tuple[Tensor, Any]:
-        from transformers import DynamicCache
-
-        prompts = [self.owner._context(c) for c in contexts]
-        longest = max(map(len, prompts))
-        device = self.owner.device
-        ids = torch.tensor([[self.stop] * (longest - len(p)) + p for p in prompts], device=device)
-        seen = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
-        memory = _Memory(DynamicCache(), seen)
-        logits = self._forward(ids, memory)
-        memory.cache.batch_repeat_interleave(n)
-        memory.seen = seen.repeat_interleave(n, 0)
-        return logits.repeat_interleave(n, 0), memory
-
-    def step(self, tokens: Tensor, memory: Any) -> Tensor:
-        memory.seen = F.pad(memory.seen, (0, 1), value=1)
-        return self._forward(tokens[:, None].to(self.owner.device), memory)
-
-    def keep(self, rows: Tensor, memory: Any) -> None:
-        places = rows.flatten().to(self.owner.device)
-        if len(places) == len(memory.seen):  # most stay where they are: copy the others alone
-            moved = (places != torch.arange(len(places), device=places.device)).nonzero()[:, 0]
-            for layer in memory.cache.layers:
-                layer.keys[moved], layer.values[moved] = layer.keys[places[moved]], layer.values[places[moved]]
-        else:
-            memory.cache.batch_select_indices(places)
-        memory.seen = memory.seen[places]
-
-    def _forward(self, ids: Tensor, memory: _Memory) -> Tensor:
-        positions = (memory.seen.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        with self.owner.precision():
-            out = self.owner.model(
-                input_ids=ids, attention_mask=memory.seen, position_ids=positions, past_key_values=memory.cache,
-                use_cache=True, logits_to_keep=1,
-            )  # fmt: skip
-        logits: Tensor = out.logits[:, -1].float().cpu()
-        return logits
+    def reader(self) -> CopyingReader:
+        """At work: the reader that copies nothing, where this architecture reads the same with it, which is tried once."""
+        if self._branches is None:
+            self._branches = can_branch(self)
+        return TreeReader(self) if self._branches else CopyingReader(self)
 
 
 def _peft() -> Any:

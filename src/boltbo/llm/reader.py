@@ -20,6 +20,8 @@ class Reader(Protocol):
     stop: int
     side_by_side: bool
     """Whether batches may be read in threads of their own: small products gain more from that than from threads within."""
+    rows: int
+    """Of a batch at most: bounds memory, and on a CPU more rows are no faster."""
 
     def spell(self, symbol: str, first: bool) -> Ids:
         """The ids of a grammar's symbol."""

@@ -23,9 +23,6 @@ from boltbo.llm.reader import Draws, Prefix, Reader
 from boltbo.problem import InvalidCandidate
 from boltbo.threads import one_torch_thread
 
-ROWS = 256
-"""Rows of a batch at most: bounds memory, and more rows are no faster on a CPU."""
-
 PROMPTS = 16
 """Prompts of a batch at most: bounds what reading them takes, and more are no faster on a CPU."""
 
@@ -33,8 +30,8 @@ LEAST_ROWS = 16
 """Rows below which a batch is not cut in two for the sake of another thread."""
 
 REDRAWS = 8
-"""How often what is missing is drawn again before a list is left short: several draws may be one candidate, and where more than
-`ROWS` are wanted, those of one pass do not know of another's."""
+"""How often what is missing is drawn again before a list is left short: several draws may be one candidate, and where more are
+wanted than a batch has rows, those of one pass do not know of another's."""
 
 WARMER = 1.25
 """Each time at a temperature higher by this factor: a model that is sure of itself would else repeat itself for ever."""
@@ -64,11 +61,11 @@ class _Wanted:
     samples: list[Sample] = field(default_factory=list)
     texts: set[str] = field(default_factory=set)
 
-    def draws(self, n: int) -> list[Draws]:
-        """`n` more, in parts whose size depends on nothing but `n`: what is distinct within a part depends on the part."""
+    def draws(self, n: int, most: int) -> list[Draws]:
+        """`n` more, in parts of `most`: not of what would suit the threads, since what is distinct depends on the part."""
         parts = []
-        for at in range(0, n, ROWS):
-            parts.append(Draws(self.prompt.context, self.machine, min(ROWS, n - at), self.seed, self.drawn))
+        for at in range(0, n, most):
+            parts.append(Draws(self.prompt.context, self.machine, min(most, n - at), self.seed, self.drawn))
             self.drawn += parts[-1].wanted
         return parts
 
@@ -109,7 +106,8 @@ def sample(
     wanted = [_Wanted(p, Machine(p.grammar, reader.spell, reader.stop), _seed(seed, p.context)) for p in prompts]
     for attempt in range(1 + REDRAWS if unique else 1):
         done = 0
-        batches = _batches(wanted, n, threads := torch.get_num_threads() if reader.side_by_side else 1)
+        threads = torch.get_num_threads() if reader.side_by_side else 1
+        batches = _batches(wanted, n, reader.rows, threads)
         draw = partial(_draw, reader, unique, temperature * WARMER**attempt, top_p)
         with _mapping(min(threads, len(batches))) as over:
             for batch in over(draw, batches):
@@ -143,14 +141,14 @@ def _mapping(n: int) -> Iterator[Callable[..., Iterator[_Batch]]]:
             raise
 
 
-def _batches(wanted: list[_Wanted], n: int, threads: int) -> list[_Batch]:
-    """What is missing of `n` samples each, cut into batches for so many threads, prompts that want alike side by side."""
+def _batches(wanted: list[_Wanted], n: int, rows: int, threads: int) -> list[_Batch]:
+    """What is missing of `n` samples each, cut into batches for so many threads, prompts that are alike side by side."""
     missing = [(w, n - len(w.samples)) for w in wanted if n > len(w.samples) and not w.exhausted]
     total = sum(k for _, k in missing)
-    most = min(ROWS, max(LEAST_ROWS, -(-total // threads)))
-    parts = [(w, draws) for w, k in missing for draws in w.draws(k)]
+    most = min(rows, max(LEAST_ROWS, -(-total // threads)))
+    parts = [(w, draws) for w, k in missing for draws in w.draws(k, rows)]
     batches: list[_Batch] = []
-    for w, draws in sorted(parts, key=lambda part: -part[1].wanted):
+    for w, draws in sorted(parts, key=lambda part: (-part[1].wanted, len(part[1].context))):
         if not batches or len(batches[-1]) == PROMPTS or (len(batches[-1]) + 1) * batches[-1][0][1].wanted > most:
             batches.append([])
         batches[-1].append((w, draws))
