@@ -74,6 +74,16 @@ def test_guidance_is_asked_of_the_campaign_s_own_base(tmp_path: Path) -> None:
     assert guided.sample(prompts, 6) == by_hand.sample(prompts, 6) != plain.sample(prompts, 6)
 
 
+def test_what_fine_tuning_raised_most_is_tried_first(tmp_path: Path) -> None:
+    c = campaign(tmp_path, model={**SMALL["model"], "first": "raised"})  # type: ignore[dict-item]
+    c.run()
+    plain = CompactModel.load(c.store.artifacts / c.store.models()[-1].path)
+    known = plain.guided(CompactModel.load(c.store.artifacts / "models" / "base"), 0.0)
+    for run in c.store.runs(Stage.VALIDATE, 1):
+        ratios = known.log_ratios(run.task.context, [candidate for candidate, _ in run.initial])
+        assert ratios[0] == max(ratios)
+
+
 def test_a_finished_campaign_pays_for_nothing_again(tmp_path: Path) -> None:
     first = campaign(tmp_path).run()
     log = tmp_path / "log"

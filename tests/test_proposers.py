@@ -11,6 +11,7 @@ from rapidfuzz.distance import Levenshtein
 from boltbo.llm.backend import Prompt, Sample
 from boltbo.proposers import InitialDesign, ModelProposer, Unseen, seed_of
 from boltbo.proposers.language_model import consensus
+from boltbo.settings import ConfigError
 from quadratic import Quadratic, make_tasks
 
 TASKS = make_tasks(2)
@@ -61,6 +62,18 @@ def test_by_symbol_a_short_sample_has_no_advantage() -> None:
     model = Fixed(("1", -1.2), ("2 2 2", -2.0), ("3 3 3", -2.1))
     proposer = ModelProposer(Quadratic(), model, first="normalized")  # type: ignore[arg-type]
     assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1", "3 3 3"]
+
+
+def test_what_fine_tuning_raised_most_goes_first() -> None:
+    class Knowing(Fixed):
+        def log_ratios(self, context: str, solutions: Sequence[str]) -> list[float]:
+            return [float(solution == "2 2 2") for solution in solutions]
+
+    samples = [("1 1 1", -1.0), ("2 2 2", -3.0), ("3 3 3", -2.0)]
+    proposer = ModelProposer(Quadratic(), Knowing(*samples), first="raised")  # type: ignore[arg-type]
+    assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1 1 1", "3 3 3"]
+    with pytest.raises(ConfigError, match="take 'consensus'"):
+        ModelProposer(Quadratic(), Fixed(*samples), first="raised").propose(TASKS, 3, 0)  # type: ignore[arg-type]
 
 
 def test_the_sample_nearest_to_the_others_goes_first_and_the_rest_as_drawn() -> None:

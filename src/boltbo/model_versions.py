@@ -70,7 +70,7 @@ class ModelVersions:
         wanted = self.store.artifacts / versions[-1].path, strength
         if self._loaded is None or self._loaded[0] != wanted:
             model = self._read(wanted[0])
-            if strength and isinstance(model, Guidable):
+            if isinstance(model, Guidable) and (strength or self._base.exists()):
                 model = model.guided(self._read(self._base), strength)
             self._loaded = wanted, model
         return self._loaded[1]

@@ -117,10 +117,10 @@ class ModelSettings(Frozen):
         0.0, description="compact only: samples follow what the fine-tuning changed so many times further than it went"
     )
     pool: Count = Field(1, description="of so many times the samples wanted, those the model holds likeliest are taken")
-    first: Literal["consensus", "likeliest", "normalized", "drawn"] = Field(
+    first: Literal["consensus", "likeliest", "normalized", "raised", "drawn"] = Field(
         "consensus",
-        description="the sample that is tried first: the one nearest to all others, the one that the model holds most likely,"
-        " in all or by symbol, or as they come",
+        description="the sample that is tried first: the one nearest to all others; the one that the model holds most likely,"
+        " in all or by symbol (normalized); compact only: the one that fine-tuning raised most; or as they come (drawn)",
     )
     warm_up_pairs: Annotated[int, Field(ge=0)] = Field(
         4000, description="compact only: free pairs before the first round"

@@ -45,6 +45,23 @@ def test_guided_samples_have_more_of_what_was_learnt() -> None:
     assert share_of_a(model) == plain, "the model itself stays as it was"
 
 
+def test_ratios_tell_what_fine_tuning_raised() -> None:
+    base, model = tuned()
+    words = ["a a a a a b", "a b", "c d c d c d", "b", *["d c b a"] * 12]
+    ratios = model.guided(base, 0.0).log_ratios("any", words)
+    assert ratios[0] > ratios[2] + 3
+    with torch.inference_mode():
+        for text, ratio in zip(words, ratios, strict=True):
+            ids, written = model.tokenizer.solution(text), text.split()
+            own, usual = (
+                sum(logits(m, written[:at])[token].item() for at, token in enumerate(ids)) for m in (model, base)
+            )
+            assert ratio == pytest.approx(own - usual, abs=0.2)  # products may be in bfloat16
+    assert model.guided(base, 1.0).log_ratios("any", []) == []
+    with pytest.raises(ValueError, match="does not know what it was fine-tuned from"):
+        model.log_ratios("any", words)
+
+
 def test_no_strength_changes_nothing_and_logits_are_the_formula_s() -> None:
     base, model = tuned()
     lists = [[s.text for s in m.sample([PROMPT], 20)[0]] for m in (model, model.guided(base, 0.0))]

@@ -142,3 +142,20 @@ class Guidable(Protocol):
             ValueError: `base` is another kind of model.
         """
         ...
+
+
+@runtime_checkable
+class Referenced(Protocol):
+    """A model that can be compared with what it was fine-tuned from."""
+
+    def log_ratios(self, context: str, solutions: Sequence[str]) -> list[float]:
+        """log p - log p_base of each solution: how much the fine-tuning raised it.
+
+        Where the base knows what is usual and the fine-tuned model what is good, this is, up to a constant, how likely a
+        solution is to be good (`guidance`); as the reward that a fine-tuning implies, Rafailov et al., "Direct preference
+        optimization", 2023.
+
+        Raises:
+            ValueError: The model does not know its base.
+        """
+        ...

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -24,8 +25,9 @@ from boltbo.llm.backend import CorruptModel, Example, FitReport, LanguageModel, 
 from boltbo.llm.decoder import Decoder, Memory, Shape, frequencies
 from boltbo.llm.guidance import Guided
 from boltbo.llm.masking import Ids
-from boltbo.llm.packing import Row, pack, stack
+from boltbo.llm.packing import Batch, Row, pack, stack
 from boltbo.llm.precision import PRODUCTS
+from boltbo.llm.reader import Reader
 from boltbo.llm.sampling import sample
 from boltbo.llm.tokenizer import PAD, STOP, Tokenizer
 from boltbo.llm.training import Schedule, something_to_learn, train
@@ -151,9 +153,9 @@ class CompactModel:
         progress: Progress | None = None,
     ) -> list[list[Sample]]:
         """See `LanguageModel.sample`."""
-        reader = (
-            _Reader(self) if self._guide is None else Guided(_Reader(self), _Reader(self._guide[0]), self._guide[1])
-        )
+        reader: Reader = _Reader(self)
+        if self._guide is not None and self._guide[1]:
+            reader = Guided(reader, _Reader(self._guide[0]), self._guide[1])
         return sample(
             reader, prompts, n,
             temperature=temperature, top_p=top_p, unique=unique, seed=seed, progress=progress,
@@ -167,6 +169,23 @@ class CompactModel:
         guided._guide = base, strength
         return guided
 
+    @torch.inference_mode()
+    def log_ratios(self, context: str, solutions: Sequence[str]) -> list[float]:
+        """See `backend.Referenced`."""
+        if self._guide is None:
+            raise ValueError("this model does not know what it was fine-tuned from: see `guided`")
+        own, base = (model._log_probabilities(context, solutions) for model in (self, self._guide[0]))
+        return (own - base).tolist()
+
+    def _log_probabilities(self, context: str, solutions: Sequence[str]) -> Tensor:
+        """Of each solution, without a mask."""
+        found = []
+        for row in self._rows([Example(context, solution) for solution in solutions]):
+            losses = self._losses(stack([row]))[0]
+            ends = np.cumsum([len(ids) for ids, _ in row.solutions])
+            found += [-part.sum() for part in torch.tensor_split(losses, ends[:-1].tolist())]
+        return torch.stack(found) if found else torch.zeros(0)
+
     def at_work(self) -> Decoder:
         """The decoder as it is sampled from: made once after each `fit`."""
         self._at_work = self._at_work or self.decoder.at_work()
@@ -179,10 +198,14 @@ class CompactModel:
 
     def _loss(self, rows: list[Row]) -> tuple[Tensor, float]:
         batch = stack(rows)
+        losses, weights = self._losses(batch)
+        return (losses * weights).sum(), float(batch.weights.sum())
+
+    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of each token of the solutions that has a weight, in nats, and these weights."""
         hidden = self.decoder(batch.ids, batch.positions, batch.places, batch.mask)
         at = batch.weights > 0
-        losses = F.cross_entropy(self.decoder.logits(hidden[at]), batch.targets[at], reduction="none")
-        return (losses * batch.weights[at]).sum(), float(batch.weights.sum())
+        return F.cross_entropy(self.decoder.logits(hidden[at]), batch.targets[at], reduction="none"), batch.weights[at]
 
     # --- on disk ----------------------------------------------------------------------------------------------------
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
-from boltbo.llm.backend import LanguageModel, Prompt, Sample
+from boltbo.llm.backend import LanguageModel, Prompt, Referenced, Sample
 from boltbo.problem import Domain, Task
 from boltbo.proposers.base import Progress, Proposal
 from boltbo.proposers.initial_design import InitialDesign
+from boltbo.settings import ConfigError
 
-First = Literal["consensus", "likeliest", "normalized", "drawn"]
+First = Literal["consensus", "likeliest", "normalized", "raised", "drawn"]
 
 JUDGED = 100
-"""Samples among which the consensus is looked for"""
+"""Samples among which the one to begin with is looked for, where that is work"""
 
 
 class ModelProposer:
@@ -34,7 +36,8 @@ class ModelProposer:
         first: Which sample is tried first, at no cost; the others stay in the order drawn. `consensus`: the one that is
             least edits away from all others (minimum Bayes risk, Kumar & Byrne 2004). `likeliest`: the one that the model
             holds most likely, which a short one easily is. `normalized`: the likeliest by symbol (length normalization, as
-            in Wu et al. 2016). `drawn`: none is preferred.
+            in Wu et al. 2016). `raised`: the one that fine-tuning raised most over the base (`backend.Referenced`). `drawn`:
+            none is preferred.
         pool: So many times as many samples are drawn, and the likeliest of them kept, likeliest first.
     """
 
@@ -73,13 +76,20 @@ class ModelProposer:
         )
         if self.pool > 1:
             return [sorted(samples, key=lambda s: -s.logprob)[:n] for samples in lists]
-        return [self._ordered(samples, p.grammar.separator) for samples, p in zip(lists, prompts, strict=True)]
+        return [self._ordered(samples, p) for samples, p in zip(lists, prompts, strict=True)]
 
-    def _ordered(self, samples: list[Sample], separator: str) -> list[Sample]:
+    def _ordered(self, samples: list[Sample], prompt: Prompt) -> list[Sample]:
         if self.first == "drawn" or not samples:
             return samples
+        separator, texts = prompt.grammar.separator, [s.text for s in samples[:JUDGED]]
         if self.first == "consensus":
-            best = consensus([s.text for s in samples[:JUDGED]], separator)
+            best = consensus(texts, separator)
+        elif self.first == "raised":
+            if not isinstance(self.model, Referenced):
+                raise ConfigError(
+                    "first = 'raised' asks a model for its base, which this one has not: take 'consensus'"
+                )
+            best = int(np.argmax(self.model.log_ratios(prompt.context, texts)))
         else:
             lengths = [1 + len(symbols(s.text, separator)) if self.first == "normalized" else 1 for s in samples]
             best = max(range(len(samples)), key=lambda i: samples[i].logprob / lengths[i])
