@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from boltbo.llm.backend import Prompt, Sample
 from boltbo.proposers import InitialDesign, ModelProposer, Unseen, seed_of
-from boltbo.proposers.language_model import consensus
+from boltbo.proposers.order import consensus, spread
 from boltbo.settings import ConfigError
 from quadratic import Quadratic, make_tasks
 
@@ -61,7 +61,27 @@ def test_the_likeliest_sample_goes_first_and_the_rest_as_drawn() -> None:
 def test_by_symbol_a_short_sample_has_no_advantage() -> None:
     model = Fixed(("1", -1.2), ("2 2 2", -2.0), ("3 3 3", -2.1))
     proposer = ModelProposer(Quadratic(), model, first="normalized")  # type: ignore[arg-type]
-    assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1", "3 3 3"]
+    assert proposer.propose(TASKS, 3, 0)[0][0] == ("2 2 2", "llm")
+
+
+@given(
+    st.lists(st.tuples(st.text("abc", max_size=6), st.floats(-9, 9)), max_size=9, unique_by=lambda x: x[0]),
+    st.integers(0, 9),
+)
+def test_an_order_has_the_best_first_and_each_once(scored: list[tuple[str, float]], n: int) -> None:
+    texts, scores = [t for t, _ in scored], np.array([s for _, s in scored])
+    if not texts:
+        return
+    order = spread(scores, texts, "", n)
+    assert len(order) == len(set(order)) == min(n, len(texts))
+    assert not order or scores[order[0]] == pytest.approx(max(scores))
+    assert spread(scores, texts, "", len(texts))[:n] == order
+
+
+def test_what_is_like_the_best_waits() -> None:
+    texts = ["aaaaaa", "aaaaab", "bbbbbb", "cccccc"]
+    assert spread(np.array([3.0, 2.9, 2.8, -9.0]), texts, "", 2) == [0, 2]
+    assert spread(np.ones(4), texts, "", 4)[0] == 0
 
 
 def test_what_fine_tuning_raised_most_goes_first() -> None:
@@ -71,7 +91,9 @@ def test_what_fine_tuning_raised_most_goes_first() -> None:
 
     samples = [("1 1 1", -1.0), ("2 2 2", -3.0), ("3 3 3", -2.0)]
     proposer = ModelProposer(Quadratic(), Knowing(*samples), first="raised")  # type: ignore[arg-type]
-    assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1 1 1", "3 3 3"]
+    assert proposer.propose(TASKS, 3, 0)[0][0] == ("2 2 2", "llm")
+    few = ModelProposer(Quadratic(), Knowing(*samples), first="raised", pool=3)  # type: ignore[arg-type]
+    assert few.propose(TASKS, 1, 0) == [[("2 2 2", "llm")]] * 2
     with pytest.raises(ConfigError, match="take 'consensus'"):
         ModelProposer(Quadratic(), Fixed(*samples), first="raised").propose(TASKS, 3, 0)  # type: ignore[arg-type]
 

@@ -116,11 +116,15 @@ class ModelSettings(Frozen):
     guidance: Annotated[float, Field(ge=0)] = Field(
         0.0, description="compact only: samples follow what the fine-tuning changed so many times further than it went"
     )
-    pool: Count = Field(1, description="of so many times the samples wanted, those the model holds likeliest are taken")
+    pool: Count = Field(
+        1,
+        description="so many times the samples wanted are drawn, and those taken that `first` says, or else the likeliest",
+    )
     first: Literal["consensus", "likeliest", "normalized", "raised", "drawn"] = Field(
         "consensus",
-        description="the sample that is tried first: the one nearest to all others; the one that the model holds most likely,"
-        " in all or by symbol (normalized); compact only: the one that fine-tuning raised most; or as they come (drawn)",
+        description="the sample that is tried first: the one nearest to all others; the one that the model holds most likely;"
+        " as they come (drawn). Or the order of all, those that are far from each other first: the likeliest by symbol"
+        " (normalized); compact only: those that fine-tuning raised most (raised)",
     )
     warm_up_pairs: Annotated[int, Field(ge=0)] = Field(
         4000, description="compact only: free pairs before the first round"

@@ -1,0 +1,101 @@
+"""Which of a model's samples are scored, and in which order: no oracle is asked, and the first few may be all.
+
+    drawn        as they come
+    consensus    first the one that is least edits away from all others (minimum Bayes risk, Kumar & Byrne, 2004)
+    likeliest    first the one that the model holds most likely, which a short one easily is
+    normalized   by log-probability for each symbol (length normalization, as in Wu et al., 2016), and far from each other
+    raised       by how much fine-tuning raised them over the base (`backend.Referenced`), and far from each other
+
+After the first one the others follow as they come. The last two order all, each by its score and by how far it is from those
+before it (maximal marginal relevance, Carbonell & Goldstein, 1998): what is nearly the best says little beside the best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
+
+from boltbo.llm.backend import LanguageModel, Prompt, Referenced, Sample
+from boltbo.problem import FloatArray
+from boltbo.settings import ConfigError
+
+First = Literal["consensus", "likeliest", "normalized", "raised", "drawn"]
+
+JUDGED = 100
+"""Samples among which the consensus is looked for"""
+
+APART = 4.0
+"""What the distance from those before counts beside the score, in means and standard deviations of the samples'"""
+
+
+def ordered(samples: list[Sample], n: int, first: First, model: LanguageModel, prompt: Prompt) -> list[Sample]:
+    """The `n` samples to score, in that order; of more, those that the order says, or else the likeliest.
+
+    Raises:
+        ConfigError: `first` asks for what the model cannot tell.
+    """
+    separator, texts = prompt.grammar.separator, [s.text for s in samples]
+    if first in ("normalized", "raised") and samples:
+        order = spread(_scores(samples, first, model, prompt), texts, separator, n)
+        return [samples[i] for i in order]
+    if len(samples) > n:
+        return sorted(samples, key=lambda s: -s.logprob)[:n]
+    if first == "drawn" or not samples:
+        return samples
+    if first == "consensus":
+        best = consensus(texts[:JUDGED], separator)
+    else:
+        best = max(range(len(samples)), key=lambda i: samples[i].logprob)
+    return [samples[best], *samples[:best], *samples[best + 1 :]]
+
+
+def _scores(samples: Sequence[Sample], first: First, model: LanguageModel, prompt: Prompt) -> FloatArray:
+    if first == "normalized":
+        return np.array([s.logprob / (1 + len(symbols(s.text, prompt.grammar.separator))) for s in samples])
+    if not isinstance(model, Referenced):
+        raise ConfigError("first = 'raised' asks a model for its base, which this one has not: take 'consensus'")
+    return np.array(model.log_ratios(prompt.context, [s.text for s in samples]))
+
+
+def spread(scores: FloatArray, texts: Sequence[str], separator: str, n: int) -> list[int]:
+    """The places of `n` texts, one after the other, of high scores and far from those before.
+
+    Args:
+        scores: (N,).
+        texts: N of them.
+        separator: What parts their symbols.
+        n: How many, at most N.
+    """
+    distance = distances(texts, separator)
+    worth = (scores - scores.mean()) / (scores.std() or 1.0)
+    unit = distance.mean() or 1.0
+    nearest = np.zeros(len(texts))  # nothing was chosen yet
+    chosen: list[int] = []
+    for _ in range(min(n, len(texts))):
+        chosen.append(int((worth + APART * nearest / unit).argmax()))
+        nearest = distance[chosen[-1]].copy() if len(chosen) == 1 else np.minimum(nearest, distance[chosen[-1]])
+        worth[chosen[-1]] = -np.inf
+    return chosen
+
+
+def consensus(texts: Sequence[str], separator: str) -> int:
+    """The place of the text that is least edits of symbols away from the others, as a share of the longer one."""
+    return int(distances(texts, separator).mean(axis=1).argmin())
+
+
+def distances(texts: Sequence[str], separator: str) -> NDArray[np.float32]:
+    """Edits of symbols between each two, as a share of the longer one."""
+    known: dict[str, str] = {}  # symbol -> a character of its own
+    written = ["".join(known.setdefault(s, chr(len(known))) for s in symbols(t, separator)) for t in texts]
+    found: NDArray[np.float32] = cdist(written, written, scorer=Levenshtein.normalized_distance, dtype=np.float32)
+    return found
+
+
+def symbols(text: str, separator: str) -> Sequence[str]:
+    """Those that a solution is written in."""
+    return text.split(separator) if separator else text
