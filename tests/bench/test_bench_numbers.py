@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def written(folder: Path, *parts: dict[str, Any], name: str = "plans-full") -> P
 
 
 def test_targets_are_met_missed_or_not_measured(tmp_path: Path) -> None:
-    told = {"samples": 300, "sampled_runs": 6, "timed_runs": 6, "sampling_seconds": 3.0}
+    told: dict[str, Any] = {"samples": 300, "sampled_runs": 6, "timed_runs": 6, "sampling_seconds": 3.0}
     written(tmp_path, part(shuffled={**method(1.7), **told}, **{"bolt+bo": method(0.7, 102)}))
     found = {t.name: t for t in targets(tmp_path)}
     assert len(found) == 14
@@ -205,7 +206,14 @@ def test_a_method_without_any_value_counts_with_the_default(tmp_path: Path) -> N
 
 
 def test_the_page_has_what_there_is_and_names_what_is_missing(tmp_path: Path) -> None:
-    told = {"samples": 300, "sampled_runs": 6, "timed_runs": 6, "sampling_seconds": 3.0, "peak_mib": 100}
+    told: dict[str, Any] = {
+        "samples": 300,
+        "sampled_runs": 6,
+        "timed_runs": 6,
+        "sampling_seconds": 3.0,
+        "peak_mib": 100,
+    }
+    told["model"] = {"tasks": 200, "pairs": 900, "fit_seconds": 4.0, "invalid_raw": 0.254}
     arms = {"shuffled": {**method(1.7), **told}, "tasks=20": method(0.9), "random": method(6.0)}
     written(tmp_path / "results", *(part(seed, **arms) for seed in (0, 1)))
     page, figure = write_page(tmp_path / "results", tmp_path / "docs" / "results.md")
@@ -215,6 +223,8 @@ def test_the_page_has_what_there_is_and_names_what_is_missing(tmp_path: Path) ->
     assert "| BOLT-200, 1 sample | 3 (3 to 3) |" in text
     assert "| random | 50 |" in text
     assert "Not measured here: with the optimizer, over calls (no arm goes on" in text
+    assert re.search(r"\| shuffled \| 1 \| 200 \| 900 \| 4 \| 25% \| [0-9.]+ \([0-9.]+ to [0-9.]+\) \| 100 \|", text)
+    assert "| BOLT-50 | 0 | 50 |  | 2 |  |" in text
     assert figure.read_bytes().startswith(b"\x89PNG")
     again = write_page(tmp_path / "results", tmp_path / "docs" / "results.md")[0].read_text()
     assert again == text

@@ -26,7 +26,8 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
      "their own.", tables.fixed_budget),
     ("Seconds of the campaigns' training", "Wall time within the process; the warm-up is short where it came from the cache.",
      tables.seconds),
-    ("Memory", "", tables.memory),
+    ("Models", "What each read, the share of its samples that the grammar would refuse, its first ten samples over the "
+     "default's value, and the most memory that the process held while it was made.", tables.trained),
 )  # fmt: skip
 
 HEAD = """\

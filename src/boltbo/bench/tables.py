@@ -204,18 +204,37 @@ def seconds(m: Measured) -> str:
     return table(head, rows)
 
 
-def memory(m: Measured) -> str:
-    """The most memory of the process during each arm that trains a model, by the tasks that it read."""
+def trained(m: Measured) -> str:
+    """Every model: what it read, how long it learnt, how right it is without a grammar, its first samples, and memory."""
     rows = []
     for p in m.everything:
-        for name, a in p.methods.items():
-            if "model" in a and a.get("peak_mib"):
-                read = a["model"]
-                cells = (str(read["tasks"]), str(read["pairs"]), f"{read['fit_seconds']:.4g}", str(a["peak_mib"]))
-                rows.append((name, str(p.seed), *cells))
+        own = [(str(read["label"]), read, "") for read in p.models]
+        arms = [(name, a["model"], str(a.get("peak_mib") or "")) for name, a in p.methods.items() if "model" in a]
+        for name, read, peak in (*own, *arms):
+            invalid = "" if read.get("invalid_raw") is None else f"{read['invalid_raw']:.0%}"
+            found = _first_ten(p, name)
+            cells = (str(read["tasks"]), str(read.get("pairs", "")), f"{read['fit_seconds']:.4g}", invalid, found, peak)
+            rows.append((name, str(p.seed), *cells))
     if not rows:
-        raise NotMeasured("no arm trained a model")
-    return table(("arm", "seed", "tasks", "pairs", "s of fine-tuning", "peak MiB"), rows)
+        raise NotMeasured("no model was trained")
+    head = (
+        "model",
+        "seed",
+        "tasks",
+        "pairs",
+        "s of fine-tuning",
+        "invalid without grammar",
+        "Best@10, typical",
+        "peak MiB",
+    )
+    return table(head, rows)
+
+
+def _first_ten(p: Part, method: str) -> str:
+    try:
+        return told(compare([p], Best(method, 10), DEFAULT).typical)
+    except NotMeasured:
+        return ""
 
 
 def _curve(p: Part, method: str, task: str, length: int) -> list[float]:
