@@ -1,0 +1,120 @@
+"""The first samples of a campaign's models and arms, measured again task by task: what drifts, drifts for all.
+
+    python benchmarks/side_by_side.py EXPERIMENT --storage ceb-100.db --set domain.workload=FOLDER --out side-by-side.json
+
+A machine is not as fast today as it was yesterday, nor beside other work as alone: of the same plans, measured by the arms of a
+campaign hours apart, some took half as much again. Here all that the methods would try first for a task is measured within a
+minute, in random order, each distinct candidate once, under a limit of three times the default (measured five times among
+them). Tasks that were done are kept: stop and repeat it at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from boltbo.bench.experiment import read_experiment
+from boltbo.bench.ratios import ratio
+from boltbo.bench.runner import arm_prefix, arms_url
+from boltbo.campaign import Campaign
+from boltbo.cli.common import opened
+from boltbo.domains.plans.domain import PlansDomain
+from boltbo.problem import Task
+from boltbo.results import labels
+from boltbo.storage import Stage, Store
+from recorded import commit, cpu
+
+K = (1, 5, 10)
+LIMIT, DEFAULTS = 3.0, 5
+Candidates = dict[str, dict[str, list[str]]]
+"""Method -> task -> the candidates that it tries first, in order"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment")
+    parser.add_argument("--storage", required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    experiment = read_experiment(args.experiment)
+    with opened(experiment.campaign, args.storage, None, args.changes) as (campaign, _):
+        assert isinstance(campaign.domain, PlansDomain)
+        methods = first_candidates(campaign)
+        told: dict[str, Any] = {
+            "command": f"python benchmarks/side_by_side.py {args.experiment}", "commit": commit(), "machine": cpu(),
+            "seed": campaign.settings.seed, "k": list(K), "tasks": {},
+        }  # fmt: skip
+        if args.out.exists():
+            told = json.loads(args.out.read_text())
+        for i, task in enumerate(campaign.validation):
+            if task.id not in told["tasks"]:
+                asked = {name: by_task[task.id][: max(K)] for name, by_task in methods.items() if task.id in by_task}
+                told["tasks"][task.id] = measured(campaign.domain, task, asked)
+                args.out.write_text(json.dumps(told, indent=1))
+            print(f"{i + 1} of {len(campaign.validation)}: {task.id}", flush=True)
+    show(told)
+
+
+def first_candidates(campaign: Campaign) -> Candidates:
+    """Of STBO, of every round's model and of every arm that has samples for all tasks."""
+    found: Candidates = {"STBO": _first(campaign.store, Stage.REFERENCE)}
+    learnt = labels(campaign.store.models())
+    for model in campaign.store.models():
+        found[learnt[model.round]] = _first(campaign.store, Stage.VALIDATE, model.round)
+    arms, prefix = Store(arms_url(campaign.store.url)), arm_prefix(campaign.settings.name)
+    for name in arms.names():
+        if name.startswith(prefix):
+            arms.campaign_id = arms.find(name)["id"]
+            found[name.removeprefix(prefix)] = _first(arms, Stage.VALIDATE)
+    ids = {task.id for task in campaign.validation}
+    return {name: by_task for name, by_task in found.items() if ids <= by_task.keys()}
+
+
+def _first(store: Store, stage: Stage, t: int | None = None) -> dict[str, list[str]]:
+    return {run.task.id: [candidate for candidate, _ in run.initial] for run in store.runs(stage, t)}
+
+
+def measured(domain: PlansDomain, task: Task, asked: dict[str, list[str]]) -> dict[str, Any]:
+    """The default's value, and of each method the best of its first k."""
+    default = domain.grammar(task).canonical("default")
+    usual = [domain.measured(task, default).value for _ in range(2)]
+    limit = LIMIT * statistics.median(usual)
+    distinct = sorted({c for own in asked.values() for c in own} - {default})
+    order = np.random.default_rng(0).permutation([*distinct, *[default] * (DEFAULTS - len(usual))]).tolist()
+    values: dict[str, float] = {}
+    for candidate in order:
+        found = domain.measured(task, candidate, limit)
+        value = limit if found.censored else found.value
+        if candidate == default:
+            usual.append(value)
+        else:
+            values[candidate] = value
+    values[default] = statistics.median(usual)
+    best = {
+        name: [min(values[c] for c in own[:k]) if own else values[default] for k in K] for name, own in asked.items()
+    }
+    return {"default": values[default], "distinct": len(distinct), "best": best}
+
+
+def show(told: dict[str, Any]) -> None:
+    """As Markdown: the best of the first k over the default."""
+    tasks = list(told["tasks"].values())
+    default = np.array([[t["default"] for t in tasks]])
+    print("| method | " + " | ".join(f"Best@{k}: sum | typical" for k in told["k"]) + " |")
+    print("| --- |" + " --- | --- |" * len(told["k"]))
+    for name in tasks[0]["best"]:
+        cells = []
+        for at in range(len(told["k"])):
+            found = ratio(np.array([[t["best"][name][at] for t in tasks]]), default)
+            cells += [f"{x.value:.2f} ({x.low:.2f} to {x.high:.2f})" for x in (found.sums, found.typical) if x]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
