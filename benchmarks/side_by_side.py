@@ -1,6 +1,7 @@
 """The first samples of a campaign's models and arms, measured again task by task: what drifts, drifts for all.
 
-    python benchmarks/side_by_side.py EXPERIMENT --storage ceb-100.db --set domain.workload=FOLDER --out side-by-side.json
+    python benchmarks/side_by_side.py plans-backends --storage ceb-100.db --set domain.workload=FOLDER --out FILE
+    python benchmarks/side_by_side.py plans-backends --out FILE --over BOLT-100          the table again, in pairs
 
 A machine is not as fast today as it was yesterday, nor beside other work as alone: of the same plans, measured by the arms of a
 campaign hours apart, some took half as much again. Here all that the methods would try first for a task is measured within a
@@ -38,10 +39,14 @@ Candidates = dict[str, dict[str, list[str]]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment")
-    parser.add_argument("--storage", required=True)
+    parser.add_argument("--storage", help="the campaign's; without it nothing is measured")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--over", help="a method that the others are compared with, in place of the default")
     args = parser.parse_args()
+    if args.storage is None:
+        show(json.loads(args.out.read_text()), args.over)
+        return
     experiment = read_experiment(args.experiment)
     with opened(experiment.campaign, args.storage, None, args.changes) as (campaign, _):
         assert isinstance(campaign.domain, PlansDomain)
@@ -58,7 +63,7 @@ def main() -> None:
                 told["tasks"][task.id] = measured(campaign.domain, task, asked)
                 args.out.write_text(json.dumps(told, indent=1))
             print(f"{i + 1} of {len(campaign.validation)}: {task.id}", flush=True)
-    show(told)
+    show(told, args.over)
 
 
 def first_candidates(campaign: Campaign) -> Candidates:
@@ -102,16 +107,16 @@ def measured(domain: PlansDomain, task: Task, asked: dict[str, list[str]]) -> di
     return {"default": values[default], "distinct": len(distinct), "best": best}
 
 
-def show(told: dict[str, Any]) -> None:
-    """As Markdown: the best of the first k over the default."""
+def show(told: dict[str, Any], over: str | None) -> None:
+    """As Markdown: the best of the first k over the default, or over another method's."""
     tasks = list(told["tasks"].values())
-    default = np.array([[t["default"] for t in tasks]])
     print("| method | " + " | ".join(f"Best@{k}: sum | typical" for k in told["k"]) + " |")
     print("| --- |" + " --- | --- |" * len(told["k"]))
     for name in tasks[0]["best"]:
         cells = []
         for at in range(len(told["k"])):
-            found = ratio(np.array([[t["best"][name][at] for t in tasks]]), default)
+            other = np.array([[t["best"][over][at] if over else t["default"] for t in tasks]])
+            found = ratio(np.array([[t["best"][name][at] for t in tasks]]), other)
             cells += [f"{x.value:.2f} ({x.low:.2f} to {x.high:.2f})" for x in (found.sums, found.typical) if x]
         print(f"| {name} | " + " | ".join(cells) + " |")
 
