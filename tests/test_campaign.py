@@ -18,6 +18,7 @@ from boltbo.llm.backend import CorruptModel, Prompt
 from boltbo.llm.compact import CompactModel
 from boltbo.proposers import InitialDesign
 from boltbo.storage import Stage, Store
+from boltbo.threads import one_torch_thread
 from quadratic import Quadratic, make_tasks
 
 SMALL = {
@@ -153,7 +154,8 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(tmp_path: Pat
         break
     assert kills >= 2
     calm = campaign(tmp_path / "calm")
-    calm.run()
+    with one_torch_thread():  # as the script: on some CPUs more add up otherwise, in the last bits
+        calm.run()
     killed = campaign(tmp_path / "killed")
     assert content(killed.store) == content(calm.store)
     # what was in flight when a kill came was lost: at most one call for each worker and kill

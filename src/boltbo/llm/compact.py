@@ -114,7 +114,8 @@ class CompactModel:
             epochs,
             rate,
             tokens,
-            threads_by_load=PRODUCTS is torch.bfloat16,  # sums of float32 products depend on the number of threads
+            # sums of float32 products depend on the number of threads; in bfloat16, on some CPUs, from four threads on
+            threads_by_load=PRODUCTS is torch.bfloat16 and torch.get_num_threads() <= 2,
             max_steps=max_steps,
             max_seconds=max_seconds,
         )
