@@ -137,6 +137,17 @@ def test_rows_that_move_take_their_memory_along(
             assert s.logprob == pytest.approx(log_probability(model, prompt, s.text), abs=within)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_a_prompt_s_samples_are_the_same_to_the_last_bit_whoever_is_beside(n: int) -> None:
+    """Though the others decide how many rows there are."""
+    model = CompactModel.create(EXAMPLES, width=64, layers=2, heads=2)
+    model.fit(EXAMPLES, epochs=10, seed=0)
+    sure, open_ = (Prompt(f"context {i}", g) for i, g in enumerate((Slots([["mi"], ["t"], ["mi", "t"]]), Brackets())))
+    together = model.sample([sure, open_, Prompt("second", Brackets())], n)
+    assert model.sample([sure], n) == together[:1]
+    assert model.sample([open_], n) == together[1:2]
+
+
 def log_probability(model: CompactModel, prompt: Prompt, text: str) -> float:
     """Of a text under the mask, one token after the other in a row of its own."""
     reader = _Reader(model)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from boltbo.llm import compact, training
 from boltbo.llm.backend import Example
-from boltbo.llm.compact import CompactModel
+from boltbo.llm.compact import CompactModel, threads_change_no_bit
 from boltbo.llm.contract import EXAMPLES
-from boltbo.llm.precision import PRODUCTS
 from boltbo.llm.training import PATIENCE, REPORTS, Schedule, _epoch, train
 
 
@@ -130,7 +132,6 @@ def test_the_same_seed_gives_the_same_model_and_leaves_the_global_generator_alon
     assert torch.equal(state, torch.random.get_rng_state())
 
 
-@pytest.mark.skipif(PRODUCTS is torch.float32, reason="on this CPU threads are not chosen by load: sums depend on them")
 def test_where_threads_are_chosen_by_load_their_number_changes_no_bit() -> None:
     words = [f"w{i}" for i in range(300)]
     rng = np.random.default_rng(0)
@@ -141,7 +142,7 @@ def test_where_threads_are_chosen_by_load_their_number_changes_no_bit() -> None:
     ]
     before, weights = torch.get_num_threads(), []
     try:
-        for threads in (1, 2):  # more are not chosen by load
+        for threads in (1, 2, 4):
             torch.set_num_threads(threads)
             torch.manual_seed(0)
             model = CompactModel.create(examples)
@@ -149,7 +150,23 @@ def test_where_threads_are_chosen_by_load_their_number_changes_no_bit() -> None:
             weights.append(torch.cat([p.detach().flatten() for p in model.decoder.parameters()]))
     finally:
         torch.set_num_threads(before)
-    assert torch.equal(weights[0], weights[1])
+    for same, threads in zip(weights[1:], (2, 4), strict=True):
+        assert torch.equal(weights[0], same) or not threads_change_no_bit(threads)
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_threads_are_chosen_by_load_only_there(chosen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    entered = []
+
+    @contextmanager
+    def watched() -> Iterator[Callable[[int], None]]:
+        entered.append(True)
+        yield lambda _: None
+
+    monkeypatch.setattr(training, "torch_threads_by_load", watched)
+    monkeypatch.setattr(compact, "threads_change_no_bit", lambda _: chosen)
+    CompactModel.create(EXAMPLES, width=32, layers=1, heads=2).fit(EXAMPLES, epochs=1, seed=0)
+    assert entered == [True] * chosen
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 120), st.integers(0, 9))

@@ -49,13 +49,13 @@ def correlation(space, words):
 
 
 def test_updates_bring_words_of_like_values_together(vae, monkeypatch):
-    """Over three seeds: what one update gains hangs on the last bits of the VAE."""
-    monkeypatch.setitem(tune.tuned.__kwdefaults__, "steps", 100)
+    """Enough steps, and two seeds: what a short update gains hangs on the last bits of the VAE."""
+    monkeypatch.setitem(tune.tuned.__kwdefaults__, "steps", 600)
     space = LatentSpace(vae, Words())
     before = {k: v.clone() for k, v in vae.network.state_dict().items()}
     told, new = ([*dict.fromkeys(random_words(n, seed))] for n, seed in ((150, 1), (600, 2)))
     gains = []
-    for seed in range(3):
+    for seed in range(2):
         optimizer = LolBO(space, seed=seed)
         optimizer.tell([observe(w) for w in told])
         optimizer._update()
@@ -63,8 +63,8 @@ def test_updates_bring_words_of_like_values_together(vae, monkeypatch):
         assert optimizer.space.vae.reconstruction([list(w) for w in new]).exact > 0.9  # nor has it forgotten to write
         gains.append([correlation(optimizer.space, words) - correlation(space, words) for words in (told, new)])
     of_told, of_new = np.mean(gains, axis=0)
-    assert of_told > 0.05
-    assert of_new > 0
+    assert of_told > 0.1
+    assert of_new > 0.03
     assert all(torch.equal(v, before[k]) for k, v in vae.network.state_dict().items())  # the shared one stays as it was
 
 

@@ -24,6 +24,10 @@ from boltbo.problem import FloatArray
 
 Array = NDArray[Any]
 
+LEAST_WIDTH = 4
+"""Rows of a prompt at least, used or not: on some CPUs the products of one row or two differ in the last bits from those of
+more, and how many there are depends on the other prompts."""
+
 _NOBODY = np.zeros(1, dtype=np.int64)
 """What is allowed to a row that is not used"""
 
@@ -111,7 +115,7 @@ def _arranged(draws: list[Draws], width: int) -> tuple[list[Draws], int, Array |
         The draws that go on, the rows of each from now on, and where each row's memory is now; None: nothing moves.
     """
     living = [d.alive for d in draws]
-    needed = max(map(len, living))
+    needed = max(LEAST_WIDTH, *map(len, living))
     going_on = [i for i, alive in enumerate(living) if alive]
     if len(going_on) * needed >= SPARE * len(draws) * width:
         going_on, needed = list(range(len(draws))), max(width, needed)
