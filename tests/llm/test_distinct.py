@@ -100,6 +100,7 @@ def test_all_texts_come_once_with_their_probability(back: int) -> None:
     exact = chances(back)
     assert {q.ids for q in found.prefixes} == set(exact)
     assert len(found.prefixes) == 27
+    assert found.exhausted
     assert all(q.logprob == pytest.approx(math.log(exact[q.ids]), abs=1e-5) for q in found.prefixes)
     assert sorted(found.prefixes, key=lambda q: -q.noisy) == found.prefixes
 
@@ -109,6 +110,13 @@ def test_fewer_are_the_first_of_more(few: int, more: int, seed: int) -> None:
     few, more = sorted((few, more))
     (short,), (long, _) = drawn(Chain(2), few, [seed]), drawn(Chain(2), more, [seed, seed + 1])
     assert [q.ids for q in short.prefixes] == [q.ids for q in long.prefixes[:few]]
+
+
+def test_texts_that_are_cut_off_are_left_out_and_there_may_be_others() -> None:
+    cut = Draws("", machine(), 5, 1)
+    draw(Chain(1), [cut], 2, 1.0, 1.0)
+    assert cut.prefixes == []
+    assert not cut.exhausted
 
 
 def test_the_nucleus_leaves_out_what_is_unlikely() -> None:

@@ -51,6 +51,7 @@ def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: 
             reader.keep(torch.from_numpy(places), memory)
         logits = reader.step(torch.from_numpy(_last_tokens(active, width)), memory)
     for d in draws:
+        d.exhausted = len(d.prefixes) < d.wanted and top_p == 1
         d.prefixes = [p for p in d.prefixes if p.state < 0]
 
 

@@ -138,15 +138,9 @@ class PretrainedModel:
     ) -> list[list[Sample]]:
         """See `LanguageModel.sample`."""
         return sample(
-            self.reader(),
-            prompts,
-            n,
-            temperature=temperature,
-            top_p=top_p,
-            unique=unique,
-            seed=seed,
-            progress=progress,
-        )
+            self.reader(), prompts, n,
+            temperature=temperature, top_p=top_p, unique=unique, seed=seed, progress=progress,
+        )  # fmt: skip
 
     def save(self, directory: Path) -> None:
         """The adapter and which model it belongs to; not the model."""

@@ -81,6 +81,7 @@ class Draws:
         seed: The prompt's.
         first: How many were drawn for it before.
         prefixes: What the samples will come from; in the end the samples, in the order drawn.
+        exhausted: Whether it turned out that the grammar has no others.
     """
 
     context: str
@@ -89,6 +90,7 @@ class Draws:
     seed: int
     first: int = 0
     prefixes: list[Prefix] = field(default_factory=list)
+    exhausted: bool = False
 
     @property
     def alive(self) -> list[Prefix]:

@@ -114,7 +114,7 @@ def sample(
                 for w, draws in batch:  # here, in the order drawn
                     for drawn in draws.prefixes:
                         w.take(reader, drawn, unique)
-                    w.exhausted |= unique and top_p == 1 and len(draws.prefixes) < draws.wanted
+                    w.exhausted |= draws.exhausted
                     done += draws.wanted
                 if progress is not None and not attempt:
                     progress(done // n, len(wanted))
