@@ -183,6 +183,19 @@ def test_targets_are_met_missed_or_not_measured(tmp_path: Path) -> None:
     assert all(t.met is None and "no result file of peptides" in t.missing for t in peptides)
 
 
+def test_a_target_is_read_from_the_first_experiment_that_measured_it(tmp_path: Path) -> None:
+    asked, augmented = "first=raised,pool=4", "augmented,samples=50"
+    written(tmp_path, part(**{"bolt+bo": method(0.7, 102), "augmented": method(0.1)}), name="peptides")
+    again = part(**{asked: method(0.5), augmented: method(0.3)})
+    written(tmp_path, {**again, "command": "boltbo bench run peptides-again"}, name="peptides-again")
+    found = {t.name.removeprefix("peptides: "): t for t in targets(tmp_path) if t.name.startswith("peptides: ")}
+    few, both = found["50 samples without BO / full STBO"], found["BOLT + BO / STBO at equal calls"]
+    assert (few.ratio, few.command) == (pytest.approx(0.5), "boltbo bench run peptides-again")
+    assert (both.ratio, both.command) == (pytest.approx(0.7), "boltbo bench run plans-full --seed 0")
+    assert found["with self-augmentation / without"].ratio == pytest.approx(0.5)
+    assert found["shuffled / aligned contexts"].met is None
+
+
 def test_an_interval_that_reaches_1_meets_no_target(tmp_path: Path) -> None:
     told = method(0.5, 102)
     for t in TASKS[:2]:
