@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from boltbo.problem import Observation, Status, Task
-from boltbo.storage import CampaignBusy, CampaignMismatch, ModelVersion, Run, Stage, Step, StorageError, Store
+from boltbo.storage import (
+    CampaignBusy,
+    CampaignMismatch,
+    ModelVersion,
+    Run,
+    Stage,
+    Step,
+    StorageError,
+    Store,
+    calls_made,
+)
 
 
 def opened(path: Path, **config: object) -> Store:
@@ -36,6 +46,33 @@ def test_what_was_written_is_read_by_another_process(tmp_path: Path) -> None:
         assert second.status is Status.FAILED
         assert math.isnan(second.value)
         assert again.models() == [ModelVersion(0, "models/round-1", ("t",), {"loss": 0.5})]
+
+
+def test_calls_are_told_as_they_come_and_those_of_finished_runs_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as store:
+        store.add_runs(
+            [a_run("x"), a_run("y"), a_run("z")], {"z": [Observation("a", 1.0, Status.COMPLETE, 0.0, "import")]}
+        )
+        x, y, z = (r.id for r in store.runs())
+        calls = calls_made(store, [x, y, z])
+        read: list[int] = []
+        plain = Store.count
+        monkeypatch.setattr(Store, "count", lambda own, ids: (read.extend(ids), plain(own, ids))[1])
+        assert calls() == 0
+        for i in range(3):
+            store.record(x, i, Observation(f"a{i}", 1.5, Status.COMPLETE, 0.1, "bo"))
+            assert calls() == i + 1
+        store.finish(x, {})
+        assert calls() == 3
+        store.record(y, 0, Observation("a", 1.5, Status.COMPLETE, 0.1, "bo"))
+        read.clear()
+        assert calls() == 4
+        assert sorted(read) == [y, z]
+        for run in (y, z):
+            store.finish(run, {})
+        assert calls() == calls() == 4
 
 
 def test_an_observation_is_never_written_twice(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from boltbo.problem import Constrained, Domain, Observation, Task
 from boltbo.progress import Bars, Update
 from boltbo.proposers import Proposal, Proposer, seed_of
 from boltbo.solve import Make, solve, solve_stored
-from boltbo.storage import Run, Store
+from boltbo.storage import Run, Store, calls_made
 
 TOGETHER = 64
 """Tasks whose first candidates are asked for, and then stored, at a time: what a slow model wrote outlives a kill."""
@@ -62,7 +62,8 @@ def solve_all(
         job, workers = partial(solve, domain, store, make=make), 1
     with bars.track(f"{stage.value} round {t + 1}: oracle calls", total) as update:
         todo = [r.id for r in runs if not r.done]
-        for _ in make_engine(workers).map(job, todo, lambda: update(store.count(ids), total)):
+        calls = calls_made(store, ids)
+        for _ in make_engine(workers).map(job, todo, lambda: update(calls(), total)):
             pass
 
 

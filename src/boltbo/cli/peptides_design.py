@@ -24,7 +24,7 @@ from boltbo.report.peptides.shortlist import Shortlist, shortlist
 from boltbo.report.peptides.tables import as_csv, as_fasta
 from boltbo.settings import ConfigError, Settings
 from boltbo.solve import solve, solve_stored
-from boltbo.storage import CampaignMismatch, Run, Stage, Store
+from boltbo.storage import CampaignMismatch, Run, Stage, Store, calls_made
 
 STORAGE = "design.db"
 BATCH = 10
@@ -132,11 +132,11 @@ def _add_runs(store: Store, domain: PeptidesDomain, tasks: Sequence[Task], searc
 
 
 def _solve(store: Store, domain: PeptidesDomain, runs: Sequence[Run], workers: int, bars: Bars) -> None:
-    ids, total = [r.id for r in runs], sum(r.budget for r in runs)
+    calls, total = calls_made(store, [r.id for r in runs]), sum(r.budget for r in runs)
     with bars.track("oracle calls", total) as update:
 
         def tick() -> None:
-            update(store.count(ids), total)
+            update(calls(), total)
 
         todo = [r.id for r in runs if not r.done]
         if workers > 1:

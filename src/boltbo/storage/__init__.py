@@ -1,5 +1,6 @@
 """Everything that was paid for, on disk before the next oracle call."""
 
+from boltbo.storage.calls_made import calls_made
 from boltbo.storage.store import (
     CampaignBusy,
     CampaignMismatch,
@@ -11,4 +12,14 @@ from boltbo.storage.store import (
     Store,
 )
 
-__all__ = ["CampaignBusy", "CampaignMismatch", "ModelVersion", "Run", "Stage", "Step", "StorageError", "Store"]
+__all__ = [
+    "CampaignBusy",
+    "CampaignMismatch",
+    "ModelVersion",
+    "Run",
+    "Stage",
+    "Step",
+    "StorageError",
+    "Store",
+    "calls_made",
+]

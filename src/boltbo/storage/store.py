@@ -320,6 +320,12 @@ class Store:
             query = sa.select(sa.func.count()).select_from(t).where(t.c.run_id.in_(run_ids), t.c.source != "import")
             return int(c.execute(query).scalar_one())
 
+    def done(self, run_ids: Sequence[int]) -> set[int]:
+        """Those of these runs that are at their end."""
+        t = schema.runs
+        with self._engine.connect() as c:
+            return set(c.execute(sa.select(t.c.id).where(t.c.id.in_(run_ids), t.c.done)).scalars())
+
     # --- model versions --------------------------------------------------------------------------------------------
 
     def add_model(self, version: ModelVersion) -> None:
