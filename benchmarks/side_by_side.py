@@ -48,9 +48,12 @@ def main() -> None:
         show(json.loads(args.out.read_text()), args.over)
         return
     experiment = read_experiment(args.experiment)
-    with opened(experiment.campaign, args.storage, None, args.changes) as (campaign, _):
+    changes = [*experiment.parts[0].changes, *args.changes]
+    with opened(experiment.campaign, args.storage, None, changes) as (campaign, _):
         assert isinstance(campaign.domain, PlansDomain)
         methods = first_candidates(campaign)
+        if not methods:
+            raise SystemExit(f"{args.storage} has no method with candidates for all {len(campaign.validation)} tasks")
         told: dict[str, Any] = {
             "command": f"python benchmarks/side_by_side.py {args.experiment}", "commit": commit(), "machine": cpu(),
             "seed": campaign.settings.seed, "k": list(K), "tasks": {},
