@@ -139,6 +139,21 @@ def test_unseen_templates_are_for_validation_only(imdb_url: str, tmp_path: Path)
         assert all(t.context.startswith("SELECT") for t in problem.tasks)
 
 
+def test_tasks_stay_where_other_options_are_tried_on_the_same_storage(
+    imdb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = options(imdb_url), options(imdb_url, unseen_templates=1)
+    made = []
+    for chosen in (first, other):
+        with build(chosen, 0, tmp_path, Bars(False)) as problem:
+            made.append((problem.tasks, problem.validation))
+    assert made[0] != made[1]
+    monkeypatch.setattr("boltbo.domains.plans.workload._parts", lambda *_: pytest.fail("screened once more"))
+    for chosen, tasks in zip((first, other), made, strict=True):
+        with build(chosen, 0, tmp_path, Bars(False)) as problem:
+            assert (problem.tasks, problem.validation) == tasks
+
+
 def test_some_templates_must_be_left_to_train_on(imdb_url: str, tmp_path: Path) -> None:
     with (
         pytest.raises(ConfigError, match="leaves nothing to train on: there are 4 templates"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -186,11 +187,16 @@ def _embedded(options: PlansOptions, files: Workload | None, stack: ExitStack, b
 def _stored_tasks(
     options: PlansOptions, seed: int, domain: PlansDomain, files: Workload | None, path: Path, bars: Bars
 ) -> dict[Part, list[Task]]:
-    """The tasks, made once and kept: their default values and estimates must not change in the middle of a campaign."""
+    """The tasks, made once and kept: their default values and estimates must not change in the middle of a campaign.
+
+    Those of other options, whose campaign may be in the same storage, stay where they are, and these are kept beside them.
+    """
     key = {**options.model_dump(mode="json"), "seed": seed}
-    if path.exists():
-        stored = json.loads(path.read_text())
-        if stored["key"] == key:
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:8]
+    beside = path.with_stem(f"{path.stem}-{digest}")
+    for known in (path, beside):
+        stored = json.loads(known.read_text()) if known.exists() else {}
+        if stored.get("key") == key:
             domain.dialect_name = stored.get("dialect", domain.dialect_name)  # a campaign keeps the one it began in
             return {"train": _from_json(stored["train"]), "validation": _from_json(stored["validation"])}
     workload = _queries(options, seed, domain, files)
@@ -199,6 +205,7 @@ def _stored_tasks(
     parts, dropped = _parts(options, seed, domain, workload, bars)
     n = sum(map(len, parts.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
+    path = beside if path.exists() else path
     half = path.with_suffix(".half")
     tasks = {part: [asdict(task) for task in found] for part, found in parts.items()}
     half.write_text(json.dumps({"key": key, "dialect": domain.dialect.name, "dropped": dropped, **tasks}))
