@@ -44,16 +44,16 @@ def opened(
     where = storage or str(config.with_suffix(".db"))
     caches = config.with_suffix(".artifacts") if "://" in where else Path(where).with_suffix(".artifacts")
     bars = Bars()
-    with loaded.build(loaded.options, settings.seed, caches, bars) as problem:
-        try:
-            campaign = Campaign(problem.domain, problem.tasks, problem.validation, settings=settings, storage=where)
-        except ValueError as error:
-            raise ConfigError(f"{config}: {error}") from error
-        try:
+    try:
+        with loaded.build(loaded.options, settings.seed, caches, bars) as problem:
+            try:
+                campaign = Campaign(problem.domain, problem.tasks, problem.validation, settings=settings, storage=where)
+            except ValueError as error:
+                raise ConfigError(f"{config}: {error}") from error
             yield campaign, problem
-        except KeyboardInterrupt:
-            typer.echo(f"\nstopped; all that was measured is in {where}: the same command goes on from here", err=True)
-            raise typer.Exit(130) from None
+    except KeyboardInterrupt:
+        typer.echo(f"\nstopped; all that was measured is in {where}: the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
 
 
 def print_json(value: Any) -> None:
