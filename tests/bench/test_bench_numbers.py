@@ -189,8 +189,9 @@ def test_a_target_is_read_from_the_first_experiment_that_measured_it(tmp_path: P
     again = part(**{asked: method(0.5), augmented: method(0.3)})
     written(tmp_path, {**again, "command": "boltbo bench run peptides-again"}, name="peptides-again")
     found = {t.name.removeprefix("peptides: "): t for t in targets(tmp_path) if t.name.startswith("peptides: ")}
-    few, both = found["50 samples without BO / full STBO"], found["BOLT + BO / STBO at equal calls"]
-    assert (few.ratio, few.command) == (pytest.approx(0.5), "boltbo bench run peptides-again")
+    one, both = found["one sample / the best of the initial design"], found["BOLT + BO / STBO at equal calls"]
+    assert (one.ratio, one.command) == (pytest.approx(0.1), "boltbo bench run peptides-again")
+    assert found["50 samples without BO / full STBO"].ratio == pytest.approx(0.6)
     assert (both.ratio, both.command) == (pytest.approx(0.7), "boltbo bench run plans-full --seed 0")
     assert found["with self-augmentation / without"].ratio == pytest.approx(0.5)
     assert found["shuffled / aligned contexts"].met is None
