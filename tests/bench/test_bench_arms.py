@@ -313,6 +313,7 @@ def test_paths_in_a_command_lose_their_folders() -> None:
     ]
     assert told_command(words) == "boltbo bench run plans-full --storage ceb.db --set domain.workload=ceb --seed=1"
     assert told_command(["--variant", "", "--arm", "random"]) == "--variant '' --arm random"
+    assert told_command(["--variant", "one round"]) == "--variant 'one round'"
 
 
 def test_a_campaign_without_validation_tasks_has_no_arms(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -182,7 +183,7 @@ def versions() -> dict[str, str]:
 def told_command(words: Sequence[str]) -> str:
     """A command as others could repeat it: paths lose their folders."""
     parted = [word.rpartition("=") for word in words]
-    return " ".join(f"{key}{equals}{_short(value)}" or "''" for key, equals, value in parted)
+    return shlex.join(f"{key}{equals}{_short(value)}" for key, equals, value in parted)
 
 
 def _short(value: Any) -> Any:
