@@ -18,7 +18,7 @@ from boltbo.bench.experiment import read_experiment
 from boltbo.bench.measured import Best, Measured, NotMeasured, compare
 from boltbo.bench.page import write_page
 from boltbo.bench.ratios import ratio
-from boltbo.bench.tables import transfer
+from boltbo.bench.tables import ablations, transfer
 from boltbo.bench.targets import targets
 from boltbo.problem import Observation, Status
 from boltbo.settings import ConfigError
@@ -195,6 +195,26 @@ def test_a_target_is_read_from_the_first_experiment_that_measured_it(tmp_path: P
     assert (both.ratio, both.command) == (pytest.approx(0.7), "boltbo bench run plans-full --seed 0")
     assert found["with self-augmentation / without"].ratio == pytest.approx(0.5)
     assert found["shuffled / aligned contexts"].met is None
+
+
+def test_arms_are_compared_with_the_samples_measured_beside_them(tmp_path: Path) -> None:
+    """On the day of the arms the machine takes a quarter longer for the very same samples."""
+    path = written(tmp_path, part(again=method(0.75), shuffled=method(1.5), augmented=method(0.6)))
+    found = {t.name: t.ratio for t in targets(tmp_path)}
+    assert found["plans: shuffled / aligned contexts"] == pytest.approx(2.0)
+    assert found["plans: with self-augmentation / without"] == pytest.approx(0.8)
+    assert found["plans: 50 samples without BO / full STBO"] == pytest.approx(0.6)
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in ablations(Measured.read(path)).splitlines()]
+    assert ["again, over BOLT-200", "50", "1.25 (1.25 to 1.25)"] in rows
+    assert ["shuffled", "50", "2 (2 to 2)"] in rows
+
+    # a round of the campaign's own was measured with the campaign
+    own = part(again=method(0.75), **{"BOLT-200+": method(0.3)})
+    own["models"].append({"label": "BOLT-200+", "tasks": 200, "fit_seconds": 3.0})
+    path = written(tmp_path, own)
+    assert {t.name: t.ratio for t in targets(tmp_path)}["plans: with self-augmentation / without"] == pytest.approx(0.5)
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in ablations(Measured.read(path)).splitlines()]
+    assert ["BOLT-200+, over BOLT-200", "50", "0.5 (0.5 to 0.5)"] in rows
 
 
 def test_an_interval_that_reaches_1_meets_no_target(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from boltbo.bench.ratios import Ratio, ratio
 from boltbo.problem import FloatArray
 from boltbo.settings import ConfigError
 
+AGAIN = "again"
+"""The arm that measures the last model's samples once more, where values are measured and drift"""
+
 
 class NotMeasured(Exception):
     """What a table or a target needs is not in the result file. The message says what."""
@@ -53,6 +56,11 @@ class Part:
         if not plain:
             raise NotMeasured("no model was trained")
         return plain[-1]
+
+    @property
+    def aligned(self) -> str:
+        """What arms of the model are compared with: the last model's samples, measured beside the arms where they were."""
+        return AGAIN if AGAIN in self.methods else self.last
 
     def calls(self, method: str) -> dict[str, Calls]:
         """Task id -> calls; `default` and `initial design` are the beginning of STBO's."""

@@ -10,7 +10,7 @@ import numpy as np
 from boltbo.bench import calls as lines
 from boltbo.bench.arms import IN_CONTEXT
 from boltbo.bench.costs import costs, seconds_a_call, seconds_a_sample
-from boltbo.bench.measured import Best, Measured, NotMeasured, Part, bounds, common, compare
+from boltbo.bench.measured import AGAIN, Best, Measured, NotMeasured, Part, bounds, common, compare
 from boltbo.bench.ratios import Interval, interval, ratio
 from boltbo.problem import FloatArray
 
@@ -88,20 +88,26 @@ def over_calls(m: Measured) -> str:
 
 
 def ablations(m: Measured) -> str:
-    """The model otherwise trained or asked, over the model as it is, at equal numbers of samples."""
-    last = m.parts[0].last
+    """The model otherwise trained or asked, over the model as it is, at equal numbers of samples.
+
+    Where the arm `again` was run, over that, which was measured beside the arms; and `again` over what the campaign measured.
+    """
+    last, aligned = m.parts[0].last, m.parts[0].aligned
     own = [str(x["label"]) for x in m.parts[0].models if str(x["label"]).endswith("+")]
     skip = (*STARTS, "bolt+bo", "bolt+design+bo", "perturb", "default")
     arms = _arms(m, lambda a: a.split(",")[0] not in skip and not a.startswith("transfer:"))
     rows = []
     for method in (*own, *arms):
-        top = min(_longest(m, method), _longest(m, last))
+        other = aligned if method in arms and method != AGAIN else last
+        top = min(_longest(m, method), _longest(m, other))
         for k in [k for k in (1, 10, 50) if k <= top]:
-            found = compare(m.parts, Best(method, k), Best(last, k))
-            rows.append((method, str(k), told(found.sums), told(found.typical), str(found.seeds)))
+            found = compare(m.parts, Best(method, k), Best(other, k))
+            name = f"{method}, over {last}" if other != aligned else method
+            rows.append((name, str(k), told(found.sums), told(found.typical), str(found.seeds)))
     if not rows:
         raise NotMeasured("no arm trains or asks the model otherwise")
-    return table(("arm", "samples", f"over {last} (95% interval)", "typical", "seeds"), rows)
+    base = last if aligned == last else f"{last}, measured again beside the arms"
+    return table(("arm", "samples", f"over {base} (95% interval)", "typical", "seeds"), rows)
 
 
 def variants(m: Measured) -> str:
