@@ -51,6 +51,7 @@ def test_the_loop_runs_its_rounds_and_tells_what_it_found(tmp_path: Path) -> Non
     results = c.run()
     assert results.tasks_done == 6
     assert [m["tasks"] for m in results.models] == [3, 6]
+    assert all(10 < m["peak_mib"] < 100_000 for m in results.models)
     assert [r.method for r in results.rows] == [
         "default", "initial design", "STBO", "BOLT-3 Best@1", "BOLT-3 Best@5", "BOLT-6 Best@1", "BOLT-6 Best@5",
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from boltbo.llm.backend import CorruptModel, Example, FitReport, Guidable, LanguageModel, Prompt
+from boltbo.memory import begin_peak, peak_mib
 from boltbo.problem import Domain, Task
 from boltbo.progress import Bars
 from boltbo.proposers.base import seed_of
@@ -98,11 +99,13 @@ class ModelVersions:
             raise ValueError(f"round {t + 1}: no run found a single valid solution, so there is nothing to learn from")
         model = self._start(t, warm_up_on)
         examples, held_out = self._parted(t, pairs)
+        began = begin_peak()
         with self.bars.track(f"fine-tune on {len(pairs)} tasks", 1) as update:
             seed = seed_of(self.seed, "fit", t)
             report = model.fit(examples, epochs=self.settings.epochs, seed=seed, held_out=held_out, progress=update)
         path = Path("models") / f"round-{t + 1}"
         metrics = {"pairs": len(examples), **_metrics("fit", report), "invalid_raw": self._invalid(model, probe)}
+        metrics["peak_mib"] = peak_mib(began)
         if not self.store.models():  # what the base took counts once
             metrics["warm_up_seconds"] = json.loads((self._base / "boltbo.json").read_text()).get("seconds", 0.0)
         self._write(model, self.store.artifacts / path, {"tasks": list(pairs), "metrics": metrics})

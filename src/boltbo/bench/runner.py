@@ -18,12 +18,12 @@ import numpy as np
 import sqlalchemy as sa
 
 from boltbo.bench.arms import IN_CONTEXT, TRAJECTORY, Arm, parse_arm
-from boltbo.bench.memory import begin_peak, peak_mib
 from boltbo.bench.proposers import Perturbed, Random, Reuse, Solved
 from boltbo.bench.transfer import asked, in_context, transferred
 from boltbo.campaign import Campaign
 from boltbo.distil import training_pairs
 from boltbo.llm.backend import Example, LanguageModel
+from boltbo.memory import begin_peak, peak_mib
 from boltbo.model_versions import ModelVersions
 from boltbo.problem import Task, Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Unseen, seed_of

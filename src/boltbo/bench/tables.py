@@ -214,7 +214,7 @@ def trained(m: Measured) -> str:
     """Every model: what it read, how long it learnt, how right it is without a grammar, its first samples, and memory."""
     rows = []
     for p in m.everything:
-        own = [(str(read["label"]), read, "") for read in p.models]
+        own = [(str(read["label"]), read, str(read.get("peak_mib") or "")) for read in p.models]
         arms = [(name, a["model"], str(a.get("peak_mib") or "")) for name, a in p.methods.items() if "model" in a]
         for name, read, peak in (*own, *arms):
             invalid = "" if read.get("invalid_raw") is None else f"{read['invalid_raw']:.0%}"
