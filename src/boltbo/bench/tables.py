@@ -220,7 +220,7 @@ def trained(m: Measured) -> str:
             invalid = "" if read.get("invalid_raw") is None else f"{read['invalid_raw']:.0%}"
             found = _first_ten(p, name)
             cells = (str(read["tasks"]), str(read.get("pairs", "")), f"{read['fit_seconds']:.4g}", invalid, found, peak)
-            rows.append((name, str(p.seed), *cells))
+            rows.append((f"{p.variant}: {name}" if p.variant else name, str(p.seed), *cells))
     if not rows:
         raise NotMeasured("no model was trained")
     head = (
