@@ -104,8 +104,12 @@ class ModelVersions:
             seed = seed_of(self.seed, "fit", t)
             report = model.fit(examples, epochs=self.settings.epochs, seed=seed, held_out=held_out, progress=update)
         path = Path("models") / f"round-{t + 1}"
-        metrics = {"pairs": len(examples), **_metrics("fit", report), "invalid_raw": self._invalid(model, probe)}
-        metrics["peak_mib"] = peak_mib(began)
+        metrics = {
+            "pairs": len(examples),
+            **_metrics("fit", report),
+            "invalid_raw": self._invalid(model, probe),
+            "peak_mib": peak_mib(began),
+        }
         if not self.store.models():  # what the base took counts once
             metrics["warm_up_seconds"] = json.loads((self._base / "boltbo.json").read_text()).get("seconds", 0.0)
         self._write(model, self.store.artifacts / path, {"tasks": list(pairs), "metrics": metrics})

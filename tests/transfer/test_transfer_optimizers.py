@@ -148,6 +148,7 @@ def test_log_improvement_against_quadrature_and_far_in_the_tail():
 def test_cost_is_measured_and_a_search_is_told_in_order():
     surrogate = make("rgpe", sources(3), BOX)
     assert surrogate.cost.cpu_seconds > 0
+    assert surrogate.cost.peak_mib is not None
     assert surrogate.cost.peak_mib > 10
     first = [observe(task(80), c) for c in SPACE.decode(np.random.default_rng(0).random((4, 6)))]
     found = timed_search(

@@ -57,10 +57,13 @@ class Part:
             raise NotMeasured("no model was trained")
         return plain[-1]
 
-    @property
-    def aligned(self) -> str:
-        """What arms of the model are compared with: the last model's samples, measured beside the arms where they were."""
-        return AGAIN if AGAIN in self.methods else self.last
+    def base_of(self, method: str) -> str:
+        """What a model otherwise trained or asked is compared with: the last model's samples, measured beside it.
+
+        Those of `again`, where it was run, for other arms; those of the campaign for the campaign's own models and for `again`.
+        """
+        own = any(m["label"] == method for m in self.models)
+        return self.last if own or method == AGAIN or AGAIN not in self.methods else AGAIN
 
     def calls(self, method: str) -> dict[str, Calls]:
         """Task id -> calls; `default` and `initial design` are the beginning of STBO's."""

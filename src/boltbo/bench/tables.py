@@ -88,25 +88,22 @@ def over_calls(m: Measured) -> str:
 
 
 def ablations(m: Measured) -> str:
-    """The model otherwise trained or asked, over the model as it is, at equal numbers of samples.
-
-    Where the arm `again` was run, over that, which was measured beside the arms; and `again` over what the campaign measured.
-    """
-    last, aligned = m.parts[0].last, m.parts[0].aligned
+    """The model otherwise trained or asked, over the model as it is (`Part.base_of`), at equal numbers of samples."""
+    last, again = m.parts[0].last, AGAIN in m.parts[0].methods
     own = [str(x["label"]) for x in m.parts[0].models if str(x["label"]).endswith("+")]
     skip = (*STARTS, "bolt+bo", "bolt+design+bo", "perturb", "default")
     arms = _arms(m, lambda a: a.split(",")[0] not in skip and not a.startswith("transfer:"))
     rows = []
     for method in (*own, *arms):
-        other = aligned if method in arms and method != AGAIN else last
+        other = m.parts[0].base_of(method)
         top = min(_longest(m, method), _longest(m, other))
         for k in [k for k in (1, 10, 50) if k <= top]:
             found = compare(m.parts, Best(method, k), Best(other, k))
-            name = f"{method}, over {last}" if other != aligned else method
+            name = f"{method}, over {last}" if again and other == last else method
             rows.append((name, str(k), told(found.sums), told(found.typical), str(found.seeds)))
     if not rows:
         raise NotMeasured("no arm trains or asks the model otherwise")
-    base = last if aligned == last else f"{last}, measured again beside the arms"
+    base = f"{last}, measured again beside the arms" if again else last
     return table(("arm", "samples", f"over {base} (95% interval)", "typical", "seeds"), rows)
 
 

@@ -6,8 +6,6 @@ a model of the new task, a pure function of what the new task's run has told, an
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from boltbo.memory import peak_mib
 from boltbo.optimizers import gp
 from boltbo.problem import FloatArray, SearchSpace, StringSpace, Task, Trajectory
 from boltbo.transfer.features import Features
@@ -56,11 +55,11 @@ class Plain:
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What learning from the source tasks took: seconds, CPU seconds of this process, and the most memory that the process
-    held until then, in MiB (to compare methods, run each in a process of its own)."""
+    held until then, in MiB, None where the system does not say (to compare methods, run each in a process of its own)."""
 
     seconds: float
     cpu_seconds: float
-    peak_mib: float
+    peak_mib: int | None
 
 
 class SharedSurrogate(ABC):
@@ -83,7 +82,7 @@ class SharedSurrogate(ABC):
             raise ValueError(f"standardise must be one of {', '.join(STANDARDISATIONS)}, got {standardise!r}")
         self.features, self.points, self.standardise, self.seed = features, points, standardise, seed
         self.sources: list[Source] = []
-        self.cost = Cost(0.0, 0.0, 0.0)
+        self.cost = Cost(0.0, 0.0, None)
         self._scaler: Scaler | None = None
 
     def fit(self, trajectories: Sequence[Trajectory]) -> Self:
@@ -95,9 +94,7 @@ class SharedSurrogate(ABC):
         if self.sources:
             with threadpool_limits(1):
                 self._learn()
-        # Linux counts in KiB, macOS in bytes.
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-        self.cost = Cost(time.perf_counter() - wall, time.process_time() - cpu, peak)
+        self.cost = Cost(time.perf_counter() - wall, time.process_time() - cpu, peak_mib())
         return self
 
     def target(self, X: FloatArray, y: FloatArray) -> Target:
