@@ -10,12 +10,16 @@ from contextlib import contextmanager
 Update = Callable[[int, int], None]
 """update(done, total)"""
 
+EVERY = 60.0
+"""Seconds between the lines of a log."""
+
 
 class Bars:
     """One bar for each stretch of work.
 
     Args:
-        show: None: bars on a terminal, a plain line at the end of each stretch elsewhere (a log); False: neither.
+        show: None: bars on a terminal; elsewhere (a log) a plain line at the end of each stretch, and one every `EVERY`
+            seconds; False: neither.
     """
 
     def __init__(self, show: bool | None = None) -> None:
@@ -29,10 +33,7 @@ class Bars:
     @contextmanager
     def track(self, label: str, total: int) -> Iterator[Update]:
         if not self.show:
-            began, last = time.monotonic(), [0]
-            yield lambda done, total: last.__setitem__(0, done)
-            if not self.quiet and time.monotonic() - began > 2:
-                self.note(f"{label}: {last[0]} in {time.monotonic() - began:.0f} s")
+            yield from self._lines(label)
             return
         from rich.console import Console
         from rich.progress import (
@@ -56,3 +57,18 @@ class Bars:
                 progress.update(task, completed=done, total=total)
 
             yield update
+
+    def _lines(self, label: str) -> Iterator[Update]:
+        began = said = time.monotonic()
+        last = 0
+
+        def update(done: int, total: int) -> None:
+            nonlocal said, last
+            last = done
+            if not self.quiet and time.monotonic() - said > EVERY:
+                said = time.monotonic()
+                self.note(f"{label}: {done} of {total} in {said - began:.0f} s")
+
+        yield update
+        if not self.quiet and time.monotonic() - began > 2:
+            self.note(f"{label}: {last} in {time.monotonic() - began:.0f} s")

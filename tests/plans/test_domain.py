@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -23,6 +24,7 @@ from boltbo.domains.plans.language import parse_plan
 from boltbo.domains.plans.measure import measure
 from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
 from boltbo.domains.plans.plan import EVERYTHING, Method, scans_of
+from boltbo.domains.plans.screened import Screened
 from boltbo.domains.plans.server import Server, redact
 from boltbo.domains.plans.sources import Workload, read_folder, stratified
 from boltbo.domains.plans.spelling import trees_of
@@ -242,6 +244,30 @@ def test_queries_that_cannot_be_used_are_counted_and_skipped(
     assert sum(dropped.values()) == 3
     told = capsys.readouterr().err
     assert all(name.removesuffix(".sql") in told for name in BAD)
+
+
+def test_a_screening_that_was_killed_goes_on_where_it_was(
+    domain: PlansDomain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = [("one", SQL), ("two", SQL), ("broken", BAD["broken.sql"])]
+    options = PlansOptions(min_seconds=0.0, max_seconds=10.0, objective="work")
+    kept = tmp_path / "deep" / "screened.jsonl"
+    first, _ = make_tasks(domain, [queries[0], queries[2]], options, 9, Bars(False), Screened(kept))
+    with kept.open("a") as file:
+        file.write('\n["two", {"id": "tw')  # the line at which it was killed
+    measured = []
+
+    def counted(server: Any, sql: str, *args: Any, **named: Any) -> Any:
+        measured.append(sql)
+        return measure(server, sql, *args, **named)
+
+    monkeypatch.setattr("boltbo.domains.plans.workload.measure", counted)
+    for _ in range(2):
+        tasks, dropped = make_tasks(domain, queries, options, 9, Bars(False), Screened(kept))
+        assert tasks[:1] == first
+        assert [t.id for t in tasks] == ["one", "two"]
+        assert sum(dropped.values()) == 1
+    assert len(measured) == 1
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -15,12 +15,13 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from boltbo.domains.plans.capabilities import shown
-from boltbo.domains.plans.context import Policy
+from boltbo.domains.plans.context import ContextWriter, Policy
 from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.domain import PlansDomain, Timeout
 from boltbo.domains.plans.latent import Recipe, ensure_vae
 from boltbo.domains.plans.measure import Objective, Planning, Summary, measure
 from boltbo.domains.plans.parse import NotASelect, SqlSyntaxError, UnsupportedQuery, parse_query
+from boltbo.domains.plans.screened import Screened
 from boltbo.domains.plans.sources import (
     Named,
     Workload,
@@ -202,7 +203,8 @@ def _stored_tasks(
     workload = _queries(options, seed, domain, files)
     for note in workload.told():
         bars.note(note)
-    parts, dropped = _parts(options, seed, domain, workload, bars)
+    screened = Screened(path.with_name(f"screened-{digest}.jsonl"))
+    parts, dropped = _parts(options, seed, domain, workload, bars, screened)
     n = sum(map(len, parts.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
     path = beside if path.exists() else path
@@ -210,6 +212,7 @@ def _stored_tasks(
     tasks = {part: [asdict(task) for task in found] for part, found in parts.items()}
     half.write_text(json.dumps({"key": key, "dialect": domain.dialect.name, "dropped": dropped, **tasks}))
     half.replace(path)
+    screened.done()
     bars.note(f"{n} tasks; screened out: {_reasons(dropped)}")
     return parts
 
@@ -219,16 +222,16 @@ def _from_json(stored: Sequence[Mapping[str, Any]]) -> list[Task]:
 
 
 def _parts(
-    options: PlansOptions, seed: int, domain: PlansDomain, workload: Workload, bars: Bars
+    options: PlansOptions, seed: int, domain: PlansDomain, workload: Workload, bars: Bars, screened: Screened
 ) -> tuple[dict[Part, list[Task]], Counter[str]]:
     """The tasks of both parts, and how many queries were dropped for which reason."""
     if options.unseen_templates:
         unseen, seen = _apart(options, seed, workload.queries)
-        chosen, dropped = _enough(domain, unseen, options, options.validation, workload.sampled, bars)
-        trained, more = _enough(domain, seen, options, options.train, workload.sampled, bars)
+        chosen, dropped = _enough(domain, unseen, options, options.validation, workload.sampled, bars, screened)
+        trained, more = _enough(domain, seen, options, options.train, workload.sampled, bars, screened)
         return {"validation": chosen, "train": trained}, dropped + more
     wanted = options.train + options.validation
-    tasks, dropped = _enough(domain, workload.queries, options, wanted, workload.sampled, bars)
+    tasks, dropped = _enough(domain, workload.queries, options, wanted, workload.sampled, bars, screened)
     if options.workload == STAT_STATEMENTS:  # they come by what they cost, and both parts get of all
         tasks = [tasks[i] for i in np.random.default_rng(seed).permutation(len(tasks))]
     return {"validation": tasks[: options.validation], "train": tasks[options.validation :]}, dropped
@@ -252,8 +255,9 @@ def _enough(
     wanted: int,
     sampled: frozenset[str],
     bars: Bars,
+    screened: Screened,
 ) -> tuple[list[Task], Counter[str]]:
-    tasks, dropped = make_tasks(domain, queries, options, wanted, bars)
+    tasks, dropped = make_tasks(domain, queries, options, wanted, bars, screened)
     if len(tasks) < wanted:
         raise ConfigError(
             f"{len(tasks)} of {len(queries)} queries are usable, {wanted} are needed ({_reasons(dropped)}). "
@@ -263,11 +267,19 @@ def _enough(
 
 
 def make_tasks(
-    domain: PlansDomain, queries: Sequence[Named], options: PlansOptions, wanted: int, bars: Bars
+    domain: PlansDomain,
+    queries: Sequence[Named],
+    options: PlansOptions,
+    wanted: int,
+    bars: Bars,
+    screened: Screened | None = None,
 ) -> tuple[list[Task], Counter[str]]:
-    """The first `wanted` usable queries as tasks, and how many were dropped for which reason."""
-    from boltbo.domains.plans.imdb.screen import screen_one
+    """The first `wanted` usable queries as tasks, and how many were dropped for which reason.
 
+    Args:
+        screened: What is known of queries already, and where more of them are kept.
+    """
+    screened = screened or Screened()
     writer = domain.context_writer()
     tasks: list[Task] = []
     dropped: Counter[str] = Counter()
@@ -275,21 +287,32 @@ def make_tasks(
         for name, sql in queries:
             if len(tasks) == wanted:
                 break
-            try:
-                query = parse_query(sql, domain.server.columns)
-                reason = screen_one(domain.server, query.sql, options.min_seconds, options.max_seconds)
-                if reason is not None:
-                    dropped[reason] += 1
-                    continue
-                limit = 2 * options.max_seconds
-                default = measure(domain.server, query.sql, (), objective=options.objective, limit=limit)
-                tasks.append(domain.task_of(name, sql, default.value, writer, default.plan))
-            except (SqlSyntaxError, NotASelect, UnsupportedQuery) as error:
-                dropped[reason_in_short(error)] += 1
-                bars.note(f"{name}: {error}")
-                continue
+            if name not in screened.outcomes:
+                screened.add(name, _screen(domain, name, sql, options, writer, bars))
+            outcome = screened.outcomes[name]
+            if isinstance(outcome, Task):
+                tasks.append(outcome)
+            else:
+                dropped[outcome] += 1
             update(len(tasks), wanted)
     return tasks, dropped
+
+
+def _screen(
+    domain: PlansDomain, name: str, sql: str, options: PlansOptions, writer: ContextWriter, bars: Bars
+) -> Task | str:
+    """A query's task, its default plan measured; or why it is dropped."""
+    from boltbo.domains.plans.imdb.screen import screen_one
+
+    try:
+        query = parse_query(sql, domain.server.columns)
+        if reason := screen_one(domain.server, query.sql, options.min_seconds, options.max_seconds):
+            return reason
+        default = measure(domain.server, query.sql, (), objective=options.objective, limit=2 * options.max_seconds)
+        return domain.task_of(name, sql, default.value, writer, default.plan)
+    except (SqlSyntaxError, NotASelect, UnsupportedQuery) as error:
+        bars.note(f"{name}: {error}")
+        return reason_in_short(error)
 
 
 def _reasons(dropped: Counter[str]) -> str:
