@@ -50,7 +50,8 @@ def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
         assert {len(line.split()) for line in method["values"].values()} <= {6, 12}
         assert all(float(word) > 0 for line in method["values"].values() for word in line.split())
 
-    bench(*words, "--arm", "random", cache=tmp_path)
+    told = bench(*words, "--arm", "random", "--arm", "tasks=9", cache=tmp_path, ok=False)
+    assert "the campaign has solved 4 training tasks only" in told
     [again] = json.loads(path.read_text())["parts"]
     assert set(again["methods"]) == {*part["methods"], "random"}
     for name, method in part["methods"].items():

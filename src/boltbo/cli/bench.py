@@ -50,7 +50,7 @@ def run(
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time.")] = None,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Run an experiment's campaigns and their arms, or go on with them, and write its result file.
+    """Run an experiment's campaigns and their arms, or go on with them, and write its result file, anew after each arm.
 
     Everything paid for is on disk before the next oracle call: Ctrl-C or kill, then the same command again.
 
@@ -80,9 +80,11 @@ def run(
         with opened(chosen.campaign, where, workers, told) as (campaign, _):
             if not campaign.finished:
                 campaign.run()
-            run_arms(campaign, part.arms if arm is None else arm)
             options = load_config(chosen.campaign, told).options
             add_part(path, chosen, part_of(campaign, part.variant, command, options))
+            for text in part.arms if arm is None else arm:
+                run_arms(campaign, [text])
+                add_part(path, chosen, part_of(campaign, part.variant, command, options))
     console.print(f"written: {path}")
 
 
