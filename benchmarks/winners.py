@@ -1,0 +1,114 @@
+"""What each method's best plan is worth, measured again task by task: what drifts, drifts for all, and no luck counts.
+
+    python benchmarks/winners.py plans-again --storage ceb-full.db --set domain.workload=FOLDER --out FILE
+    python benchmarks/winners.py plans-again --out FILE --over STBO@200          the table again, in pairs
+
+A campaign measures its methods hours apart, and of fifty noisy values the least is a lucky one. Here each method names one
+plan for a task, the best by its own calls (the default where every call was stopped), and all that were named are measured
+again within seconds, in random order, twice over, under a limit of three times the default. Tasks that were done are kept:
+stop and repeat it at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from boltbo.bench.experiment import read_experiment
+from boltbo.bench.ratios import ratio
+from boltbo.campaign import Campaign
+from boltbo.cli.common import opened
+from boltbo.domains.plans.domain import PlansDomain
+from boltbo.problem import Observation, Status, Task
+from boltbo.results import labels
+from boltbo.storage import Run, Stage
+from recorded import commit, cpu
+
+LIMIT, PASSES = 3.0, 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment")
+    parser.add_argument("--storage", help="the campaign's; without it nothing is measured")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--over", default="default", help="the method that the others are compared with")
+    args = parser.parse_args()
+    if args.storage is not None:
+        experiment = read_experiment(args.experiment)
+        with opened(experiment.campaign, args.storage, None, [*experiment.parts[0].changes, *args.changes]) as (c, _):
+            measure_all(c, args.experiment, args.out)
+    show(json.loads(args.out.read_text()), args.over)
+
+
+def measure_all(campaign: Campaign, experiment: str, out: Path) -> None:
+    assert isinstance(campaign.domain, PlansDomain)
+    named = winners(campaign)
+    told: dict[str, Any] = {
+        "command": f"python benchmarks/winners.py {experiment}", "commit": commit(), "machine": cpu(),
+        "seed": campaign.settings.seed, "tasks": {},
+    }  # fmt: skip
+    if out.exists():
+        told = json.loads(out.read_text())
+    for i, task in enumerate(campaign.validation):
+        if task.id not in told["tasks"]:
+            told["tasks"][task.id] = again(campaign.domain, task, {m: w[task.id] for m, w in named.items()})
+            out.write_text(json.dumps(told, indent=1) + "\n")
+        print(f"{i + 1} of {len(campaign.validation)}: {task.id}", flush=True)
+
+
+def winners(campaign: Campaign) -> dict[str, dict[str, str]]:
+    """Method -> task -> the plan that it would hand over."""
+    store = campaign.store
+
+    def of(runs: Sequence[Run]) -> dict[str, Sequence[Observation]]:
+        return {x.task.id: x.observations for x in store.trajectories(runs)}
+
+    stbo = of(store.runs(Stage.REFERENCE))
+    design = {t: [o for o in obs if o.source in ("default", "design")] for t, obs in stbo.items()}
+    found = {"default": dict.fromkeys(stbo, "default"), "design": {t: _best(obs) for t, obs in design.items()}}
+    found |= {f"STBO@{k}": {t: _best(obs[:k]) for t, obs in stbo.items()} for k in (50, 200)}
+    for round_, label in labels(store.models()).items():
+        samples = of(store.runs(Stage.VALIDATE, round_))
+        found |= {f"{label}@{k}": {t: _best(obs[:k]) for t, obs in samples.items()} for k in (1, 10, 50)}
+    return found
+
+
+def _best(observations: Sequence[Observation]) -> str:
+    measured = [o for o in observations if o.status is Status.COMPLETE and o.value is not None]
+    return min(measured, key=lambda o: o.value or 0.0).candidate if measured else "default"
+
+
+def again(domain: PlansDomain, task: Task, named: dict[str, str]) -> dict[str, float]:
+    """Method -> the mean of `PASSES` measurements of its plan."""
+    usual = domain.grammar(task).canonical("default")
+    plans = {method: usual if plan == "default" else plan for method, plan in named.items()}
+    distinct, rng = sorted(set(plans.values())), np.random.default_rng(0)
+    limit = LIMIT * domain.measured(task, usual).value
+    values: dict[str, list[float]] = {plan: [] for plan in distinct}
+    for _ in range(PASSES):
+        for plan in rng.permutation(distinct).tolist():
+            found = domain.measured(task, plan, limit)
+            values[plan].append(limit if found.censored else found.value)
+    return {method: statistics.mean(values[plan]) for method, plan in plans.items()}
+
+
+def show(told: dict[str, Any], over: str) -> None:
+    """As Markdown: each method's plans over another's."""
+    tasks = list(told["tasks"].values())
+    print(f"| method | over {over}: sum | typical |\n| --- | --- | --- |")
+    for name in tasks[0]:
+        found = ratio(np.array([[t[name] for t in tasks]]), np.array([[t[over] for t in tasks]]))
+        cells = [f"{x.value:.2f} ({x.low:.2f} to {x.high:.2f})" for x in (found.sums, found.typical) if x]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
