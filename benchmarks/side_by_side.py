@@ -37,13 +37,7 @@ Candidates = dict[str, dict[str, list[str]]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment")
-    parser.add_argument("--storage", help="the campaign's; without it nothing is measured")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--over", help="a method that the others are compared with, in place of the default")
-    args = parser.parse_args()
+    args = arguments(__doc__)
     if args.storage is None:
         show(json.loads(args.out.read_text()), args.over)
         return
@@ -67,6 +61,17 @@ def main() -> None:
                 args.out.write_text(json.dumps(told, indent=1))
             print(f"{i + 1} of {len(campaign.validation)}: {task.id}", flush=True)
     show(told, args.over)
+
+
+def arguments(about: str | None) -> argparse.Namespace:
+    """Of a script that measures a campaign's plans again, or shows what it measured."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment")
+    parser.add_argument("--storage", help="the campaign's; without it nothing is measured")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--over", help="a method that the others are compared with, in place of the default")
+    return parser.parse_args()
 
 
 def first_candidates(campaign: Campaign) -> Candidates:

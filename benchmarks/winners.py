@@ -11,7 +11,6 @@ stop and repeat it at any time.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 from collections.abc import Sequence
@@ -29,23 +28,18 @@ from boltbo.problem import Observation, Status, Task
 from boltbo.results import labels
 from boltbo.storage import Run, Stage
 from recorded import commit, cpu
+from side_by_side import LIMIT, arguments
 
-LIMIT, PASSES = 3.0, 2
+PASSES = 2
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment")
-    parser.add_argument("--storage", help="the campaign's; without it nothing is measured")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--over", default="default", help="the method that the others are compared with")
-    args = parser.parse_args()
+    args = arguments(__doc__)
     if args.storage is not None:
         experiment = read_experiment(args.experiment)
         with opened(experiment.campaign, args.storage, None, [*experiment.parts[0].changes, *args.changes]) as (c, _):
             measure_all(c, args.experiment, args.out)
-    show(json.loads(args.out.read_text()), args.over)
+    show(json.loads(args.out.read_text()), args.over or "default")
 
 
 def measure_all(campaign: Campaign, experiment: str, out: Path) -> None:
