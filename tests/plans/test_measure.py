@@ -6,9 +6,11 @@ import numpy as np
 import psycopg
 import pytest
 
-from boltbo.domains.plans import measure as module
+from boltbo.domains.plans import cpu_time as module
+from boltbo.domains.plans import measure as measuring
+from boltbo.domains.plans.cpu_time import Slowness
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.measure import measure
+from boltbo.domains.plans.measure import Objective, measure
 from boltbo.problem import OracleUnavailable
 
 SLOW = "SELECT count(*) FROM title a, title b WHERE a.id < 300 AND b.id < 300"
@@ -54,8 +56,47 @@ def test_work_is_the_same_number_each_time(domain: PlansDomain) -> None:
     assert len(work[0].values) == 1
 
 
-def test_cpu_seconds_of_a_server_on_this_machine(domain: PlansDomain) -> None:
-    assert measure(domain.server, SLOW, (), objective="cpu", limit=10, beat=0.0).value > 0
+@pytest.mark.parametrize("objective", ["cpu", "calibrated"])
+def test_cpu_seconds_of_a_server_on_this_machine(domain: PlansDomain, objective: Objective) -> None:
+    assert measure(domain.server, SLOW, (), objective=objective, limit=10, beat=0.0).value > 0
+
+
+def test_what_is_a_little_above_the_best_is_looked_at_again(
+    domain: PlansDomain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "_execute", lambda *args: 1.1)
+    assert len(measure(domain.server, QUICK, (), objective="latency", limit=10, beat=1.0, repeats=2).values) == 3
+    monkeypatch.setattr(measuring, "_execute", lambda *args: 1.3)
+    assert len(measure(domain.server, QUICK, (), objective="latency", limit=10, beat=1.0, repeats=2).values) == 1
+
+
+def test_calibrated_seconds_are_cpu_seconds_over_the_machines_slowness(
+    domain: PlansDomain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slowness = iter([1.5, 2.5, 4.0])
+    monkeypatch.setattr(Slowness, "now", lambda _: next(slowness))
+    monkeypatch.setattr(measuring, "_execute_cpu", lambda cursor, limit: 0.5 * limit)
+    found = measure(domain.server, QUICK, (), objective="calibrated", limit=0.8, repeats=1, warm=False)
+    # half the limit, at the slowness before, over the mean of before and after
+    assert found.values == pytest.approx((0.5 * 0.8 * 1.5 / 2.0, 0.5 * 0.8 * 2.5 / 3.25))
+
+
+def test_a_slow_machine_is_given_more_seconds(domain: PlansDomain, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = "SELECT count(*) FROM title a, title b WHERE a.id + b.id > 0"
+    monkeypatch.setattr(Slowness, "now", lambda _: 3.0)
+    late = measure(domain.server, slow, (), objective="calibrated", limit=0.01)
+    assert late.censored
+    assert 0.008 < late.value <= 0.01
+    assert domain.server.query("SELECT 1") == [(1,)]
+
+
+def test_the_probe_takes_about_as_long_each_time(domain: PlansDomain) -> None:
+    forced = [("enable_hashagg", "off"), ("enable_sort", "off"), ("enable_nestloop", "off")]
+    with domain.server.read_only(first="DEALLOCATE ALL") as cursor:
+        usual = [probe.now() for probe in [Slowness(cursor)] for _ in range(9)]
+    with domain.server.read_only(forced, first="DEALLOCATE ALL") as cursor:
+        steered = [probe.now() for probe in [Slowness(cursor)] for _ in range(9)]
+    assert 0.2 < np.median(usual) / np.median(steered) < 5
 
 
 def test_waiting_is_no_cpu_time(domain: PlansDomain) -> None:

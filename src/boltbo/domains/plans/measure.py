@@ -9,25 +9,26 @@ The cache is warm: what counts of a plan that is repeated leaves its first execu
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
 from typing import Any, Literal
 
 import psycopg
 
+from boltbo.domains.plans.cpu_time import Slowness, cpu_seconds
 from boltbo.domains.plans.server import Server, Settings, milliseconds, roll_back
 from boltbo.problem import OracleUnavailable
 
-Objective = Literal["latency", "cpu", "work"]
+Objective = Literal["latency", "cpu", "calibrated", "work"]
 """`latency`: the client's clock, seconds. `cpu`: the backend's CPU seconds (a server on this machine, Linux, no parallel
-workers). `work`: rows and buffers touched, in millions, by EXPLAIN ANALYZE: the same number on every machine, for tests."""
+workers). `calibrated`: these, over how slow the machine is at the moment (`cpu_time.Slowness`). `work`: rows and buffers
+touched, in millions, by EXPLAIN ANALYZE: the same number on every machine, for tests."""
 
-PROC = "/proc/{}"
-"""Where Linux says what a process is and how long it has run"""
-LOCAL = ("", "localhost", "127.0.0.1", "::1")
+NEAR = 1.2
+"""An execution below this multiple of the best is looked at again: a first execution is colder than those that the best was
+measured by, by about a tenth, and scatters"""
 
 WAITS = 3
 """How often an execution that waited for a busy machine is given more of the clock, at most `MORE` times as much: the
@@ -36,7 +37,7 @@ MORE = 3.0
 
 Planning = Literal["excluded", "included"]
 Summary = Literal["median", "minimum"]
-_SUMMARIES: dict[Summary, Callable[[Sequence[float]], float]] = {"median": median, "minimum": min}
+_SUMMARIES: dict[Summary, Callable[[Sequence[float]], float]] = {"median": statistics.median, "minimum": min}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,9 @@ def measure(
         statement: One SELECT.
         settings: Server settings of the plan.
         objective: What the value is.
-        limit: Seconds (of `cpu`: CPU seconds) after which an execution is stopped.
-        beat: A first execution below it is repeated: the luckiest of many noisy single measurements would else pass for
-            the best plan. None: always repeat. Nothing repeats the deterministic `work`.
+        limit: Seconds after which an execution is stopped: of the clock, or of what the objective counts.
+        beat: A first execution below it, or little above, is repeated: the luckiest of many noisy single measurements would
+            else pass for the best plan. None: always repeat. Nothing repeats the deterministic `work`.
         repeats: Executions in that case, beyond the first.
         warm: Of a plan that is repeated, leave the first execution out.
         summary: What counts of several executions.
@@ -90,7 +91,7 @@ def measure(
 
     Raises:
         psycopg.Error: The server refuses the statement or was lost.
-        OracleUnavailable: `cpu` is asked of a server whose processes cannot be seen here, or of a parallel plan.
+        OracleUnavailable: CPU seconds are asked of a server whose processes cannot be seen here, or of a parallel plan.
     """
     # a prepared statement outlives its transaction; what a cut-off call left behind goes first
     hinted, prepare = statement.startswith("/*+"), f"PREPARE boltbo AS {statement}"
@@ -101,20 +102,21 @@ def measure(
             cursor.execute(prepare.encode())
         cursor.execute("EXPLAIN (FORMAT JSON, SUMMARY ON) EXECUTE boltbo")
         [(answer,)] = cursor.fetchall()
-        cursor.execute(f"SAVEPOINT planned; {_timeout(limit)}")
+        cursor.execute("SAVEPOINT planned")
         plan, planned = answer[0]["Plan"], float(answer[0].get("Planning Time", 0.0)) / 1e3
-        if objective == "cpu" and _parallel(plan):
+        if objective in ("cpu", "calibrated") and _parallel(plan):
             raise OracleUnavailable(
-                "objective 'cpu' sees the server's one process, and this plan has parallel workers: set "
+                f"objective '{objective}' sees the server's one process, and this plan has parallel workers: set "
                 "max_parallel_workers_per_gather = 0 for your role or database, or use objective 'latency'"
             )
         extra = planned if planning == "included" and objective != "work" else 0.0
         values: list[float] = []
+        execute = _executor(cursor, objective, limit, planning_limit)
         try:
-            values.append(_execute(cursor, objective, limit) + extra)
-            if objective != "work" and (beat is None or values[0] < beat):
+            values.append(execute() + extra)
+            if objective != "work" and (beat is None or values[0] < NEAR * beat):
                 while len(values) <= repeats:
-                    values.append(_execute(cursor, objective, limit) + extra)
+                    values.append(execute() + extra)
         except _Stopped as stopped:
             if not values:
                 return Measurement(stopped.taken + extra, True, plan, (), planned)
@@ -129,14 +131,17 @@ class _Stopped(Exception):
         self.taken = taken
 
 
-def _execute(cursor: psycopg.Cursor[Any], objective: Objective, limit: float) -> float:
-    """One execution.
-
-    Raises:
-        _Stopped: It reached the limit.
-    """
+def _executor(cursor: psycopg.Cursor[Any], objective: Objective, limit: float, other: float) -> Callable[[], float]:
+    """What executes once and says the objective, or raises `_Stopped`. `other`: seconds for what else is sent meanwhile."""
+    if objective == "calibrated":
+        return _Calibrated(cursor, limit, other)
+    cursor.execute(_timeout(limit))
     if objective == "cpu":
-        return _execute_cpu(cursor, limit)
+        return lambda: _execute_cpu(cursor, limit)
+    return lambda: _execute(cursor, objective, limit)
+
+
+def _execute(cursor: psycopg.Cursor[Any], objective: Objective, limit: float) -> float:
     try:
         if objective == "work":
             cursor.execute("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE boltbo")
@@ -153,14 +158,14 @@ def _execute(cursor: psycopg.Cursor[Any], objective: Objective, limit: float) ->
 def _execute_cpu(cursor: psycopg.Cursor[Any], limit: float) -> float:
     clock, waits = limit, 0
     while True:
-        before = _cpu_seconds(cursor.connection.info)
+        before = cpu_seconds(cursor.connection.info)
         try:
             cursor.execute("EXECUTE boltbo")
             cursor.fetchall()
-            return _cpu_seconds(cursor.connection.info) - before
+            return cpu_seconds(cursor.connection.info) - before
         except psycopg.errors.QueryCanceled as error:
             roll_back(cursor, "ROLLBACK TO SAVEPOINT planned")
-            taken = _cpu_seconds(cursor.connection.info) - before
+            taken = cpu_seconds(cursor.connection.info) - before
             if taken > 0.9 * limit or waits == WAITS:
                 raise _Stopped(min(taken, limit)) from error
             waits += 1
@@ -168,24 +173,28 @@ def _execute_cpu(cursor: psycopg.Cursor[Any], limit: float) -> float:
             cursor.execute(_timeout(clock))
 
 
+class _Calibrated:
+    """CPU seconds over the machine's slowness, which is the mean of before and after."""
+
+    def __init__(self, cursor: psycopg.Cursor[Any], limit: float, other: float) -> None:
+        self._cursor, self._limit, self._other = cursor, limit, other
+        self._slowness = Slowness(cursor)
+        self._before = self._slowness.now()
+
+    def __call__(self) -> float:
+        limit = self._limit * self._before
+        self._cursor.execute(_timeout(limit))
+        try:
+            taken = _execute_cpu(self._cursor, limit)
+        except _Stopped as stopped:
+            raise _Stopped(stopped.taken / self._before) from stopped
+        self._cursor.execute(_timeout(self._other))
+        before, self._before = self._before, self._slowness.now()
+        return taken / statistics.mean((before, self._before))
+
+
 def _timeout(seconds: float) -> str:
     return f"SET LOCAL statement_timeout = {milliseconds(seconds)}"
-
-
-def _cpu_seconds(info: psycopg.ConnectionInfo) -> float:
-    process = Path(PROC.format(info.backend_pid))
-    try:
-        # a process of this number may be here too when the server is elsewhere
-        if not info.host.startswith(("/", "@")) and info.host not in LOCAL:
-            raise FileNotFoundError
-        if "post" not in (process / "comm").read_text():  # postgres, postmaster, edb-postgres
-            raise FileNotFoundError
-        return int((process / "schedstat").read_text().split()[0]) / 1e9
-    except OSError as error:
-        raise OracleUnavailable(
-            f"objective 'cpu' reads the CPU time of the server's process {info.backend_pid} from /proc, and it is not "
-            "there: it needs a server on this machine, and Linux. Use objective 'latency'."
-        ) from error
 
 
 def _parallel(node: Mapping[str, Any]) -> bool:
