@@ -17,11 +17,12 @@ import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from boltbo.domains.plans.domain import PlansDomain
+from boltbo.domains.plans.measure import Objective
 from boltbo.domains.plans.workload import build
 from boltbo.problem import Task, Trajectory
 from boltbo.progress import Bars
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--database", default="embedded")
     parser.add_argument("--scale", type=float, default=0.3, help="of the embedded database")
     parser.add_argument("--dialect", default="sql")
-    parser.add_argument("--objective", default="latency", choices=("latency", "cpu", "work"))
+    parser.add_argument("--objective", default="latency", choices=get_args(Objective))
     parser.add_argument("--queries", type=int, default=30)
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--design", type=int, default=10, help="of the calls")

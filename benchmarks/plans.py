@@ -20,13 +20,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.language import PlanGrammar
+from boltbo.domains.plans.measure import Objective
 from boltbo.domains.plans.measure import measure as measure_plan
 from boltbo.domains.plans.paired import Comparison
 from boltbo.domains.plans.server import Server
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=65)
     parser.add_argument("--calls", type=int, default=max(CUTS))
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--objective", default="latency", choices=("latency", "cpu", "work"))
+    parser.add_argument("--objective", default="latency", choices=get_args(Objective))
     parser.add_argument("--dialect", default="sql")
     parser.add_argument("--hint-plan", default="pg_hint_plan")
     parser.add_argument("--seed", type=int, default=0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +45,15 @@ def main() -> None:
     experiment = read_experiment(args.experiment)
     changes = [*experiment.parts[0].changes, *args.changes]
     with opened(experiment.campaign, args.storage, None, changes) as (campaign, _):
-        assert isinstance(campaign.domain, PlansDomain)
         methods = first_candidates(campaign)
         if not methods:
             raise SystemExit(f"{args.storage} has no method with candidates for all {len(campaign.validation)} tasks")
-        told: dict[str, Any] = {
-            "command": f"python benchmarks/side_by_side.py {args.experiment}", "commit": commit(), "machine": cpu(),
-            "seed": campaign.settings.seed, "k": list(K), "tasks": {},
-        }  # fmt: skip
-        if args.out.exists():
-            told = json.loads(args.out.read_text())
-        for i, task in enumerate(campaign.validation):
-            if task.id not in told["tasks"]:
-                asked = {name: by_task[task.id][: max(K)] for name, by_task in methods.items() if task.id in by_task}
-                told["tasks"][task.id] = measured(campaign.domain, task, asked)
-                args.out.write_text(json.dumps(told, indent=1))
-            print(f"{i + 1} of {len(campaign.validation)}: {task.id}", flush=True)
+        told = each_task(
+            campaign, args.out, f"python benchmarks/side_by_side.py {args.experiment}", {"k": list(K)},
+            lambda domain, task: measured(
+                domain, task, {m: own[task.id][: max(K)] for m, own in methods.items() if task.id in own}
+            ),
+        )  # fmt: skip
     show(told, args.over)
 
 
@@ -74,17 +68,41 @@ def arguments(about: str | None) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def each_task(
+    campaign: Campaign, out: Path, command: str, about: dict[str, Any], job: Callable[[PlansDomain, Task], Any]
+) -> dict[str, Any]:
+    """`job` of each validation task, kept in `out` as soon as it is done; those that `out` has already are not done again."""
+    assert isinstance(campaign.domain, PlansDomain)
+    told: dict[str, Any] = {
+        "command": command, "commit": commit(), "machine": cpu(), "seed": campaign.settings.seed, **about, "tasks": {},
+    }  # fmt: skip
+    if out.exists():
+        told = json.loads(out.read_text())
+    for i, task in enumerate(campaign.validation):
+        if task.id not in told["tasks"]:
+            told["tasks"][task.id] = job(campaign.domain, task)
+            out.write_text(json.dumps(told, indent=1) + "\n")
+        print(f"{i + 1} of {len(campaign.validation)}: {task.id}", flush=True)
+    return told
+
+
+def arms_of(campaign: Campaign) -> Iterator[tuple[str, Store]]:
+    """Name and storage of every arm that was begun on the campaign."""
+    arms, prefix = Store(arms_url(campaign.store.url)), arm_prefix(campaign.settings.name)
+    for name in arms.names():
+        if name.startswith(prefix):
+            arms.campaign_id = arms.find(name)["id"]
+            yield name.removeprefix(prefix), arms
+
+
 def first_candidates(campaign: Campaign) -> Candidates:
     """Of STBO, of every round's model and of every arm that has samples for all tasks."""
     found: Candidates = {"STBO": _first(campaign.store, Stage.REFERENCE)}
     learnt = labels(campaign.store.models())
     for model in campaign.store.models():
         found[learnt[model.round]] = _first(campaign.store, Stage.VALIDATE, model.round)
-    arms, prefix = Store(arms_url(campaign.store.url)), arm_prefix(campaign.settings.name)
-    for name in arms.names():
-        if name.startswith(prefix):
-            arms.campaign_id = arms.find(name)["id"]
-            found[name.removeprefix(prefix)] = _first(arms, Stage.VALIDATE)
+    for name, arms in arms_of(campaign):
+        found[name] = _first(arms, Stage.VALIDATE)
     ids = {task.id for task in campaign.validation}
     return {name: by_task for name, by_task in found.items() if ids <= by_task.keys()}
 

@@ -1,7 +1,7 @@
 """What each method's best plan is worth, measured again task by task: what drifts, drifts for all, and no luck counts.
 
-    python benchmarks/winners.py plans-again --storage ceb-full.db --set domain.workload=FOLDER --out FILE
-    python benchmarks/winners.py plans-again --out FILE --over STBO@200          the table again, in pairs
+    python benchmarks/winners.py plans --storage plans.db --set domain.workload=FOLDER --out FILE
+    python benchmarks/winners.py plans --out FILE --over STBO@200          the table again, in pairs
 
 A campaign measures its methods hours apart, and of fifty noisy values the least is a lucky one. Here each method names one
 plan for a task, the best by its own calls (the default where every call was stopped), and all that were named are measured
@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,11 +25,11 @@ from boltbo.cli.common import opened
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.problem import Observation, Status, Task
 from boltbo.results import labels
-from boltbo.storage import Run, Stage
-from recorded import commit, cpu
-from side_by_side import LIMIT, arguments
+from boltbo.storage import Run, Stage, Store
+from side_by_side import LIMIT, arguments, arms_of, each_task
 
 PASSES = 2
+K = (1, 10, 50)
 
 
 def main() -> None:
@@ -38,41 +37,37 @@ def main() -> None:
     if args.storage is not None:
         experiment = read_experiment(args.experiment)
         with opened(experiment.campaign, args.storage, None, [*experiment.parts[0].changes, *args.changes]) as (c, _):
-            measure_all(c, args.experiment, args.out)
+            named = winners(c)
+            each_task(
+                c, args.out, f"python benchmarks/winners.py {args.experiment}", {"passes": PASSES},
+                lambda domain, task: again(domain, task, {m: own[task.id] for m, own in named.items()}),
+            )  # fmt: skip
     show(json.loads(args.out.read_text()), args.over or "default")
 
 
-def measure_all(campaign: Campaign, experiment: str, out: Path) -> None:
-    assert isinstance(campaign.domain, PlansDomain)
-    named = winners(campaign)
-    told: dict[str, Any] = {
-        "command": f"python benchmarks/winners.py {experiment}", "commit": commit(), "machine": cpu(),
-        "seed": campaign.settings.seed, "tasks": {},
-    }  # fmt: skip
-    if out.exists():
-        told = json.loads(out.read_text())
-    for i, task in enumerate(campaign.validation):
-        if task.id not in told["tasks"]:
-            told["tasks"][task.id] = again(campaign.domain, task, {m: w[task.id] for m, w in named.items()})
-            out.write_text(json.dumps(told, indent=1) + "\n")
-        print(f"{i + 1} of {len(campaign.validation)}: {task.id}", flush=True)
-
-
 def winners(campaign: Campaign) -> dict[str, dict[str, str]]:
-    """Method -> task -> the plan that it would hand over."""
-    store = campaign.store
-
-    def of(runs: Sequence[Run]) -> dict[str, Sequence[Observation]]:
-        return {x.task.id: x.observations for x in store.trajectories(runs)}
-
-    stbo = of(store.runs(Stage.REFERENCE))
+    """Method -> task -> the plan that it would hand over; of methods that are done on every task."""
+    store, settings = campaign.store, campaign.settings
+    stbo = _of(store, store.runs(Stage.REFERENCE))
     design = {t: [o for o in obs if o.source in ("default", "design")] for t, obs in stbo.items()}
     found = {"default": dict.fromkeys(stbo, "default"), "design": {t: _best(obs) for t, obs in design.items()}}
-    found |= {f"STBO@{k}": {t: _best(obs[:k]) for t, obs in stbo.items()} for k in (50, 200)}
+    found |= _cut("STBO", stbo, (settings.run.budget, settings.validation.reference_budget))
     for round_, label in labels(store.models()).items():
-        samples = of(store.runs(Stage.VALIDATE, round_))
-        found |= {f"{label}@{k}": {t: _best(obs[:k]) for t, obs in samples.items()} for k in (1, 10, 50)}
-    return found
+        found |= _cut(label, _of(store, store.runs(Stage.VALIDATE, round_)), K)
+    for name, arms in arms_of(campaign):
+        own = _of(arms, [r for r in arms.runs(Stage.VALIDATE) if r.done])
+        longest = max((len(obs) for obs in own.values()), default=0)
+        found |= _cut(name, own, (*K, longest) if longest > max(K) else K)
+    ids = {task.id for task in campaign.validation}
+    return {method: plans for method, plans in found.items() if ids <= plans.keys()}
+
+
+def _of(store: Store, runs: Sequence[Run]) -> dict[str, Sequence[Observation]]:
+    return {x.task.id: x.observations for x in store.trajectories(runs)}
+
+
+def _cut(name: str, runs: Mapping[str, Sequence[Observation]], lengths: Sequence[int]) -> dict[str, dict[str, str]]:
+    return {f"{name}@{k}": {t: _best(obs[:k]) for t, obs in runs.items()} for k in lengths}
 
 
 def _best(observations: Sequence[Observation]) -> str:

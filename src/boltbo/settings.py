@@ -154,7 +154,9 @@ class Settings(Frozen):
     rounds: tuple[Number, ...] = Field(
         (), description="tasks solved before each fine-tuning, 0: self-augmentation; empty: thirds of all tasks"
     )
-    workers: Count = Field(1, description="runs at a time; more than 1 disturbs an oracle that measures time")
+    workers: Count = Field(
+        1, description="runs at a time; more than 1 disturbs an oracle that measures time, unless it is calibrated"
+    )
     run: RunSettings = RunSettings()
     distil: DistilSettings = DistilSettings()
     augment: AugmentSettings = AugmentSettings()

@@ -125,9 +125,9 @@ def _stat_statements(found: Capabilities) -> Finding:
 
 
 def _cpu(found: Capabilities) -> Finding:
-    part = "objective cpu"
+    part = "objectives cpu, calibrated"
     if not found.cpu_reason:
-        return Finding(part, True, "the server's CPU time can be read", needed=False)
+        return Finding(part, True, "the server's CPU time can be read; 'calibrated' scatters least", needed=False)
     cost = "latency is measured by the client's clock, network included, and scatters more than CPU time"
     return Finding(part, False, found.cpu_reason, "run boltbo on the server's machine (Linux)", needed=False, cost=cost)
 

@@ -47,7 +47,7 @@ def _judged(found: Capabilities) -> Iterator[Condition]:
         yield Condition(
             "max_parallel_workers_per_gather",
             value["max_parallel_workers_per_gather"],
-            "a plan's time depends on how many workers are free; objective 'cpu' does not see workers",
+            "a plan's time depends on how many workers are free; CPU seconds do not see workers",
             "SET max_parallel_workers_per_gather = 0 for this role, unless production's queries run in parallel too",
         )
     if value.get("geqo") == "on":

@@ -70,7 +70,11 @@ class PlansOptions(Frozen):
     )
     scans: bool = Field(False, description="plans say scan methods too (pg_hint_plan only)")
     hint_plan: str = Field("pg_hint_plan", description="the library of pg_hint_plan: a name, or a path for a superuser")
-    objective: Objective = "latency"
+    objective: Objective = Field(
+        "latency",
+        description="latency; on the server's machine cpu or calibrated (CPU seconds over the machine's slowness);"
+        " or work (rows and buffers)",
+    )
     timeout: Timeout = Field("multiple", description="what stops an execution: a multiple of the best, or the model")
     timeout_factor: Annotated[float, Field(gt=1)] = 1.5
     repeats: Annotated[int, Field(ge=1)] = Field(3, description="executions of an apparent best that count")
