@@ -32,8 +32,8 @@ def choose(domain: PlansDomain, folder: Path, least: float, most: float, rng: np
     files = sorted(folder.glob("*.sql"))
     for i in rng.permutation(len(files))[:TRIED]:
         try:
-            new_task(domain, files[i], "cpu")  # the first execution warms the cache
-            task = new_task(domain, files[i], "cpu")
+            new_task(domain, files[i])  # the first execution warms the cache
+            task = new_task(domain, files[i])
         except Exception as error:
             print(f"{files[i].name}: {error}", flush=True)
             continue

@@ -138,7 +138,7 @@ def test_columns_written_without_their_relation_are_looked_up(domain: PlansDomai
     with pytest.raises(UnsupportedQuery):
         parse_query(bare)
     (tmp_path / "bare.sql").write_text(bare)
-    task = new_task(domain, tmp_path / "bare.sql", "work")
+    task = new_task(domain, tmp_path / "bare.sql")
     [surveyed] = survey(Workload([("bare", bare)]), domain.server)
     assert surveyed.relations == (3,)
     assert [r.filters for r in domain.query(task).relations] == [

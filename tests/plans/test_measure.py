@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import psycopg
 import pytest
 
 from boltbo.domains.plans import cpu_time as module
 from boltbo.domains.plans import measure as measuring
-from boltbo.domains.plans.cpu_time import Slowness
+from boltbo.domains.plans.cpu_time import Slowness, cpu_is_all
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.measure import Objective, measure
+from boltbo.domains.plans.workload import build
 from boltbo.problem import OracleUnavailable
+from boltbo.progress import Bars
 
 SLOW = "SELECT count(*) FROM title a, title b WHERE a.id < 300 AND b.id < 300"
 QUICK = "SELECT count(*) FROM title a WHERE a.id < 300"
@@ -144,3 +148,35 @@ def test_cpu_seconds_of_parallel_workers_are_not_seen(domain: PlansDomain) -> No
 def test_the_servers_refusal_is_not_a_measurement(domain: PlansDomain) -> None:
     with pytest.raises(psycopg.errors.UndefinedTable):
         measure(domain.server, "SELECT 1 FROM nothing_of_that_name", (), objective="latency", limit=1)
+
+
+def test_auto_is_calibrated_where_it_can_be_had_and_stays_what_it_was(
+    imdb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {
+        "database": imdb_url, "train": 2, "validation": 0, "queries": 8, "min_seconds": 0.0, "max_seconds": 10.0,
+        "objective": "auto",
+    }  # fmt: skip
+
+    def chosen(caches: Path) -> str:
+        with build(options, 0, caches, Bars(False)) as problem:
+            assert isinstance(problem.domain, PlansDomain)
+            return problem.domain.objective
+
+    assert chosen(tmp_path / "here") == "calibrated"
+    monkeypatch.setattr(module, "PROC", "/proc/nowhere/{}")
+    assert chosen(tmp_path / "elsewhere") == "latency"
+    assert chosen(tmp_path / "here") == "calibrated"
+    monkeypatch.undo()
+    assert chosen(tmp_path / "elsewhere") == "latency"
+
+
+def test_parallel_workers_and_poolers_hide_cpu_seconds(domain: PlansDomain, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cpu_is_all(domain.server)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(domain.server), "pooled", True)
+        assert not cpu_is_all(domain.server)
+    server = domain.server.another()
+    server.connection.execute("SET max_parallel_workers_per_gather = 2")
+    assert not cpu_is_all(server)
+    server.close()

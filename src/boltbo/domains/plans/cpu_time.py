@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from boltbo.domains.plans.server import Server
 from boltbo.problem import OracleUnavailable
 
 PROC = "/proc/{}"
@@ -50,6 +51,23 @@ def cpu_seconds(info: psycopg.ConnectionInfo) -> float:
             f"objectives 'cpu' and 'calibrated' read the CPU time of the server's process {info.backend_pid} from /proc, and "
             "it is not there: they need a server on this machine, and Linux. Use objective 'latency'."
         ) from error
+
+
+def cpu_is_all(server: Server) -> bool:
+    """Whether a plan's CPU seconds can be read from here, and no parallel worker or pooler hides a part of them.
+
+    Raises:
+        OracleUnavailable: The server does not answer.
+    """
+    [(workers,)] = server.query("SHOW max_parallel_workers_per_gather")
+    if workers != "0" or server.pooled:
+        return False
+    info = server.connection.info
+    try:
+        cpu_seconds(info)
+    except OracleUnavailable:
+        return False
+    return True
 
 
 class Slowness:

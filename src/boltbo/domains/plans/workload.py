@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from boltbo.domains.plans.capabilities import shown
 from boltbo.domains.plans.context import ContextWriter, Policy
+from boltbo.domains.plans.cpu_time import cpu_is_all
 from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.domain import PlansDomain, Timeout
 from boltbo.domains.plans.latent import Recipe, ensure_vae
@@ -70,10 +71,10 @@ class PlansOptions(Frozen):
     )
     scans: bool = Field(False, description="plans say scan methods too (pg_hint_plan only)")
     hint_plan: str = Field("pg_hint_plan", description="the library of pg_hint_plan: a name, or a path for a superuser")
-    objective: Objective = Field(
+    objective: Objective | Literal["auto"] = Field(
         "latency",
-        description="latency; on the server's machine cpu or calibrated (CPU seconds over the machine's slowness);"
-        " or work (rows and buffers)",
+        description="latency; on the server's machine cpu or calibrated (CPU seconds over the machine's slowness); work (rows"
+        " and buffers); or auto: calibrated where it can be had, else latency",
     )
     timeout: Timeout = Field("multiple", description="what stops an execution: a multiple of the best, or the model")
     timeout_factor: Annotated[float, Field(gt=1)] = 1.5
@@ -109,7 +110,7 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             context=chosen.context,
             scans=chosen.scans,
             hint_plan=chosen.hint_plan,
-            objective=chosen.objective,
+            objective="latency" if chosen.objective == "auto" else chosen.objective,
             timeout=chosen.timeout,
             timeout_factor=chosen.timeout_factor,
             repeats=chosen.repeats,
@@ -119,6 +120,8 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             vae=caches / "vae" if chosen.space == "strings" else None,
         )
         stack.callback(domain.server.close)
+        if chosen.objective == "auto" and cpu_is_all(domain.server):
+            domain.objective = "calibrated"
         tasks = _stored_tasks(chosen, seed, domain, files, caches / "tasks.json", bars)
         if domain.vae is not None and domain.dialect.abilities.operators:
             with bars.track("plan strings' VAE", 1) as update:
@@ -126,12 +129,12 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
                 ensure_vae(joined, domain.vae, Recipe(seed=seed), domain.dialect.abilities, update)
 
         def task_from(path: Path) -> Task:
-            return new_task(domain, path, chosen.objective)
+            return new_task(domain, path)
 
         yield Problem(domain, tasks["train"], tasks["validation"], task_from)
 
 
-def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") -> Task:
+def new_task(domain: PlansDomain, path: Path) -> Task:
     """A task of one SQL file, its default plan measured.
 
     Raises:
@@ -144,7 +147,7 @@ def new_task(domain: PlansDomain, path: Path, objective: Objective = "latency") 
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
-    default = measure(domain.server, query.sql, (), objective=objective, limit=domain.max_seconds)
+    default = measure(domain.server, query.sql, (), objective=domain.objective, limit=domain.max_seconds)
     try:
         return domain.task_of(path.stem, sql, default.value, explain=default.plan)
     except UnsupportedQuery as error:
@@ -202,7 +205,8 @@ def _stored_tasks(
     for known in (path, beside):
         stored = json.loads(known.read_text()) if known.exists() else {}
         if stored.get("key") == key:
-            domain.dialect_name = stored.get("dialect", domain.dialect_name)  # a campaign keeps the one it began in
+            domain.dialect_name = stored.get("dialect", domain.dialect_name)  # a campaign keeps those it began in
+            domain.objective = stored.get("objective", domain.objective)
             return {"train": _from_json(stored["train"]), "validation": _from_json(stored["validation"])}
     workload = _queries(options, seed, domain, files)
     for note in workload.told():
@@ -214,7 +218,14 @@ def _stored_tasks(
     path = beside if path.exists() else path
     half = path.with_suffix(".half")
     tasks = {part: [asdict(task) for task in found] for part, found in parts.items()}
-    half.write_text(json.dumps({"key": key, "dialect": domain.dialect.name, "dropped": dropped, **tasks}))
+    kept: dict[str, Any] = {
+        "key": key,
+        "dialect": domain.dialect.name,
+        "objective": domain.objective,
+        "dropped": dropped,
+        **tasks,
+    }
+    half.write_text(json.dumps(kept))
     half.replace(path)
     screened.done()
     bars.note(f"{n} tasks; screened out: {_reasons(dropped)}")
@@ -312,7 +323,7 @@ def _screen(
         query = parse_query(sql, domain.server.columns)
         if reason := screen_one(domain.server, query.sql, options.min_seconds, options.max_seconds):
             return reason
-        default = measure(domain.server, query.sql, (), objective=options.objective, limit=2 * options.max_seconds)
+        default = measure(domain.server, query.sql, (), objective=domain.objective, limit=2 * options.max_seconds)
         return domain.task_of(name, sql, default.value, writer, default.plan)
     except (SqlSyntaxError, NotASelect, UnsupportedQuery) as error:
         bars.note(f"{name}: {error}")
