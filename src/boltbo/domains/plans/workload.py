@@ -217,8 +217,8 @@ def _stored_tasks(
     path.parent.mkdir(parents=True, exist_ok=True)
     path = beside if path.exists() else path
     half = path.with_suffix(".half")
-    tasks = {part: [asdict(task) for task in found] for part, found in parts.items()}
-    kept: dict[str, Any] = {
+    tasks: dict[str, Any] = {part: [asdict(task) for task in found] for part, found in parts.items()}
+    kept = {
         "key": key,
         "dialect": domain.dialect.name,
         "objective": domain.objective,
