@@ -111,7 +111,7 @@ def measure(
             )
         extra = planned if planning == "included" and objective != "work" else 0.0
         values: list[float] = []
-        execute = _executor(cursor, objective, limit, planning_limit)
+        execute = _executor(cursor, objective, limit)
         try:
             values.append(execute() + extra)
             if objective != "work" and (beat is None or values[0] < NEAR * beat):
@@ -131,10 +131,10 @@ class _Stopped(Exception):
         self.taken = taken
 
 
-def _executor(cursor: psycopg.Cursor[Any], objective: Objective, limit: float, other: float) -> Callable[[], float]:
-    """What executes once and says the objective, or raises `_Stopped`. `other`: seconds for what else is sent meanwhile."""
+def _executor(cursor: psycopg.Cursor[Any], objective: Objective, limit: float) -> Callable[[], float]:
+    """What executes once and says the objective, or raises `_Stopped`."""
     if objective == "calibrated":
-        return _Calibrated(cursor, limit, other)
+        return _Calibrated(cursor, limit)
     cursor.execute(_timeout(limit))
     if objective == "cpu":
         return lambda: _execute_cpu(cursor, limit)
@@ -176,8 +176,8 @@ def _execute_cpu(cursor: psycopg.Cursor[Any], limit: float) -> float:
 class _Calibrated:
     """CPU seconds over the machine's slowness, which is the mean of before and after."""
 
-    def __init__(self, cursor: psycopg.Cursor[Any], limit: float, other: float) -> None:
-        self._cursor, self._limit, self._other = cursor, limit, other
+    def __init__(self, cursor: psycopg.Cursor[Any], limit: float) -> None:
+        self._cursor, self._limit = cursor, limit
         self._slowness = Slowness(cursor)
         self._before = self._slowness.now()
 
@@ -188,7 +188,8 @@ class _Calibrated:
             taken = _execute_cpu(self._cursor, limit)
         except _Stopped as stopped:
             raise _Stopped(stopped.taken / self._before) from stopped
-        self._cursor.execute(_timeout(self._other))
+        # not by setting it anew: that statement would be under the short timeout too, and a busy machine can miss it
+        roll_back(self._cursor, "ROLLBACK TO SAVEPOINT planned")
         before, self._before = self._before, self._slowness.now()
         return taken / statistics.mean((before, self._before))
 
