@@ -72,5 +72,6 @@ def interval(statistic: Callable[[NDArray[np.intp]], FloatArray], n: int) -> Int
     if n < 2:
         return Interval(value, float("nan"), float("nan"))
     draws = np.random.default_rng(0).integers(n, size=(DRAWS, n))
-    low, high = np.quantile(statistic(draws), [0.025, 0.975])
+    with np.errstate(invalid="ignore"):  # of infinite draws the end is no number
+        low, high = np.quantile(statistic(draws), [0.025, 0.975])
     return Interval(value, float(low), float(high))
