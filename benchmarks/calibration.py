@@ -1,6 +1,6 @@
 """How far the same plan's measurements lie apart, by each objective: alone, and beside a busy process.
 
-    python benchmarks/calibration.py --workload FOLDER --out calibration.json      five minutes, with nothing beside it
+    python benchmarks/calibration.py --workload FOLDER --out calibration.json      seven minutes, nothing beside it
 
 Some plans of some queries of generated data, in random order, each by latency, CPU seconds and calibrated CPU seconds
 (`boltbo.domains.plans.cpu_time`): of two executions the second. The busy process multiplies matrices on one thread.
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", type=Path, required=True, help="a folder of .sql files")
     parser.add_argument("--queries", type=int, default=12)
-    parser.add_argument("--passes", type=int, default=40)
+    parser.add_argument("--passes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()

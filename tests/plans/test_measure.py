@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -10,7 +12,7 @@ import pytest
 
 from boltbo.domains.plans import cpu_time as module
 from boltbo.domains.plans import measure as measuring
-from boltbo.domains.plans.cpu_time import Slowness, cpu_is_all
+from boltbo.domains.plans.cpu_time import PROBE, Slowness, cpu_is_all
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.measure import Objective, measure
 from boltbo.domains.plans.workload import build
@@ -94,13 +96,25 @@ def test_a_slow_machine_is_given_more_seconds(domain: PlansDomain, monkeypatch: 
     assert domain.server.query("SELECT 1") == [(1,)]
 
 
-def test_the_probe_takes_about_as_long_each_time(domain: PlansDomain) -> None:
-    forced = [("enable_hashagg", "off"), ("enable_sort", "off"), ("enable_nestloop", "off")]
-    with domain.server.read_only(first="DEALLOCATE ALL") as cursor:
-        usual = [probe.now() for probe in [Slowness(cursor)] for _ in range(9)]
-    with domain.server.read_only(forced, first="DEALLOCATE ALL") as cursor:
-        steered = [probe.now() for probe in [Slowness(cursor)] for _ in range(9)]
-    assert 0.2 < np.median(usual) / np.median(steered) < 5
+def test_no_planner_setting_changes_the_probes_plan(domain: PlansDomain) -> None:
+    def nodes(plan: Mapping[str, Any]) -> list[Any]:
+        return [plan["Node Type"], *map(nodes, plan.get("Plans", ()))]
+
+    off = (
+        "hashagg",
+        "sort",
+        "incremental_sort",
+        "nestloop",
+        "hashjoin",
+        "mergejoin",
+        "seqscan",
+        "indexscan",
+        "material",
+    )
+    usual = nodes(domain.server.explain(PROBE))
+    assert "Function Scan" in str(usual)
+    for name in off:
+        assert nodes(domain.server.explain(PROBE, [(f"enable_{name}", "off")])) == usual
 
 
 def test_waiting_is_no_cpu_time(domain: PlansDomain) -> None:

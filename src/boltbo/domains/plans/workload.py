@@ -211,7 +211,7 @@ def _stored_tasks(
     workload = _queries(options, seed, domain, files)
     for note in workload.told():
         bars.note(note)
-    screened = Screened(path.with_name(f"screened-{digest}.jsonl"))
+    screened = Screened(path.with_name(f"screened-{digest}-{domain.objective}.jsonl"))
     parts, dropped = _parts(options, seed, domain, workload, bars, screened)
     n = sum(map(len, parts.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
