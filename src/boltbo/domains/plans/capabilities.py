@@ -11,8 +11,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from boltbo.domains.plans.cpu_time import why_unseen
 from boltbo.domains.plans.dialects.choose import hints_enabled, load_hint_plan
-from boltbo.domains.plans.measure import measure
 from boltbo.domains.plans.plan import SWITCHES
 from boltbo.domains.plans.server import Server
 from boltbo.problem import OracleUnavailable
@@ -121,7 +121,7 @@ def capabilities(server: Server) -> Capabilities:
             hint_plan_reason=reason,
             hint_table=_hint_table(plain),
             stat_statements=_stat_statements(plain),
-            cpu_reason=_cpu_reason(plain, pooled),
+            cpu_reason=why_unseen(plain, pooled),
             tables=tables,
             unreadable=unreadable,
             size=_size(plain),
@@ -220,16 +220,6 @@ def _stat_statements(server: Server) -> StatStatements:
         return "not preloaded"
     [(every,)] = server.query("SELECT pg_has_role('pg_read_all_stats', 'USAGE')")
     return "readable" if every else "partly hidden"
-
-
-def _cpu_reason(server: Server, pooled: bool) -> str:
-    if pooled:
-        return "the process that a pooler names is not the server's"
-    try:
-        measure(server, "SELECT 1", (), objective="cpu", limit=10.0, repeats=1)
-    except OracleUnavailable:
-        return "the server's processes cannot be seen from this machine"
-    return ""
 
 
 _OWN_TABLES = """

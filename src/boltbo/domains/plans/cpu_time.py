@@ -53,21 +53,30 @@ def cpu_seconds(info: psycopg.ConnectionInfo) -> float:
         ) from error
 
 
+def why_unseen(server: Server, pooled: bool) -> str:
+    """Why the CPU time of the server's process cannot be read from here; empty where it can.
+
+    Raises:
+        OracleUnavailable: The server does not answer.
+    """
+    if pooled:
+        return "the process that a pooler names is not the server's"
+    info = server.connection.info
+    try:
+        cpu_seconds(info)
+    except OracleUnavailable:
+        return "the server's processes cannot be seen from this machine"
+    return ""
+
+
 def cpu_is_all(server: Server) -> bool:
-    """Whether a plan's CPU seconds can be read from here, and no parallel worker or pooler hides a part of them.
+    """Whether a plan's CPU seconds can be read from here, and no parallel worker hides a part of them.
 
     Raises:
         OracleUnavailable: The server does not answer.
     """
     [(workers,)] = server.query("SHOW max_parallel_workers_per_gather")
-    if workers != "0" or server.pooled:
-        return False
-    info = server.connection.info
-    try:
-        cpu_seconds(info)
-    except OracleUnavailable:
-        return False
-    return True
+    return bool(workers == "0" and not why_unseen(server, server.pooled))
 
 
 class Slowness:
