@@ -1,7 +1,7 @@
 """What each method's best plan is worth, measured again task by task: what drifts, drifts for all, and no luck counts.
 
     python benchmarks/winners.py plans --storage plans.db --set domain.workload=FOLDER --out FILE
-    python benchmarks/winners.py plans --out FILE --over STBO@200          the table again, in pairs
+    python benchmarks/winners.py plans --out FILE --over STBO              the table again, in pairs
 
 A campaign measures its methods hours apart, and of fifty noisy values the least is a lucky one. Here each method names one
 plan for a task, the best by its own calls (the default where every call was stopped), and all that were named are measured
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from boltbo.bench.experiment import read_experiment
+from boltbo.bench.measured import Best
 from boltbo.bench.ratios import ratio
 from boltbo.campaign import Campaign
 from boltbo.cli.common import opened
@@ -50,14 +51,14 @@ def winners(campaign: Campaign) -> dict[str, dict[str, str]]:
     store, settings = campaign.store, campaign.settings
     stbo = _of(store, store.runs(Stage.REFERENCE))
     design = {t: [o for o in obs if o.source in ("default", "design")] for t, obs in stbo.items()}
-    found = {"default": dict.fromkeys(stbo, "default"), "design": {t: _best(obs) for t, obs in design.items()}}
-    found |= _cut("STBO", stbo, (settings.run.budget, settings.validation.reference_budget))
+    found = {"default": dict.fromkeys(stbo, "default"), "initial design": {t: _best(obs) for t, obs in design.items()}}
+    found |= _cut("STBO", stbo, (settings.run.budget, None))
     for round_, label in labels(store.models()).items():
         found |= _cut(label, _of(store, store.runs(Stage.VALIDATE, round_)), K)
     for name, arms in arms_of(campaign):
         own = _of(arms, [r for r in arms.runs(Stage.VALIDATE) if r.done])
         longest = max((len(obs) for obs in own.values()), default=0)
-        found |= _cut(name, own, (*K, longest) if longest > max(K) else K)
+        found |= _cut(name, own, (*K, None) if longest > max(K) else K)
     ids = {task.id for task in campaign.validation}
     return {method: plans for method, plans in found.items() if ids <= plans.keys()}
 
@@ -66,8 +67,10 @@ def _of(store: Store, runs: Sequence[Run]) -> dict[str, Sequence[Observation]]:
     return {x.task.id: x.observations for x in store.trajectories(runs)}
 
 
-def _cut(name: str, runs: Mapping[str, Sequence[Observation]], lengths: Sequence[int]) -> dict[str, dict[str, str]]:
-    return {f"{name}@{k}": {t: _best(obs[:k]) for t, obs in runs.items()} for k in lengths}
+def _cut(
+    name: str, runs: Mapping[str, Sequence[Observation]], calls: Sequence[int | None]
+) -> dict[str, dict[str, str]]:
+    return {str(Best(name, k)): {t: _best(obs[:k]) for t, obs in runs.items()} for k in calls}
 
 
 def _best(observations: Sequence[Observation]) -> str:

@@ -217,6 +217,33 @@ def test_arms_are_compared_with_the_samples_measured_beside_them(tmp_path: Path)
     assert ["BOLT-200+, over BOLT-200", "50", "0.5 (0.5 to 0.5)"] in rows
 
 
+def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> None:
+    """STBO's least of 102 was a lucky value: its winner is worth twice as much."""
+    again = {"STBO": 2.0, "BOLT-200 @50": 0.6, "shuffled @50": 0.9}
+    written(tmp_path, part(again=method(0.75), shuffled=method(1.5), augmented=method(0.6)))
+    beside = tmp_path / "plans-full-winners.json"
+    beside.write_text(
+        json.dumps({"tasks": {t: {m: v * (i + 1) for m, v in again.items()} for i, t in enumerate(TASKS)}})
+    )
+    found = {t.name.removeprefix("plans: "): t for t in targets(tmp_path)}
+    few = found["50 samples without BO / full STBO"]
+    assert (few.ratio, few.again) == (pytest.approx(0.3), True)
+    assert few.command.endswith("; python benchmarks/winners.py plans-full --storage FILE")
+    assert found["shuffled / aligned contexts"].ratio == pytest.approx(1.5)
+    augmented, best = found["with self-augmentation / without"], found["Best@50 at all tasks / at 50 tasks"]
+    assert (augmented.ratio, augmented.again) == (pytest.approx(0.8), False)
+    assert (best.ratio, best.again) == (pytest.approx(0.6), False)
+    [out, *_] = write_page(tmp_path, tmp_path / "out" / "results.md")
+    assert "| BOLT-200 @50 | 0.3 (0.3 to 0.3) | 0.3 (0.3 to 0.3) | 6 |" in out.read_text()
+
+    written(tmp_path, part(), part(seed=1))  # of several campaigns nobody knows whose they are
+    assert not any(t.again for t in targets(tmp_path))
+    beside.write_text("{")
+    written(tmp_path, part())
+    with pytest.raises(ConfigError, match=beside.name):
+        targets(tmp_path)
+
+
 def test_an_interval_that_reaches_1_meets_no_target(tmp_path: Path) -> None:
     told = method(0.5, 102)
     for t in TASKS[:2]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,16 @@ class Best:
 
 
 class Part:
-    """One campaign of an experiment (a variant, a seed) with its arms."""
+    """One campaign of an experiment (a variant, a seed) with its arms.
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
+    Attributes:
+        winners: Task id -> method -> what the best candidate of the method was worth when all methods' were measured again side
+            by side; empty where they were not. Of noisy values the least of many is a luckier one than of few.
+    """
+
+    def __init__(self, told: Mapping[str, Any], winners: Mapping[str, Mapping[str, float]] | None = None) -> None:
         self.told = told
+        self.winners = winners or {}
         self.variant: str = told["variant"]
         self.seed: int = told["seed"]
         self.default: Mapping[str, float] = told["default"]
@@ -103,7 +109,9 @@ class Measured:
         self.title: str = told["title"]
         self.version: int = told["version"]
         self.path = path
-        self.everything = [Part(p) for p in told["parts"]]
+        plain = [p for p in told["parts"] if not p["variant"]]
+        again = _winners(path, self.name) if len(plain) == 1 else {}
+        self.everything = [Part(p, None if p["variant"] else again) for p in told["parts"]]
 
     @classmethod
     def read(cls, path: Path) -> Measured:
@@ -112,6 +120,8 @@ class Measured:
         """
         try:
             return cls(json.loads(path.read_text()), path)
+        except ConfigError:
+            raise
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"{path} is no result file of boltbo bench run: {type(error).__name__}: {error}"
@@ -181,3 +191,22 @@ def compare(parts: Sequence[Part], one: Best, other: Best) -> Ratio:
         if best.k is not None and max(p.longest(best.method) for p in having) < best.k:
             raise NotMeasured(f"{best.method} has no {best.k} calls")
     return ratio(values(having, one, tasks), values(having, other, tasks))
+
+
+def compare_winners(parts: Sequence[Part], one: Best, other: Best) -> Ratio:
+    """As `compare`, of the winners that were measured again side by side where both methods' were."""
+    names = (str(one), str(other))
+    again = [w for w in parts[0].winners.values() if all(name in w for name in names)]
+    if not again:
+        return compare(parts, one, other)
+    found = ratio(*(np.array([[w[name] for w in again]]) for name in names))
+    return replace(found, again=True)
+
+
+def _winners(path: Path, experiment: str) -> dict[str, dict[str, float]]:
+    """What `benchmarks/winners.py` measured of an experiment's only campaign, beside its result file."""
+    beside = path.with_name(f"{experiment}-winners.json")
+    try:
+        return dict(json.loads(beside.read_text())["tasks"]) if beside.exists() else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{beside} has no winners measured again: {type(error).__name__}: {error}") from error

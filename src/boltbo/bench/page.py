@@ -18,6 +18,9 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
      "alone. *: of some task there is only a bound, or the default for want of any value.", tables.best_at),
     ("Few-shot against full STBO", "", tables.few_shot),
     ("With the optimizer, over calls", "", tables.over_calls),
+    ("Winners measured again", "The best of so many calls, the default and the initial design, all of a task measured again "
+     "within seconds (`benchmarks/winners.py`): of noisy values the least of many is a luckier one than of few.",
+     tables.winners),
     ("The model otherwise trained or asked", "", tables.ablations),
     ("Other campaigns", "", tables.variants),
     ("Other multi-task methods", "", tables.transfer),
@@ -36,8 +39,9 @@ HEAD = """\
 Written by `boltbo bench tables` from `benchmarks/results/bench-*.json`; nothing here is typed by hand. Lower values are
 better. *Ratio of sums*: the sum of the best values over the validation tasks over the other's sum, as the paper reports it.
 *Typical*: the geometric mean over tasks of value over value, which no single large task decides. Both with 95% percentile
-bootstrap intervals over tasks, in pairs; where there are several seeds, a task's values are averaged over them first. How an
-arm is made stands in [`bench/arms.py`](../src/boltbo/bench/arms.py).
+bootstrap intervals over tasks, in pairs; where there are several seeds, a task's values are averaged over them first. Targets
+are read from winners measured again side by side where they were ("values: again"). How an arm is made stands in
+[`bench/arms.py`](../src/boltbo/bench/arms.py).
 """
 
 
@@ -89,7 +93,8 @@ def section(m: Measured) -> list[str]:
         except NotMeasured as error:
             missing.append(f"{name.lower()} ({error})")
             continue
-        text += [f"### {name}", "", *([note, ""] if note else []), made_table, ""]
+        if made_table:
+            text += [f"### {name}", "", *([note, ""] if note else []), made_table, ""]
     if missing:
         text += [f"Not measured here: {'; '.join(missing)}.", ""]
     return text
@@ -104,5 +109,7 @@ def target_table(found: list[Target]) -> str:
             ratio = told(Interval(t.ratio, *t.interval))
         typical = "" if t.typical is None else told(Interval(*t.typical))
         met = {True: "yes", False: "no", None: "-"}[t.met]
-        rows.append((t.name, ratio, typical, t.goal, met, str(t.tasks or ""), str(t.seeds or "")))
-    return table(("target", "ratio of sums (95% interval)", "typical", "goal", "met", "tasks", "seeds"), rows)
+        values = "again" if t.again else ""
+        rows.append((t.name, ratio, typical, t.goal, met, values, str(t.tasks or ""), str(t.seeds or "")))
+    head = ("target", "ratio of sums (95% interval)", "typical", "goal", "met", "values", "tasks", "seeds")
+    return table(head, rows)

@@ -34,12 +34,14 @@ class Ratio:
         sums: Sum of the first's values over tasks over the sum of the second's.
         typical: Geometric mean over tasks of value over value; None where a value is not positive.
         tasks, seeds: How many of both.
+        again: Whether the values are of winners measured again side by side.
     """
 
     sums: Interval
     typical: Interval | None
     tasks: int
     seeds: int
+    again: bool = False
 
 
 def ratio(one: FloatArray, other: FloatArray) -> Ratio:

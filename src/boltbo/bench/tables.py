@@ -10,7 +10,7 @@ import numpy as np
 from boltbo.bench import calls as lines
 from boltbo.bench.arms import IN_CONTEXT
 from boltbo.bench.costs import costs, seconds_a_call, seconds_a_sample
-from boltbo.bench.measured import AGAIN, Best, Measured, NotMeasured, Part, bounds, common, compare
+from boltbo.bench.measured import AGAIN, Best, Measured, NotMeasured, Part, bounds, common, compare, compare_winners
 from boltbo.bench.ratios import Interval, interval, ratio
 from boltbo.problem import FloatArray
 
@@ -85,6 +85,18 @@ def over_calls(m: Measured) -> str:
         found = [compare(m.parts, Best(a, min(k, _longest(m, a))), Best("STBO", k)) for a in methods]
         rows.append((str(k), *(cell for r in found for cell in (told(r.sums), told(r.typical)))))
     return table(("calls", *(name for a in methods for name in (f"{a} / STBO", "typical"))), rows)
+
+
+def winners(m: Measured) -> str:
+    """What each method's best candidates are worth, measured again side by side; empty where they were not."""
+    found = m.parts[0].winners
+    if not found:
+        return ""
+    rows = []
+    for name in next(iter(found.values())):
+        r = compare_winners(m.parts, Best(name), STBO)
+        rows.append((name, told(r.sums), told(r.typical), str(r.tasks)))
+    return table(("winners of", "over STBO's (95% interval)", "typical", "tasks"), rows)
 
 
 def ablations(m: Measured) -> str:

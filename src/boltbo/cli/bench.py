@@ -107,7 +107,8 @@ def tables(
 def targets(results: ResultsOption = RESULTS, format: FormatOption = Format.TABLE) -> None:
     """Say which targets are met, by the result files alone.
 
-    A target is met where the ratio of sums reaches its goal and the whole 95% interval lies on the goal's side of 1.
+    A target is met where the ratio of sums reaches its goal and the whole 95% interval lies on the goal's side of 1. Where the
+    winners of a campaign were measured again side by side (benchmarks/winners.py), it is read from those values.
 
       boltbo bench targets --format json
     """
