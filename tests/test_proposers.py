@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from boltbo.llm.backend import Prompt, Sample
+from boltbo.problem import Task
 from boltbo.proposers import InitialDesign, ModelProposer, Unseen, seed_of
-from boltbo.proposers.order import consensus, spread
+from boltbo.proposers.order import remoteness, spread
 from boltbo.settings import ConfigError
 from quadratic import Quadratic, make_tasks
 
@@ -105,13 +106,27 @@ def test_the_sample_nearest_to_the_others_goes_first_and_the_rest_as_drawn() -> 
 
 
 @given(st.lists(st.text("abc", max_size=6), min_size=1, max_size=8))
-def test_the_consensus_is_least_edits_away_from_all(texts: list[str]) -> None:
+def test_the_remoteness_is_the_mean_of_edits_away_from_all(texts: list[str]) -> None:
     def distance(text: str) -> float:
         return sum(Levenshtein.normalized_distance(text, other) for other in texts)
 
-    assert distance(texts[consensus(texts, "")]) == pytest.approx(min(map(distance, texts)), abs=1e-5)
+    assert remoteness(texts, "") * len(texts) == pytest.approx([distance(text) for text in texts], abs=1e-5)
     apart = [" ".join(t) for t in texts if t]
-    assert not apart or consensus(apart, " ") == consensus([t for t in texts if t], "")
+    assert not apart or (remoteness(apart, " ") == remoteness([t for t in texts if t], "")).all()
+
+
+def test_the_domains_guess_and_the_consensus_together_say_what_goes_first() -> None:
+    class Guessing(Quadratic):
+        def estimates(self, task: Task, candidates: Sequence[str]) -> list[float]:
+            return [{"9 9 9": 1.0, "1 2 4": 2.0, "1 2 3": 3.0, "1 7 3": float("inf")}[c] for c in candidates]
+
+    # remoteness ranks 1 2 3 first, 9 9 9 last; the guess the other way round
+    samples = [("9 9 9", -1.0), ("1 2 3", -3.0), ("1 7 3", -2.0), ("1 2 4", -2.0)]
+    proposer = ModelProposer(Guessing(), Fixed(*samples), first="estimated")  # type: ignore[arg-type]
+    proposals = proposer.propose(TASKS, 4, 0)
+    assert [c for c, _ in proposals[0]] == ["1 2 3", "9 9 9", "1 7 3", "1 2 4"]
+    with pytest.raises(ConfigError, match="has no estimates"):
+        ModelProposer(Quadratic(), Fixed(*samples), first="estimated")  # type: ignore[arg-type]
 
 
 def test_seeds_of_different_purposes_are_unrelated() -> None:

@@ -307,6 +307,15 @@ class Constrained(Protocol):
 
 
 @runtime_checkable
+class Estimating(Protocol):
+    """A domain that can guess values without the oracle, cheaply: a database by its cost model."""
+
+    def estimates(self, task: Task, candidates: Sequence[str]) -> Sequence[float]:
+        """A guess for each candidate, in canonical form; lower is better, and only the order counts. Infinity: no guess."""
+        ...
+
+
+@runtime_checkable
 class WarmStart(Protocol):
     """A domain that can write (context, solution) pairs without an oracle; see `llm.compact` for their use."""
 

@@ -120,9 +120,10 @@ class ModelSettings(Frozen):
         1,
         description="so many times the samples wanted are drawn, and those taken that `first` says, or else the likeliest",
     )
-    first: Literal["consensus", "likeliest", "normalized", "raised", "drawn"] = Field(
+    first: Literal["consensus", "estimated", "likeliest", "normalized", "raised", "drawn"] = Field(
         "consensus",
-        description="the sample that is tried first: the one nearest to all others; the one that the model holds most likely;"
+        description="the sample that is tried first: the one nearest to all others; the one that is near to them and that"
+        " the domain itself guesses to be good (estimated; plans: the server's cost); the one that the model holds most likely;"
         " as they come (drawn). Or the order of all, those that are far from each other first: the likeliest by symbol"
         " (normalized); compact only: those that fine-tuning raised most (raised)",
     )

@@ -115,6 +115,22 @@ def test_the_servers_plan_can_be_kept_for_reports(domain: PlansDomain, task: Tas
     assert {s.method for s in scans_of(trees_of(text.split())[0])} <= set(Method)
 
 
+def test_the_servers_cost_is_an_estimate_of_each_plan(
+    domain: PlansDomain, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = domain.initial_design(task, 4, np.random.default_rng(0))
+    guesses = domain.estimates(task, plans)
+    assert (
+        guesses[0] == min(guesses) == domain.server.explain(task.data["sql"])["Total Cost"]
+    )  # the default costs least
+
+    def refuses(*_: Any) -> Any:
+        raise psycopg.errors.QueryCanceled("planning took too long")
+
+    monkeypatch.setattr(domain.server, "explain", refuses)
+    assert domain.estimates(task, plans) == [float("inf")] * len(plans)
+
+
 def test_free_pairs_are_valid_plans_of_new_queries(domain: PlansDomain, task: Task) -> None:
     other = domain.task_of("p", SQL.replace("1990", "2005").replace("'f'", "'m'"), 1.0)
     pairs = list(domain.free_pairs([task, other], 40, 0))

@@ -19,7 +19,7 @@ EXPERIMENTS = {"plans": ("plans", "plans-full"), "peptides": ("peptides-again", 
 """Domain -> the experiments that its targets are read from: each from the first one that measured it"""
 
 K, FEW = 50, 50
-FIRST = ("first=raised,pool=4", "first=consensus")
+FIRST = ("first=estimated", "first=raised,pool=4", "first=consensus")
 """Arms that choose the last model's first sample otherwise than the campaign did: one sample is theirs, where one was run"""
 STBO, DESIGN = Best("STBO"), Best("initial design")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from boltbo.llm.backend import LanguageModel, Prompt, Sample
-from boltbo.problem import Domain, Task
+from boltbo.problem import Domain, Estimating, Task
 from boltbo.proposers.base import Progress, Proposal
 from boltbo.proposers.initial_design import InitialDesign
-from boltbo.proposers.order import First, ordered
+from boltbo.proposers.order import Estimate, First, ordered
+from boltbo.settings import ConfigError
 
 
 class ModelProposer:
@@ -18,13 +20,16 @@ class ModelProposer:
     the design, the optimizer sees more than one corner of its space.
 
     Args:
-        domain: The domain of the tasks.
+        domain: The domain of the tasks; an `Estimating` one where `first` is `estimated`.
         model: Its language model.
         design_share: Share of the candidates that is the domain's design, default included; None: the model alone.
         temperature: Of the sampling.
         top_p: Nucleus of the sampling.
         first: Which samples are tried first; see `order`.
         pool: So many times as many samples are drawn, of which `order` says those to take.
+
+    Raises:
+        ConfigError: `first` asks the domain for estimates that it has not.
     """
 
     def __init__(
@@ -38,6 +43,8 @@ class ModelProposer:
         first: First = "drawn",
         pool: int = 1,
     ) -> None:
+        if first == "estimated" and not isinstance(domain, Estimating):
+            raise ConfigError(f"first = 'estimated': domain {domain.name!r} has no estimates; take 'consensus'")
         self.domain = domain
         self.model = model
         self.design_share = design_share
@@ -60,7 +67,13 @@ class ModelProposer:
         lists = self.model.sample(
             prompts, self.pool * n, temperature=self.temperature, top_p=self.top_p, seed=seed, progress=progress
         )
-        return [ordered(found, n, self.first, self.model, p) for found, p in zip(lists, prompts, strict=True)]
+        return [
+            ordered(found, n, self.first, self.model, prompt, self._estimate(task))
+            for found, prompt, task in zip(lists, prompts, tasks, strict=True)
+        ]
+
+    def _estimate(self, task: Task) -> Estimate | None:
+        return partial(self.domain.estimates, task) if isinstance(self.domain, Estimating) else None
 
 
 def _merge(design: list[Proposal], samples: list[Sample], n: int) -> list[Proposal]:

@@ -2,6 +2,7 @@
 
     drawn        as they come
     consensus    first the one that is least edits away from all others (minimum Bayes risk, Kumar & Byrne, 2004)
+    estimated    first the one of the least sum of two ranks: by that distance, and by the domain's own guess of the value
     likeliest    first the one that the model holds most likely, which a short one easily is
     normalized   by log-probability for each symbol (length normalization, as in Wu et al., 2016), and far from each other
     raised       by how much fine-tuning raised them over the base (`backend.Referenced`), and far from each other
@@ -12,19 +13,20 @@ before it (maximal marginal relevance, Carbonell & Goldstein, 1998): what is nea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
+from scipy.stats import rankdata
 
 from boltbo.llm.backend import LanguageModel, Prompt, Referenced, Sample
 from boltbo.problem import FloatArray
 from boltbo.settings import ConfigError
 
-First = Literal["consensus", "likeliest", "normalized", "raised", "drawn"]
+First = Literal["consensus", "estimated", "likeliest", "normalized", "raised", "drawn"]
 
 JUDGED = 100
 """Samples among which the consensus is looked for"""
@@ -33,8 +35,22 @@ APART = 4.0
 """What the distance from those before counts beside the score, in means and standard deviations of the samples'"""
 
 
-def ordered(samples: list[Sample], n: int, first: First, model: LanguageModel, prompt: Prompt) -> list[Sample]:
+Estimate = Callable[[Sequence[str]], Sequence[float]]
+"""What a domain guesses of candidates of a task (`problem.Estimating`)"""
+
+
+def ordered(
+    samples: list[Sample], n: int, first: First, model: LanguageModel, prompt: Prompt, estimate: Estimate | None = None
+) -> list[Sample]:
     """The `n` samples to score, in that order; of more, those that the order says, or else the likeliest.
+
+    Args:
+        samples: Of the model, distinct.
+        n: How many at most.
+        first: Which order.
+        model: Theirs.
+        prompt: What it was asked.
+        estimate: For `estimated`.
 
     Raises:
         ConfigError: `first` asks for what the model cannot tell.
@@ -48,7 +64,11 @@ def ordered(samples: list[Sample], n: int, first: First, model: LanguageModel, p
     if first == "drawn" or not samples:
         return samples
     if first == "consensus":
-        best = consensus(texts[:JUDGED], separator)
+        best = int(remoteness(texts[:JUDGED], separator).argmin())
+    elif first == "estimated":
+        assert estimate is not None
+        ranks = rankdata(remoteness(texts[:JUDGED], separator)) + rankdata(estimate(texts[:JUDGED]))
+        best = int(ranks.argmin())
     else:
         best = max(range(len(samples)), key=lambda i: samples[i].logprob)
     return [samples[best], *samples[:best], *samples[best + 1 :]]
@@ -83,9 +103,10 @@ def spread(scores: FloatArray, texts: Sequence[str], separator: str, n: int) -> 
     return chosen
 
 
-def consensus(texts: Sequence[str], separator: str) -> int:
-    """The place of the text that is least edits of symbols away from the others, as a share of the longer one."""
-    return int(distances(texts, separator).mean(axis=1).argmin())
+def remoteness(texts: Sequence[str], separator: str) -> FloatArray:
+    """Of each text, how many edits of symbols it is away from the others, as a share of the longer one, in the mean."""
+    found: FloatArray = distances(texts, separator).mean(axis=1, dtype=np.float64)
+    return found
 
 
 def distances(texts: Sequence[str], separator: str) -> NDArray[np.float32]:

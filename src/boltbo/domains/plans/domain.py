@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import psycopg
 
 from boltbo.domains.plans.context import READS, ContextWriter, Policy, server_plan_text
 from boltbo.domains.plans.design import bao_design
@@ -206,6 +207,18 @@ class PlansDomain:
             return self.server.explain(statement.sql, statement.settings)
 
         return bao_design(n, rng, explain)
+
+    def estimates(self, task: Task, candidates: Sequence[str]) -> list[float]:
+        """The server's cost of each plan; of a plan that it cannot explain, infinity."""
+
+        def cost(candidate: str) -> float:
+            statement = self.statement(task, candidate)
+            try:
+                return float(self.server.explain(statement.sql, statement.settings)["Total Cost"])
+            except psycopg.Error:
+                return math.inf
+
+        return [cost(candidate) for candidate in candidates]
 
     def grammar(self, task: Task) -> PlanGrammar:
         return self._parsed(task)[1]
