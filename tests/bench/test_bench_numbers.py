@@ -212,7 +212,11 @@ def test_arms_are_compared_with_the_samples_measured_beside_them(tmp_path: Path)
     own = part(again=method(0.75), **{"BOLT-200+": method(0.3)})
     own["models"].append({"label": "BOLT-200+", "tasks": 200, "fit_seconds": 3.0})
     path = written(tmp_path, own)
-    assert {t.name: t.ratio for t in targets(tmp_path)}["plans: with self-augmentation / without"] == pytest.approx(0.5)
+    found = {t.name: t.ratio for t in targets(tmp_path)}
+    assert found["plans: with self-augmentation / without"] == pytest.approx(0.5)
+    # the method as a whole is the model after it
+    assert found["plans: 50 samples without BO / full STBO"] == pytest.approx(0.3)
+    assert found["plans: Best@50 at all tasks / at 50 tasks"] == pytest.approx(0.3)
     rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in ablations(Measured.read(path)).splitlines()]
     assert ["BOLT-200+, over BOLT-200", "50", "0.5 (0.5 to 0.5)"] in rows
 

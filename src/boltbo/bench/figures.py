@@ -33,7 +33,7 @@ def draw_experiment(m: Measured, path: Path) -> Path | None:
     from matplotlib import pyplot as plt
 
     try:
-        last = m.parts[0].last
+        last = m.parts[0].final
     except (NotMeasured, IndexError):
         return None
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), constrained_layout=True)

@@ -63,13 +63,22 @@ class Part:
             raise NotMeasured("no model was trained")
         return plain[-1]
 
+    @property
+    def final(self) -> str:
+        """The last model, after any self-augmentation: the one that arms ask."""
+        if not self.models:
+            raise NotMeasured("no model was trained")
+        return str(self.models[-1]["label"])
+
     def base_of(self, method: str) -> str:
         """What a model otherwise trained or asked is compared with: the last model's samples, measured beside it.
 
-        Those of `again`, where it was run, for other arms; those of the campaign for the campaign's own models and for `again`.
+        Those of `again`, where it was run, for other arms; those of the campaign for `again`; those of the model before
+        self-augmentation for the one after it.
         """
-        own = any(m["label"] == method for m in self.models)
-        return self.last if own or method == AGAIN or AGAIN not in self.methods else AGAIN
+        if any(m["label"] == method for m in self.models):
+            return self.last
+        return self.final if method == AGAIN or AGAIN not in self.methods else AGAIN
 
     def calls(self, method: str) -> dict[str, Calls]:
         """Task id -> calls; `default` and `initial design` are the beginning of STBO's."""

@@ -46,12 +46,12 @@ def _against_default(parts: Sequence[Part], best: Best, k: int) -> Sequence[str]
 def few_shot(m: Measured) -> str:
     """How many calls STBO needs until its sum is as low as Best@k."""
     parts = m.parts
-    last = parts[0].last
-    having, tasks = common(parts, last, "STBO")
+    models = dict.fromkeys((parts[0].last, parts[0].final))
+    having, tasks = common(parts, *models, "STBO")
     length = max(p.longest("STBO") for p in having)
     curves = np.mean([[_curve(p, "STBO", t, length) for t in tasks] for p in having], axis=0)
     rows = []
-    for k in (k for k in BEST_AT if k <= max(p.longest(last) for p in having)):
+    for last, k in ((m, k) for m in models for k in BEST_AT if k <= max(p.longest(m) for p in having)):
         goal = np.mean([[p.value(Best(last, k), t)[0] for t in tasks] for p in having], axis=0)
 
         def needed(i: np.ndarray, goal: FloatArray = goal) -> FloatArray:
@@ -101,7 +101,7 @@ def winners(m: Measured) -> str:
 
 def ablations(m: Measured) -> str:
     """The model otherwise trained or asked, over the model as it is (`Part.base_of`), at equal numbers of samples."""
-    last, again = m.parts[0].last, AGAIN in m.parts[0].methods
+    final, again = m.parts[0].final, AGAIN in m.parts[0].methods
     own = [str(x["label"]) for x in m.parts[0].models if str(x["label"]).endswith("+")]
     skip = (*STARTS, "bolt+bo", "bolt+design+bo", "perturb", "default")
     arms = _arms(m, lambda a: a.split(",")[0] not in skip and not a.startswith("transfer:"))
@@ -111,11 +111,11 @@ def ablations(m: Measured) -> str:
         top = min(_longest(m, method), _longest(m, other))
         for k in [k for k in (1, 10, 50) if k <= top]:
             found = compare(m.parts, Best(method, k), Best(other, k))
-            name = f"{method}, over {last}" if again and other == last else method
+            name = method if other == (AGAIN if again else final) else f"{method}, over {other}"
             rows.append((name, str(k), told(found.sums), told(found.typical), str(found.seeds)))
     if not rows:
         raise NotMeasured("no arm trains or asks the model otherwise")
-    base = f"{last}, measured again beside the arms" if again else last
+    base = f"{final}, measured again beside the arms" if again else final
     return table(("arm", "samples", f"over {base} (95% interval)", "typical", "seeds"), rows)
 
 
@@ -166,12 +166,12 @@ def fixed_budget(m: Measured) -> str:
     rows = []
     stbo = [seconds_a_call(p.methods["STBO"]["seconds"], p.methods["STBO"]["calls"]) * p.longest("STBO") for p in parts]
     rows.append(("STBO", str(parts[0].longest("STBO")), f"{np.mean(stbo):.3g}", "0", "1", "1"))
-    for arm in (parts[0].last, "bolt+bo", "bolt+design+bo", "perturb"):
+    for arm in (parts[0].final, "bolt+bo", "bolt+design+bo", "perturb"):
         if not _has(m, arm):
             continue
         model, counts = [], []
         for (p, c), seconds in zip(told_of, stbo, strict=True):
-            initial = p.longest(arm) if arm == p.last else int(p.told["settings"]["run"]["initial"])
+            initial = p.longest(arm) if arm == p.final else int(p.told["settings"]["run"]["initial"])
             asks = 0.0 if arm == "perturb" else seconds_a_sample(p) * initial
             model.append(asks + (0.0 if arm == "perturb" else (c.warm_up + c.fine_tuning) / max(c.tasks, 1)))
             a_call = seconds_a_call(p.methods[arm]["seconds"], p.methods[arm]["calls"])

@@ -2,6 +2,7 @@
 
 A target is met where the ratio reaches its goal and the whole interval lies on the goal's side of 1. What was not measured is
 neither met nor missed. Where the winners of a campaign were measured again side by side, the ratio is of those values.
+The model is the campaign's last one, after self-augmentation where the campaign has a round of it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boltbo.bench.costs import model_share
-from boltbo.bench.measured import Best, Measured, NotMeasured, Part, compare_winners
+from boltbo.bench.measured import AGAIN, Best, Measured, NotMeasured, Part, compare_winners
 from boltbo.bench.ratios import Interval, Ratio
 from boltbo.bench.record import result_path
 
@@ -56,12 +57,12 @@ class Target:
 Measure = Callable[[list[Part]], Ratio | float]
 
 CLAIMS: tuple[tuple[str, float, bool, Measure], ...] = (
-    ("50 samples without BO / full STBO", 0.90, True, lambda p: compare_winners(p, Best(p[0].last, K), STBO)),
+    ("50 samples without BO / full STBO", 0.90, True, lambda p: compare_winners(p, Best(p[0].final, K), STBO)),
     (
         "Best@50 at all tasks / at 50 tasks",
         0.72,
         True,
-        lambda p: compare_winners(p, Best(p[0].last, K), Best(_few(p), K)),
+        lambda p: compare_winners(p, Best(p[0].final, K), Best(_few(p), K)),
     ),
     ("one sample / the best of the initial design", 0.92, True, lambda p: compare_winners(p, Best(_one(p), 1), DESIGN)),
     ("BOLT + BO / STBO at equal calls", 0.78, True, lambda p: compare_winners(p, Best("bolt+bo"), STBO)),
@@ -126,13 +127,17 @@ def _few(parts: list[Part]) -> str:
 
 def _one(parts: list[Part]) -> str:
     """Where the first sample is from: the arm of `FIRST` that was run, or the campaign's own model."""
-    return next((arm for arm in FIRST if any(arm in p.methods for p in parts)), parts[0].last)
+    return next((arm for arm in FIRST if any(arm in p.methods for p in parts)), parts[0].final)
 
 
 def _over_base(parts: list[Part], method: str) -> Ratio:
     one = Best(method, K)
-    beside = compare_winners(parts, one, Best(parts[0].last, K))
-    return beside if beside.again else compare_winners(parts, one, Best(parts[0].base_of(method), K))
+    base = parts[0].base_of(method)
+    if base == AGAIN:  # beside each other are winners measured again, too
+        beside = compare_winners(parts, one, Best(parts[0].final, K))
+        if beside.again:
+            return beside
+    return compare_winners(parts, one, Best(base, K))
 
 
 def _augmented(parts: list[Part]) -> str:
