@@ -40,7 +40,8 @@ def main() -> None:
         with opened(experiment.campaign, args.storage, None, [*experiment.parts[0].changes, *args.changes]) as (c, _):
             named = winners(c)
             each_task(
-                c, args.out, f"python benchmarks/winners.py {args.experiment}", {"passes": PASSES},
+                c, args.out, f"python benchmarks/winners.py {args.experiment}",
+                {"version": experiment.version, "passes": PASSES},
                 lambda domain, task: again(domain, task, {m: own[task.id] for m, own in named.items()}),
             )  # fmt: skip
     show(json.loads(args.out.read_text()), args.over or "default")

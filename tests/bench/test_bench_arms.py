@@ -304,14 +304,14 @@ def test_paths_in_a_command_lose_their_folders() -> None:
         "boltbo",
         "bench",
         "run",
-        "plans-full",
+        "plans",
         "--storage",
         "/tmp/x/ceb.db",
         "--set",
         "domain.workload=/data/ceb",
         "--seed=1",
     ]
-    assert told_command(words) == "boltbo bench run plans-full --storage ceb.db --set domain.workload=ceb --seed=1"
+    assert told_command(words) == "boltbo bench run plans --storage ceb.db --set domain.workload=ceb --seed=1"
     assert told_command(["--variant", "", "--arm", "random"]) == "--variant '' --arm random"
     assert told_command(["--variant", "one round"]) == "--variant 'one round'"
 

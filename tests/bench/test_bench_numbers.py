@@ -134,7 +134,7 @@ def part(seed: int = 0, **arms: Any) -> dict[str, Any]:
     for i, t in enumerate(TASKS):
         stbo["values"][t] = f"{10 * (i + 1)} {5 * (i + 1)} " + stbo["values"][t]
     return {
-        "variant": "", "seed": seed, "domain": "plans", "command": f"boltbo bench run plans-full --seed {seed}",
+        "variant": "", "seed": seed, "domain": "plans", "command": f"boltbo bench run plans --seed {seed}",
         "commit": "abc", "versions": {"boltbo": "0.1.0"}, "machine": {"cores": 2},
         "settings": {"run": {"initial": 2}}, "options": {}, "validation": 6,
         "train": {"calls": 5000, "samples": 1000, "sampled_runs": 50, "timed_runs": 0,
@@ -147,7 +147,7 @@ def part(seed: int = 0, **arms: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def written(folder: Path, *parts: dict[str, Any], name: str = "plans-full") -> Path:
+def written(folder: Path, *parts: dict[str, Any], name: str = "plans") -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / f"bench-{name}.json"
     path.write_text(json.dumps({"experiment": name, "version": 1, "title": name, "parts": list(parts)}))
@@ -165,7 +165,7 @@ def test_targets_are_met_missed_or_not_measured(tmp_path: Path) -> None:
     assert few.ratio == pytest.approx(0.6)
     assert few.interval == pytest.approx((0.6, 0.6))
     assert (few.met, few.goal, few.tasks, few.seeds) == (True, "<= 0.9", 6, 1)
-    assert few.command == "boltbo bench run plans-full --seed 0"
+    assert few.command == "boltbo bench run plans --seed 0"
     assert plans["Best@50 at all tasks / at 50 tasks"].ratio == pytest.approx(0.6)
     one = plans["one sample / the best of the initial design"]
     assert (one.ratio, one.met) == (pytest.approx(0.98), False)  # below 1, but not by as much as is claimed
@@ -192,7 +192,7 @@ def test_a_target_is_read_from_the_first_experiment_that_measured_it(tmp_path: P
     one, both = found["one sample / the best of the initial design"], found["BOLT + BO / STBO at equal calls"]
     assert (one.ratio, one.command) == (pytest.approx(0.1), "boltbo bench run peptides-again")
     assert found["50 samples without BO / full STBO"].ratio == pytest.approx(0.6)
-    assert (both.ratio, both.command) == (pytest.approx(0.7), "boltbo bench run plans-full --seed 0")
+    assert (both.ratio, both.command) == (pytest.approx(0.7), "boltbo bench run plans --seed 0")
     assert found["with self-augmentation / without"].ratio == pytest.approx(0.5)
     assert found["shuffled / aligned contexts"].met is None
 
@@ -225,14 +225,13 @@ def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> No
     """STBO's least of 102 was a lucky value: its winner is worth twice as much."""
     again = {"STBO": 2.0, "BOLT-200 @50": 0.6, "shuffled @50": 0.9}
     written(tmp_path, part(again=method(0.75), shuffled=method(1.5), augmented=method(0.6)))
-    beside = tmp_path / "plans-full-winners.json"
-    beside.write_text(
-        json.dumps({"tasks": {t: {m: v * (i + 1) for m, v in again.items()} for i, t in enumerate(TASKS)}})
-    )
+    beside = tmp_path / "plans-winners.json"
+    own = {t: {m: v * (i + 1) for m, v in again.items()} for i, t in enumerate(TASKS)}
+    beside.write_text(json.dumps({"version": 1, "tasks": own}))
     found = {t.name.removeprefix("plans: "): t for t in targets(tmp_path)}
     few = found["50 samples without BO / full STBO"]
     assert (few.ratio, few.again) == (pytest.approx(0.3), True)
-    assert few.command.endswith("; python benchmarks/winners.py plans-full --storage FILE")
+    assert few.command.endswith("; python benchmarks/winners.py plans --storage FILE")
     assert found["shuffled / aligned contexts"].ratio == pytest.approx(1.5)
     augmented, best = found["with self-augmentation / without"], found["Best@50 at all tasks / at 50 tasks"]
     assert (augmented.ratio, augmented.again) == (pytest.approx(0.8), False)
@@ -240,6 +239,8 @@ def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> No
     [out, *_] = write_page(tmp_path, tmp_path / "out" / "results.md")
     assert "| BOLT-200 @50 | 0.3 (0.3 to 0.3) | 0.3 (0.3 to 0.3) | 6 |" in out.read_text()
 
+    beside.write_text(json.dumps({"version": 2, "tasks": own}))  # of a campaign with other settings
+    assert not any(t.again for t in targets(tmp_path))
     written(tmp_path, part(), part(seed=1))  # of several campaigns nobody knows whose they are
     assert not any(t.again for t in targets(tmp_path))
     beside.write_text("{")
@@ -356,7 +357,7 @@ def test_the_shipped_experiments_can_be_read() -> None:
 
     folder = Path(__file__).parents[2] / "benchmarks" / "experiments"
     found = sorted(folder.glob("*.toml"))
-    assert {"small", "peptides", "plans-full"} <= {p.stem for p in found}
+    assert {"small", "peptides", "plans"} <= {p.stem for p in found}
     for path in found:
         e = read_experiment(str(path))
         for p in e.parts:

@@ -119,7 +119,7 @@ class Measured:
         self.version: int = told["version"]
         self.path = path
         plain = [p for p in told["parts"] if not p["variant"]]
-        again = _winners(path, self.name) if len(plain) == 1 else {}
+        again = _winners(path, self.name, self.version) if len(plain) == 1 else {}
         self.everything = [Part(p, None if p["variant"] else again) for p in told["parts"]]
 
     @classmethod
@@ -212,10 +212,11 @@ def compare_winners(parts: Sequence[Part], one: Best, other: Best) -> Ratio:
     return replace(found, again=True)
 
 
-def _winners(path: Path, experiment: str) -> dict[str, dict[str, float]]:
-    """What `benchmarks/winners.py` measured of an experiment's only campaign, beside its result file."""
+def _winners(path: Path, experiment: str, version: int) -> dict[str, dict[str, float]]:
+    """What `benchmarks/winners.py` measured of this version of an experiment, of one campaign, beside its result file."""
     beside = path.with_name(f"{experiment}-winners.json")
     try:
-        return dict(json.loads(beside.read_text())["tasks"]) if beside.exists() else {}
+        told: dict[str, Any] = json.loads(beside.read_text()) if beside.exists() else {"version": 0}
+        return dict(told["tasks"]) if told["version"] == version else {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{beside} has no winners measured again: {type(error).__name__}: {error}") from error

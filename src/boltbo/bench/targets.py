@@ -16,7 +16,7 @@ from boltbo.bench.measured import AGAIN, Best, Measured, NotMeasured, Part, comp
 from boltbo.bench.ratios import Interval, Ratio
 from boltbo.bench.record import result_path
 
-EXPERIMENTS = {"plans": ("plans", "plans-full"), "peptides": ("peptides-again", "peptides")}
+EXPERIMENTS = {"plans": ("plans",), "peptides": ("peptides-again", "peptides")}
 """Domain -> the experiments that its targets are read from: each from the first one that measured it"""
 
 K, FEW = 50, 50

@@ -56,7 +56,7 @@ def run(
 
       boltbo bench run peptides --storage peptides.db
 
-      boltbo bench run plans-full --storage ceb.db --set domain.workload=PATH/TO/ceb --arm bolt+bo --arm shuffled
+      boltbo bench run plans --storage ceb.db --set domain.workload=PATH/TO/ceb --arm bolt+bo --arm shuffled
     """
     from boltbo.bench.arms import parse_arm
     from boltbo.bench.experiment import read_experiment
