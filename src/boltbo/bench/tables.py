@@ -51,8 +51,8 @@ def few_shot(m: Measured) -> str:
     length = max(p.longest("STBO") for p in having)
     curves = np.mean([[_curve(p, "STBO", t, length) for t in tasks] for p in having], axis=0)
     rows = []
-    for last, k in ((m, k) for m in models for k in BEST_AT if k <= max(p.longest(m) for p in having)):
-        goal = np.mean([[p.value(Best(last, k), t)[0] for t in tasks] for p in having], axis=0)
+    for model, k in ((model, k) for model in models for k in BEST_AT if k <= max(p.longest(model) for p in having)):
+        goal = np.mean([[p.value(Best(model, k), t)[0] for t in tasks] for p in having], axis=0)
 
         def needed(i: np.ndarray, goal: FloatArray = goal) -> FloatArray:
             weights = np.array([np.bincount(row, minlength=len(tasks)) for row in i])
@@ -60,9 +60,9 @@ def few_shot(m: Measured) -> str:
             return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, length + 1).astype(float)
 
         found = interval(needed, len(tasks))
-        against = compare(parts, Best(last, k), STBO)
+        against = compare(parts, Best(model, k), STBO)
         rows.append(
-            (f"{last}, {k} sample{'s' * (k > 1)}", _calls(found, length), told(against.sums), told(against.typical))
+            (f"{model}, {k} sample{'s' * (k > 1)}", _calls(found, length), told(against.sums), told(against.typical))
         )
     return table(("model", "calls that STBO needs (95% interval)", f"over STBO's {length} calls", "typical"), rows)
 
