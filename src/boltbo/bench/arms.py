@@ -2,8 +2,6 @@
 
     bolt+bo                 the last model's samples, then the optimizer, as many calls as STBO
     bolt+design+bo          the same with the share of the domain's design that the campaign's own runs have
-    bolt+bo,length=0.2      the same from another first side length of the trust region (in a box)
-    stbo,length=0.2         STBO from another first side length; `stbo` alone: once more
     random                  random candidates of the task's space
     reuse                   the best solutions of the training tasks, best-supported first
     nearest                 the best solutions of the tasks with the most similar contexts
@@ -34,28 +32,16 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from boltbo.optimizers.turbo import LENGTH
 from boltbo.settings import ConfigError, Settings, explain
 
 Kind = Literal[
-    "samples",
-    "refit",
-    "bolt+bo",
-    "bolt+design+bo",
-    "stbo",
-    "random",
-    "reuse",
-    "nearest",
-    "perturb",
-    "default",
-    "transfer",
+    "samples", "refit", "bolt+bo", "bolt+design+bo", "random", "reuse", "nearest", "perturb", "default", "transfer"
 ]
 
 SAMPLING = ("temperature", "top_p", "guidance", "pool", "first")
 DISTIL = ("top_k", "diversity", "gap", "weight")
 FITTING = ("epochs", "backend", "name")
-SEARCHING = ("bolt+bo", "bolt+design+bo", "stbo")
-PLAIN = (*SEARCHING, "random", "default")
+PLAIN = ("bolt+bo", "bolt+design+bo", "random", "default")
 REUSING = ("reuse", "nearest", "perturb")
 SAMPLED = ("again", "perturbed", "shuffled", "augmented")
 TRAJECTORY, IN_CONTEXT = "trajectory", "in-context"
@@ -76,7 +62,6 @@ class Arm:
         augmented: Oracle calls for each training task before the fine-tuning.
         method: Of `boltbo.transfer`.
         calls: How many oracle calls at most; None: as many as STBO.
-        length: The first side length of the trust region; None: the optimizer's own.
     """
 
     text: str
@@ -88,7 +73,6 @@ class Arm:
     augmented: int = 0
     method: str = ""
     calls: int | None = None
-    length: float | None = None
 
 
 def parse_arm(text: str, settings: Settings) -> Arm:
@@ -111,19 +95,16 @@ def parse_arm(text: str, settings: Settings) -> Arm:
         )
     tasks = _number(text, "tasks", keys.pop("tasks", None))
     samples = _number(text, "samples", keys.pop("samples", AUGMENT_SAMPLES)) if first == "augmented" else None
-    perturbed = _share(text, "share", keys.pop("share", SHARE)) if first == "perturbed" else 0.0
-    length = _share(text, "length", keys.pop("length"), LENGTH[1]) if "length" in keys else None
+    perturbed = _share(text, keys.pop("share", SHARE)) if first == "perturbed" else 0.0
     fits = first in ("shuffled", "augmented") or tasks is not None or not set(keys) <= set(SAMPLING)
     kind: Any = first if first in (*PLAIN, *REUSING) else "refit" if fits else "samples"
-    return Arm(
-        text, kind, _changed(text, settings, keys), tasks, first == "shuffled", perturbed, samples or 0, length=length
-    )
+    return Arm(text, kind, _changed(text, settings, keys), tasks, first == "shuffled", perturbed, samples or 0)
 
 
 def _keys_of(first: str) -> tuple[str, ...]:
     """What can be set of an arm that begins with this word."""
     if first in (*PLAIN, "again"):
-        return ("length",) if first in SEARCHING else ()
+        return ()
     if first in REUSING:
         return ("tasks", *DISTIL)
     if first == "perturbed":
@@ -176,7 +157,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _share(text: str, key: str, value: Any, low: float = 0.0) -> float:
-    if not isinstance(value, int | float) or not low < value <= 1:
-        raise ConfigError(f"arm {text!r}: {key} must be above {low:g} and at most 1, got {value!r}")
+def _share(text: str, value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ConfigError(f"arm {text!r}: share must be above 0 and at most 1, got {value!r}")
     return float(value)

@@ -25,7 +25,6 @@ from boltbo.distil import training_pairs
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.memory import begin_peak, peak_mib
 from boltbo.model_versions import ModelVersions
-from boltbo.optimizers.turbo import LENGTH
 from boltbo.problem import Task, Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Unseen, seed_of
 from boltbo.settings import ConfigError, Settings
@@ -113,8 +112,6 @@ class OneArm:
             case "bolt+design+bo":
                 proposer = partial(self.campaign.proposer, design_share=s.run.design_share)
                 self._validate(proposer, min(s.run.initial, calls), calls)
-            case "stbo":
-                self._validate(partial(InitialDesign, self.campaign.domain), min(s.run.initial, calls), calls)
             case "random":
                 self._validate(partial(Random, self.campaign.domain), s.validation.samples)
             case "reuse" | "nearest":
@@ -135,10 +132,7 @@ class OneArm:
         optimizer = s.run.optimizer if calls > initial else None
         # the seed of the campaign's own samples: where only settings differ, so does nothing else
         seed = seed_of(s.seed, Stage.VALIDATE, max(self.last, 0))
-        if self.arm.kind == "stbo":
-            seed = seed_of(s.seed, Stage.REFERENCE, 0)
-        options = {} if self.arm.length is None else {"length": [self.arm.length, *LENGTH[1:]]}
-        like = Run(Stage.VALIDATE, 0, Task("", ""), (), max(calls, initial), s.run.batch, optimizer, options, seed)
+        like = Run(Stage.VALIDATE, 0, Task("", ""), (), max(calls, initial), s.run.batch, optimizer, seed=seed)
         self._solve(self.campaign.validation, proposer, like, initial)
 
     def _solve(self, tasks: Sequence[Task], proposer: Any, like: Run, initial: int, make: Make | None = None) -> None:

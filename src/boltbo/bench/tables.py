@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from boltbo.bench import calls as lines
-from boltbo.bench.arms import IN_CONTEXT, SEARCHING
+from boltbo.bench.arms import IN_CONTEXT
 from boltbo.bench.costs import costs, seconds_a_call, seconds_a_sample
 from boltbo.bench.measured import AGAIN, Best, Measured, NotMeasured, Part, bounds, common, compare, compare_winners
 from boltbo.bench.ratios import Interval, interval, ratio
@@ -76,7 +76,7 @@ def _calls(found: Interval, length: int) -> str:
 
 def over_calls(m: Measured) -> str:
     """Searches from several starts over STBO at equal calls."""
-    methods = [a for a in _arms(m, lambda a: a.split(",")[0] in (*SEARCHING, "perturb")) if _has(m, a)]
+    methods = [a for a in ("bolt+bo", "bolt+design+bo", "perturb") if _has(m, a)]
     if not methods:
         raise NotMeasured("no arm goes on from the first candidates with the optimizer")
     rows = []
@@ -103,7 +103,7 @@ def ablations(m: Measured) -> str:
     """The model otherwise trained or asked, over the model as it is (`Part.base_of`), at equal numbers of samples."""
     final, again = m.parts[0].final, AGAIN in m.parts[0].methods
     own = [str(x["label"]) for x in m.parts[0].models if str(x["label"]).endswith("+")]
-    skip = (*STARTS, *SEARCHING, "perturb", "default")
+    skip = (*STARTS, "bolt+bo", "bolt+design+bo", "perturb", "default")
     arms = _arms(m, lambda a: a.split(",")[0] not in skip and not a.startswith("transfer:"))
     rows = []
     for method in (*own, *arms):

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from boltbo.optimizers.deep_kernel import DeepKernel
 
 FIRST_ITERATIONS, NEXT_ITERATIONS = 50, 20
-LENGTH = (0.8, 0.5**7, 1.6)
-"""The paper's first, least and greatest side length of the region"""
 PERTURBED = 20
 PARENTS, CROSSED, TAKEN = 24, 0.2, 0.3
 """Good points that are perturbed besides the centre; the share that is crossed, and of how many coordinates"""
@@ -77,7 +75,7 @@ class Turbo(BoxOptimizer):
         max_points: int = 500,
         success_tolerance: int = 10,
         failure_tolerance: int | None = None,
-        length: tuple[float, float, float] = LENGTH,
+        length: tuple[float, float, float] = (0.8, 0.5**7, 1.6),
         surrogate: str = "exact",
     ) -> None:
         super().__init__(space, seed=seed)
