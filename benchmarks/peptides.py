@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from boltbo.bench.transplant import transplanted
 from boltbo.cli.config import load_config
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.oracle import load_judge
 from boltbo.domains.peptides.similarity import edit_budget, identities, similarity
 from boltbo.problem import InvalidCandidate, Observation, Status, Trajectory
 from boltbo.progress import Bars
+from boltbo.proposers.transplant import transplanted
 from boltbo.report.peptides.shortlist import views
 from boltbo.results import labels
 from boltbo.storage import Stage, Store

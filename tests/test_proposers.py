@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from boltbo.llm.backend import Prompt, Sample
 from boltbo.problem import Task
-from boltbo.proposers import InitialDesign, ModelProposer, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposal, Unseen, seed_of
 from boltbo.proposers.order import remoteness, spread
 from boltbo.settings import ConfigError
 from quadratic import Quadratic, make_tasks
@@ -113,6 +113,24 @@ def test_the_remoteness_is_the_mean_of_edits_away_from_all(texts: list[str]) -> 
     assert remoteness(texts, "") * len(texts) == pytest.approx([distance(text) for text in texts], abs=1e-5)
     apart = [" ".join(t) for t in texts if t]
     assert not apart or (remoteness(apart, " ") == remoteness([t for t in texts if t], "")).all()
+
+
+def test_what_is_recalled_takes_turns_with_the_samples() -> None:
+    class Recalling:
+        def propose(self, tasks: Sequence[Task], n: int, seed: int, progress: object = None) -> list[list[Proposal]]:
+            return [[(c, "reuse") for c in ("7 7 7", "1 1 1", "8 8 8")][:n] for _ in tasks]
+
+    model = Fixed(*((f"{i} {i} {i}", 0.0) for i in range(4)))
+    half = ModelProposer(Quadratic(), model, recall=Recalling(), recall_share=0.5)  # type: ignore[arg-type]
+    # 1 1 1 was recalled, too, before its turn as a sample; where nothing more is recalled the samples go on
+    assert [c for c, _ in half.propose(TASKS, 6, 0)[0]] == ["0 0 0", "7 7 7", "1 1 1", "8 8 8", "2 2 2", "3 3 3"]
+    assert [s for _, s in half.propose(TASKS, 4, 0)[0]] == ["llm", "reuse", "llm", "reuse"]
+    tenth = ModelProposer(Quadratic(), model, recall=Recalling(), recall_share=0.25)  # type: ignore[arg-type]
+    assert [s for _, s in tenth.propose(TASKS, 4, 0)[0]] == ["llm", "llm", "llm", "reuse"]
+    alone = ModelProposer(Quadratic(), model, recall=Recalling(), recall_share=1.0)  # type: ignore[arg-type]
+    assert [c for c, _ in alone.propose(TASKS, 3, 0)[0]] == ["7 7 7", "1 1 1", "8 8 8"]
+    design = ModelProposer(Quadratic(), model, recall=Recalling(), recall_share=0.5, design_share=0.5)  # type: ignore[arg-type]
+    assert [s for _, s in design.propose(TASKS, 4, 0)[0]] == ["default", "reuse", "llm", "design"]
 
 
 def test_the_domains_guess_and_the_consensus_together_say_what_goes_first() -> None:

@@ -18,7 +18,7 @@ from boltbo.llm.backend import Example, LanguageModel
 from boltbo.model_versions import ModelVersions
 from boltbo.problem import Domain, Task, Trajectory
 from boltbo.progress import Bars
-from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Solved, Unseen, seed_of
 from boltbo.results import Results
 from boltbo.settings import Settings
 from boltbo.stages import feasible, solve_all
@@ -133,7 +133,18 @@ class Campaign:
         model = self.models.load(round)
         if model is None:
             return InitialDesign(self.domain)
-        return ModelProposer(self.domain, model, design_share=design_share, **self.settings.model.sampling())
+        s = self.settings.model
+        recall = self.recall(round) if s.recall else None
+        return ModelProposer(
+            self.domain, model, recall=recall, recall_share=s.recall, design_share=design_share, **s.sampling()
+        )
+
+    def recall(self, t: int | None = None) -> Reuse:
+        """Proposes what was distilled, up to round `t`, of the tasks whose contexts are most like a task's own."""
+        trajectories = self.trajectories(t)
+        pairs = training_pairs(self.domain, trajectories, self.settings.distil)
+        solved = [Solved.of(x, [e.solution for e in pairs[x.task.id]]) for x in trajectories]
+        return Reuse(self.domain, solved, nearest=True)
 
     def propose(self, task: Task, n: int = 10) -> list[str]:
         """The current model's candidates for one task, the domain's initial design while there is no model."""

@@ -127,6 +127,11 @@ class ModelSettings(Frozen):
         " as they come (drawn). Or the order of all, those that are far from each other first: the likeliest by symbol"
         " (normalized); compact only: those that fine-tuning raised most (raised)",
     )
+    recall: Share = Field(
+        0.0,
+        description="share of the candidates, in turn with the samples, that are solutions of the solved tasks with the most"
+        " similar contexts",
+    )
     warm_up_pairs: Annotated[int, Field(ge=0)] = Field(
         4000, description="compact only: free pairs before the first round"
     )

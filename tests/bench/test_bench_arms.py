@@ -17,12 +17,14 @@ from boltbo import Settings, Task
 from boltbo.bench.arms import parse_arm
 from boltbo.bench.experiment import Experiment
 from boltbo.bench.measured import Measured
-from boltbo.bench.proposers import Contexts, Perturbed, Random, Reuse, Solved
+from boltbo.bench.proposers import Perturbed, Random
 from boltbo.bench.record import add_part, part_of, told_command
 from boltbo.bench.runner import arms_url, open_arm, run_arms, shuffled
-from boltbo.bench.transplant import transplanted
 from boltbo.campaign import Campaign
 from boltbo.llm.backend import Example
+from boltbo.proposers import Reuse, Solved
+from boltbo.proposers.reuse import Contexts
+from boltbo.proposers.transplant import transplanted
 from boltbo.settings import ConfigError
 from boltbo.spaces import Strings
 from boltbo.storage import Stage
@@ -36,12 +38,13 @@ SMALL = {
     "validation": {"samples": 4, "reference_budget": 8},
 }
 ARMS = (
-    "bolt+bo", "bolt+design+bo", "random", "reuse", "nearest", "perturb", "default", "again", "temperature=1.0",
+    "bolt+bo", "bolt+design+bo", "bolt+bo,recall=0.5", "recall=0.5", "random", "reuse", "nearest", "perturb", "default",
+    "again", "temperature=1.0",
     "perturbed,share=0.5", "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "transfer:rgpe", "transfer:rgpe@2",
     "transfer:trajectory", "transfer:trajectory@2,calls=7",
 )  # fmt: skip
 TRANSFERRED = ("transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7")
-SEARCHES = ("bolt+bo", "bolt+design+bo", "perturb", *TRANSFERRED)
+SEARCHES = ("bolt+bo", "bolt+design+bo", "bolt+bo,recall=0.5", "perturb", *TRANSFERRED)
 
 
 def campaign(path: Path, log: Path | None = None, delay: float = 0.0) -> Campaign:
@@ -79,6 +82,7 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
         assert {len(own) for own in found.values()} == {calls}, arm
     first = {arm: {s for own in observed(finished, arm).values() for _, s in own[:5]} for arm in ARMS}
     assert first["bolt+bo"] == {"llm"}
+    assert first["recall=0.5"] == first["bolt+bo,recall=0.5"] == {"llm", "reuse"}
     assert first["bolt+design+bo"] >= {"llm", "default"}
     assert first["random"] == {"random"}
     assert first["reuse"] == first["nearest"] == first["perturb"] == {"reuse"}

@@ -9,7 +9,8 @@
     default                 the default once more
     again                   the last model's samples once more: how far the machine's speed has drifted. Where values are
                             measured, other arms compare with this one rather than with the campaign
-    temperature=1.0         the last model sampled otherwise: temperature, top_p, guidance, pool, first
+    temperature=1.0         the last model sampled otherwise: temperature, top_p, guidance, pool, first; recall=0.5: half of
+                            the candidates as `nearest` has them. After bolt+bo these may stand, too
     perturbed,share=0.1     the last model, a tenth of each context's words replaced by other contexts'
     shuffled                a model fine-tuned on pairs whose contexts are shuffled among the tasks
     tasks=50                a model fine-tuned on the first 50 tasks alone
@@ -38,7 +39,7 @@ Kind = Literal[
     "samples", "refit", "bolt+bo", "bolt+design+bo", "random", "reuse", "nearest", "perturb", "default", "transfer"
 ]
 
-SAMPLING = ("temperature", "top_p", "guidance", "pool", "first")
+SAMPLING = ("temperature", "top_p", "guidance", "pool", "first", "recall")
 DISTIL = ("top_k", "diversity", "gap", "weight")
 FITTING = ("epochs", "backend", "name")
 PLAIN = ("bolt+bo", "bolt+design+bo", "random", "default")
@@ -103,6 +104,8 @@ def parse_arm(text: str, settings: Settings) -> Arm:
 
 def _keys_of(first: str) -> tuple[str, ...]:
     """What can be set of an arm that begins with this word."""
+    if first in ("bolt+bo", "bolt+design+bo"):
+        return SAMPLING
     if first in (*PLAIN, "again"):
         return ()
     if first in REUSING:

@@ -1,22 +1,17 @@
-"""First candidates without a model: random ones, and solutions of other tasks; and a model asked about spoilt contexts."""
+"""First candidates at random, and a model asked about spoilt contexts."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from boltbo.bench.transplant import edits, transplanted
-from boltbo.problem import Domain, InvalidCandidate, SearchSpace, Task, Trajectory
+from boltbo.problem import Domain, SearchSpace, Task
 from boltbo.proposers import InitialDesign, Proposal, Proposer, seed_of
-from boltbo.proposers.base import Progress
-
-T = TypeVar("T")
+from boltbo.proposers.base import Progress, for_each
+from boltbo.proposers.reuse import words_of
 
 
 class Random:
@@ -28,7 +23,7 @@ class Random:
     def propose(
         self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
     ) -> list[list[Proposal]]:
-        return _for_each(tasks, progress, lambda task: self._one(task, n, seed_of(seed, "random", task.id)))
+        return for_each(tasks, progress, lambda task: self._one(task, n, seed_of(seed, "random", task.id)))
 
     def _one(self, task: Task, n: int, seed: int) -> list[Proposal]:
         space, rng = self.domain.space(task), np.random.default_rng(seed)
@@ -45,102 +40,6 @@ class Random:
         return [(text, "random") for text in list(texts)[:n]]
 
 
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """A training task with its solutions, best first, and the default that its run began from ('' if there was none)."""
-
-    task: Task
-    default: str
-    solutions: tuple[str, ...]
-
-    @classmethod
-    def of(cls, trajectory: Trajectory, solutions: Sequence[str]) -> Solved:
-        default = next((o.candidate for o in trajectory.observations if o.source == "default"), "")
-        return cls(trajectory.task, default, tuple(solutions))
-
-
-class Reuse:
-    """Solutions of other tasks that are candidates of this one; then those that become one when only their edits are kept.
-
-    Args:
-        domain: Says what is a candidate.
-        solved: The training tasks.
-        nearest: Take the solutions of the tasks with the most similar contexts first; otherwise those that the most tasks have.
-    """
-
-    def __init__(self, domain: Domain, solved: Sequence[Solved], *, nearest: bool) -> None:
-        self.domain = domain
-        self.solved = solved
-        self.nearest = nearest
-        self._contexts = Contexts([s.task.context for s in solved])
-        support = Counter(text for s in solved for text in s.solutions)
-        place = {text: i for s in reversed(solved) for i, text in enumerate(s.solutions)}
-        self._supported = sorted(support, key=lambda text: (-support[text], place[text], text))
-
-    def propose(
-        self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
-    ) -> list[list[Proposal]]:
-        return _for_each(tasks, progress, lambda task: self._one(task, n, seed))
-
-    def _one(self, task: Task, n: int, seed: int) -> list[Proposal]:
-        ranked = [self.solved[i] for i in self._contexts.nearest(task.context)]
-        as_they_are = _in_turn([s.solutions for s in ranked]) if self.nearest else iter(self._supported)
-        valid = self._valid(task)
-        found = _first(n, (text for text in map(valid, as_they_are) if text))
-        if len(found) < n:
-            found = _first(
-                n, [*found, *(text for text in self._edited(task, ranked, seed, valid) if text not in found)]
-            )
-        return [(text, "reuse") for text in found]
-
-    def _edited(
-        self, task: Task, ranked: Sequence[Solved], seed: int, valid: Callable[[str], str | None]
-    ) -> Iterator[str]:
-        """The default of this task after the edits of others' solutions, as many of each as leave a candidate."""
-        separator = self.domain.grammar(task).separator
-        [proposals] = InitialDesign(self.domain).propose([task], 1, seed)
-        own = _symbols(proposals[0][0], separator) if proposals else []
-        if len(own) < 2:  # a default that is one word says nothing of places
-            return
-        for other, text in _in_turn([tuple((s, text) for text in s.solutions) for s in ranked if s.default]):
-            start, solution = _symbols(other.default, separator), _symbols(text, separator)
-            for budget in range(edits(start, solution), 0, -1):
-                candidate = valid(separator.join(transplanted(own, start, solution, budget)))
-                if candidate is not None:
-                    if candidate != proposals[0][0]:
-                        yield candidate
-                    break
-
-    def _valid(self, task: Task) -> Callable[[str], str | None]:
-        grammar = self.domain.grammar(task)
-
-        def canonical(text: str) -> str | None:
-            try:
-                return grammar.canonical(text)
-            except InvalidCandidate:
-                return None
-
-        return canonical
-
-
-class Contexts:
-    """Texts compared by their words and pairs of neighbouring words (letters, where a text is one word): cosine of counts."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._counts = [_grams(text) for text in texts]
-        self._norms = [_norm(c) for c in self._counts]
-
-    def nearest(self, text: str) -> list[int]:
-        """All places, the most similar text's first."""
-        own = _grams(text)
-        norm = _norm(own)
-        alike = [
-            sum(count * own[gram] for gram, count in c.items() if gram in own) / (n * norm)
-            for c, n in zip(self._counts, self._norms, strict=True)
-        ]
-        return sorted(range(len(alike)), key=lambda i: (-alike[i], i))
-
-
 class Perturbed:
     """Asks another proposer about tasks some words of whose contexts are replaced by words of other contexts.
 
@@ -152,7 +51,7 @@ class Perturbed:
 
     def __init__(self, proposer: Proposer, contexts: Sequence[str], share: float) -> None:
         self.proposer = proposer
-        self.words = [w for text in contexts for w in _words(text)]
+        self.words = [w for text in contexts for w in words_of(text)]
         self.share = share
 
     def propose(
@@ -170,48 +69,3 @@ class Perturbed:
         for i in rng.choice(places, size=count, replace=False).tolist():
             pieces[i] = self.words[int(rng.integers(len(self.words)))]
         return "".join(pieces)
-
-
-def _for_each(
-    tasks: Sequence[Task], progress: Progress | None, one: Callable[[Task], list[Proposal]]
-) -> list[list[Proposal]]:
-    found = []
-    for task in tasks:
-        found.append(one(task))
-        if progress is not None:
-            progress(len(found), len(tasks))
-    return found
-
-
-def _first(n: int, texts: Iterable[str]) -> list[str]:
-    """The first `n` that differ; looks no further."""
-    found: dict[str, None] = {}
-    for text in texts:
-        if len(found) >= n:
-            break
-        found[text] = None
-    return list(found)
-
-
-def _in_turn(lists: Sequence[tuple[T, ...]]) -> Iterator[T]:
-    """The first of each list, then the second of each, …"""
-    for place in range(max(map(len, lists), default=0)):
-        yield from (own[place] for own in lists if place < len(own))
-
-
-def _symbols(text: str, separator: str) -> list[str]:
-    return text.split(separator) if separator else list(text)
-
-
-def _words(text: str) -> list[str]:
-    words = text.split()
-    return words if len(words) > 1 else list(text)
-
-
-def _grams(text: str) -> Counter[str]:
-    words = _words(text)
-    return Counter([*words, *(f"{a} {b}" for a, b in pairwise(words))])
-
-
-def _norm(counts: Counter[str]) -> float:
-    return float(np.sqrt(sum(c * c for c in counts.values()))) or 1.0

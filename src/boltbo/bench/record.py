@@ -21,6 +21,7 @@ from boltbo.imports import own_calls
 from boltbo.results import labels
 from boltbo.settings import ConfigError
 from boltbo.storage import Run, Stage, Store
+from boltbo.storage.agreement import differences
 
 RESULTS = Path("benchmarks") / "results"
 PACKAGES = ("boltbo", "torch", "numpy", "transformers")
@@ -101,7 +102,9 @@ def _arms(campaign: Campaign) -> dict[str, Any]:
             row = store.find(name)
             runs = store.runs(Stage.VALIDATE)
             unfinished = len(runs) < len(campaign.validation) or not all(r.done for r in runs)
-            if unfinished or _plain(row["config"]["campaign"]) != _plain(campaign.settings.resolved()):
+            before, now = _plain(row["config"]["campaign"]), _plain(campaign.settings.resolved())
+            # after rounds that were added the last model is another
+            if unfinished or before["rounds"] != now["rounds"] or differences(before, now):
                 continue
             about: dict[str, Any] = noted(store)
             if models := store.models():

@@ -18,7 +18,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from boltbo.bench.arms import IN_CONTEXT, TRAJECTORY, Arm, parse_arm
-from boltbo.bench.proposers import Perturbed, Random, Reuse, Solved
+from boltbo.bench.proposers import Perturbed, Random
 from boltbo.bench.transfer import asked, in_context, transferred
 from boltbo.campaign import Campaign
 from boltbo.distil import training_pairs
@@ -26,7 +26,7 @@ from boltbo.llm.backend import Example, LanguageModel
 from boltbo.memory import begin_peak, peak_mib
 from boltbo.model_versions import ModelVersions
 from boltbo.problem import Task, Trajectory
-from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Solved, Unseen, seed_of
 from boltbo.settings import ConfigError, Settings
 from boltbo.solve import Make
 from boltbo.stages import solve_all
@@ -108,16 +108,16 @@ class OneArm:
             case "samples":
                 self._validate(self._perturbed, s.validation.samples)
             case "bolt+bo":
-                self._validate(self.campaign.proposer, min(s.run.initial, calls), calls)
+                self._validate(self._asked, min(s.run.initial, calls), calls)
             case "bolt+design+bo":
-                proposer = partial(self.campaign.proposer, design_share=s.run.design_share)
+                proposer = partial(self._asked, design_share=s.run.design_share)
                 self._validate(proposer, min(s.run.initial, calls), calls)
             case "random":
                 self._validate(partial(Random, self.campaign.domain), s.validation.samples)
             case "reuse" | "nearest":
-                self._validate(self._reuse, s.validation.samples)
+                self._validate(partial(self._reuse, self.arm.kind == "nearest"), s.validation.samples)
             case "perturb":
-                self._validate(self._reuse, min(s.run.initial, calls), calls)
+                self._validate(partial(self._reuse, False), min(s.run.initial, calls), calls)
             case "default":
                 self._validate(partial(InitialDesign, self.campaign.domain), 1)
             case "transfer":
@@ -167,23 +167,34 @@ class OneArm:
 
     # --- proposers -------------------------------------------------------------------------------------------------------
 
-    def _perturbed(self) -> Proposer:
+    def _asked(self, design_share: float | None = None) -> Proposer:
+        """The campaign's last model, with this arm's settings."""
         model = self.campaign.models.load(guidance=self.settings.model.guidance)
         if model is None:
             raise ConfigError(f"arm {self.arm.text!r}: the campaign has no model yet")
-        proposer = ModelProposer(self.campaign.domain, model, **self.settings.model.sampling())
+        return self._proposer(model, design_share)
+
+    def _proposer(self, model: LanguageModel, design_share: float | None = None) -> Proposer:
+        s = self.settings.model
+        recall = self._reuse(nearest=True) if s.recall else None
+        return ModelProposer(
+            self.campaign.domain, model, recall=recall, recall_share=s.recall, design_share=design_share, **s.sampling()
+        )
+
+    def _perturbed(self) -> Proposer:
+        proposer = self._asked()
         if not self.arm.perturbed:
             return proposer
         return Perturbed(proposer, [t.context for t in self.campaign.tasks], self.arm.perturbed)
 
     def _own_proposer(self) -> Proposer:
-        return ModelProposer(self.campaign.domain, self._own_model(), **self.settings.model.sampling())
+        return self._proposer(self._own_model())
 
-    def _reuse(self) -> Proposer:
+    def _reuse(self, nearest: bool) -> Proposer:
         trajectories = self._learnt_from()
         pairs = training_pairs(self.campaign.domain, trajectories, self.settings.distil)
         solved = [Solved.of(x, [e.solution for e in pairs[x.task.id]]) for x in trajectories]
-        return Reuse(self.campaign.domain, solved, nearest=self.arm.kind == "nearest")
+        return Reuse(self.campaign.domain, solved, nearest=nearest)
 
     # --- models ----------------------------------------------------------------------------------------------------------
 

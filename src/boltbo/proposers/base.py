@@ -25,6 +25,18 @@ class Proposer(Protocol):
         ...
 
 
+def for_each(
+    tasks: Sequence[Task], progress: Progress | None, one: Callable[[Task], list[Proposal]]
+) -> list[list[Proposal]]:
+    """`one` of each task, telling how far it is."""
+    found = []
+    for task in tasks:
+        found.append(one(task))
+        if progress is not None:
+            progress(len(found), len(tasks))
+    return found
+
+
 def seed_of(seed: int, *parts: object) -> int:
     """A seed of 31 bits for one purpose, the same on every machine, unrelated to that of any other purpose."""
     text = repr((seed, *map(str, parts)))

@@ -7,14 +7,15 @@ from functools import partial
 
 from boltbo.llm.backend import LanguageModel, Prompt, Sample
 from boltbo.problem import Domain, Estimating, Task
-from boltbo.proposers.base import Progress, Proposal
+from boltbo.proposers.base import Progress, Proposal, Proposer
 from boltbo.proposers.initial_design import InitialDesign
 from boltbo.proposers.order import Estimate, First, ordered
 from boltbo.settings import ConfigError
 
 
 class ModelProposer:
-    """Samples of a model for each task, with the domain's default and a share of its design beside them.
+    """Samples of a model for each task, with the domain's default and a share of its design beside them; in turn with them what
+    another proposer recalls.
 
     With the default among the candidates, a run with a bad model is never worse than a run without one; with some of
     the design, the optimizer sees more than one corner of its space.
@@ -22,6 +23,8 @@ class ModelProposer:
     Args:
         domain: The domain of the tasks; an `Estimating` one where `first` is `estimated`.
         model: Its language model.
+        recall: Proposes solutions of tasks solved before.
+        recall_share: Share of the candidates, the design's apart, that is recalled.
         design_share: Share of the candidates that is the domain's design, default included; None: the model alone.
         temperature: Of the sampling.
         top_p: Nucleus of the sampling.
@@ -37,6 +40,8 @@ class ModelProposer:
         domain: Domain,
         model: LanguageModel,
         *,
+        recall: Proposer | None = None,
+        recall_share: float = 0.0,
         design_share: float | None = None,
         temperature: float = 0.7,
         top_p: float = 1.0,
@@ -47,6 +52,8 @@ class ModelProposer:
             raise ConfigError(f"first = 'estimated': domain {domain.name!r} has no estimates; take 'consensus'")
         self.domain = domain
         self.model = model
+        self.recall = recall
+        self.recall_share = recall_share
         self.design_share = design_share
         self.temperature = temperature
         self.top_p = top_p
@@ -58,8 +65,10 @@ class ModelProposer:
     ) -> list[list[Proposal]]:
         kept = 0 if self.design_share is None else max(1, round(self.design_share * n))
         design = InitialDesign(self.domain).propose(tasks, kept, seed) if kept else [[] for _ in tasks]
-        samples = self.sample(tasks, n, seed, progress)
-        return [_merge(d, s, n) for d, s in zip(design, samples, strict=True)]
+        samples = [[(s.text, "llm") for s in own] for own in self.sample(tasks, n, seed, progress)]
+        recalled = self.recall.propose(tasks, n, seed) if self.recall is not None else [[] for _ in tasks]
+        own = [_in_turn(s, r, self.recall_share) for s, r in zip(samples, recalled, strict=True)]
+        return [_merge(d, o, n) for d, o in zip(design, own, strict=True)]
 
     def sample(self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None) -> list[list[Sample]]:
         """`n` distinct samples for each task, all valid."""
@@ -76,9 +85,22 @@ class ModelProposer:
         return partial(self.domain.estimates, task) if isinstance(self.domain, Estimating) else None
 
 
-def _merge(design: list[Proposal], samples: list[Sample], n: int) -> list[Proposal]:
-    """The default, the samples, the rest of the design; distinct, at most `n`, the design never crowded out."""
+def _in_turn(samples: Sequence[Proposal], recalled: Sequence[Proposal], share: float) -> list[Proposal]:
+    """Both, distinct, each part of it with about `share` of what is recalled; a sample goes first unless none are wanted."""
+    found: dict[str, str] = {}
+    lists = (iter(samples), iter(recalled))
+    for i in range(len(samples) + len(recalled)):
+        turn = int((i + 1) * share) > int(i * share)
+        for own in (lists[turn], lists[not turn]):  # the other one where this has no more
+            new = next((p for p in own if p[0] not in found), None)
+            if new is not None:
+                found[new[0]] = new[1]
+                break
+    return list(found.items())
+
+
+def _merge(design: list[Proposal], own: Sequence[Proposal], n: int) -> list[Proposal]:
+    """The default, the model's own, the rest of the design; distinct, at most `n`, the design never crowded out."""
     first, rest = design[:1], design[1:]
     taken = {c for c, _ in design}
-    own = [(s.text, "llm") for s in samples if s.text not in taken]
-    return [*first, *own[: n - len(design)], *rest]
+    return [*first, *[p for p in own if p[0] not in taken][: n - len(design)], *rest]
