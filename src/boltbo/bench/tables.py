@@ -18,6 +18,7 @@ BEST_AT = (1, 10, 50, 100, 1000)
 CALLS = (10, 25, 50, 100, 200, 400, 500, 1000, 2000, 4000)
 DEFAULT, STBO, DESIGN = Best("default"), Best("STBO"), Best("initial design")
 STARTS = ("random", "reuse", "nearest")
+SEARCHES = ("bolt+bo", "bolt+design+bo", "perturb")
 
 
 def best_at(m: Measured) -> str:
@@ -76,7 +77,7 @@ def _calls(found: Interval, length: int) -> str:
 
 def over_calls(m: Measured) -> str:
     """Searches from several starts over STBO at equal calls."""
-    methods = [a for a in ("bolt+bo", "bolt+design+bo", "perturb") if _has(m, a)]
+    methods = [a for a in _arms(m, lambda a: a.split(",")[0] in SEARCHES) if _has(m, a)]
     if not methods:
         raise NotMeasured("no arm goes on from the first candidates with the optimizer")
     rows = []
@@ -103,7 +104,7 @@ def ablations(m: Measured) -> str:
     """The model otherwise trained or asked, over the model as it is (`Part.base_of`), at equal numbers of samples."""
     final, again = m.parts[0].final, AGAIN in m.parts[0].methods
     own = [str(x["label"]) for x in m.parts[0].models if str(x["label"]).endswith("+")]
-    skip = (*STARTS, "bolt+bo", "bolt+design+bo", "perturb", "default")
+    skip = (*STARTS, *SEARCHES, "default")
     arms = _arms(m, lambda a: a.split(",")[0] not in skip and not a.startswith("transfer:"))
     rows = []
     for method in (*own, *arms):
@@ -166,7 +167,7 @@ def fixed_budget(m: Measured) -> str:
     rows = []
     stbo = [seconds_a_call(p.methods["STBO"]["seconds"], p.methods["STBO"]["calls"]) * p.longest("STBO") for p in parts]
     rows.append(("STBO", str(parts[0].longest("STBO")), f"{np.mean(stbo):.3g}", "0", "1", "1"))
-    for arm in (parts[0].final, "bolt+bo", "bolt+design+bo", "perturb"):
+    for arm in (parts[0].final, *SEARCHES):
         if not _has(m, arm):
             continue
         model, counts = [], []
