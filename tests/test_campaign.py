@@ -86,6 +86,18 @@ def test_what_fine_tuning_raised_most_is_tried_first(tmp_path: Path) -> None:
         assert ratios[0] == max(ratios)
 
 
+def test_solutions_of_similar_tasks_are_recalled_between_the_samples(tmp_path: Path) -> None:
+    c = campaign(tmp_path, model={**SMALL["model"], "recall": 0.5})  # type: ignore[dict-item]
+    c.run()
+    for run in c.store.runs(Stage.VALIDATE, 0):
+        recalled = {text for text, source in run.initial if source == "reuse"}
+        known = {o.candidate for x in c.trajectories(0) for o in x.observations if o.complete}
+        assert recalled
+        assert recalled <= known  # of the tasks solved until then
+        assert run.initial[0][1] == "llm"
+    assert {source for run in c.store.runs(Stage.TRAIN, 1) for _, source in run.initial} >= {"default", "reuse"}
+
+
 def test_a_finished_campaign_pays_for_nothing_again(tmp_path: Path) -> None:
     first = campaign(tmp_path).run()
     log = tmp_path / "log"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -121,6 +122,22 @@ def test_arms_share_the_base_and_read_what_they_say(finished: Path) -> None:
     assert len(read["shuffled"].tasks) == len(read["transfer:trajectory"].tasks) == 6
     assert read["transfer:trajectory"].metrics["pairs"] > read["transfer:trajectory@2,calls=7"].metrics["pairs"] > 2
     assert read["top_k=1,gap=inf"].metrics["pairs"] == 6
+
+
+def test_arms_from_before_a_setting_count_and_those_from_before_a_round_do_not(finished: Path, tmp_path: Path) -> None:
+    for part in ("s.db", "s-arms.db", "s.artifacts", "s-arms.artifacts"):
+        (shutil.copytree if part.endswith("artifacts") else shutil.copy)(finished / part, tmp_path / part)
+
+    def change(arm: str, at: str, value: str) -> None:
+        with sqlite3.connect(tmp_path / "s-arms.db") as c:
+            query = f"UPDATE campaigns SET config = {value} WHERE name LIKE ?"
+            assert c.execute(query, (at, f"%: {arm}")).rowcount == 1
+
+    change("random", "$.campaign.model.recall", "json_remove(config, ?)")
+    change("default", "$.campaign.rounds", "json_set(config, ?, json_array(3))")
+    found = part_of(campaign(tmp_path), "", "boltbo bench run toy", {})["methods"]
+    assert "random" in found
+    assert "default" not in found
 
 
 def test_finished_arms_pay_for_nothing_again(finished: Path, tmp_path: Path) -> None:
