@@ -18,6 +18,7 @@ from boltbo import Campaign, OracleUnavailable, Settings, Status, Task, stages
 from boltbo.llm.backend import CorruptModel, Prompt
 from boltbo.llm.compact import CompactModel
 from boltbo.proposers import InitialDesign
+from boltbo.settings import ConfigError
 from boltbo.storage import Stage, Store
 from quadratic import Quadratic, make_tasks
 
@@ -84,6 +85,12 @@ def test_what_fine_tuning_raised_most_is_tried_first(tmp_path: Path) -> None:
     for run in c.store.runs(Stage.VALIDATE, 1):
         ratios = known.log_ratios(run.task.context, [candidate for candidate, _ in run.initial])
         assert ratios[0] == max(ratios)
+
+
+def test_what_the_domain_cannot_do_is_said_before_anything_is_paid_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no estimates"):
+        campaign(tmp_path, model={**SMALL["model"], "first": "estimated"})  # type: ignore[dict-item]
+    assert not (tmp_path / "s.db").exists()
 
 
 def test_solutions_of_similar_tasks_are_recalled_between_the_samples(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from boltbo.llm.backend import Example, LanguageModel
 from boltbo.model_versions import ModelVersions
 from boltbo.problem import Domain, Task, Trajectory
 from boltbo.progress import Bars
-from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Solved, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Unseen, seed_of
+from boltbo.proposers.order import check_first
 from boltbo.results import Results
 from boltbo.settings import Settings
 from boltbo.stages import feasible, solve_all
@@ -41,6 +42,7 @@ class Campaign:
         progress: Show bars; by default on a terminal only.
 
     Raises:
+        ConfigError: The settings ask the domain for what it has not.
         CampaignMismatch: The storage holds a campaign of this name with other settings.
         ValueError: Task ids repeat, or a validation task is a training task.
     """
@@ -64,6 +66,7 @@ class Campaign:
         self.batches = _batches(tasks, self.settings.rounds)
         self.validation = tuple(validation)
         _check_ids([*tasks, *validation])
+        check_first(self.settings.model.first, domain)
         self.bars = Bars(progress)
         self.store = Store(str(storage))
         self.store.attach(self.settings.name, domain.name, self.settings.resolved(), __version__)
@@ -143,8 +146,7 @@ class Campaign:
         """Proposes what was distilled, up to round `t`, of the tasks whose contexts are most like a task's own."""
         trajectories = self.trajectories(t)
         pairs = training_pairs(self.domain, trajectories, self.settings.distil)
-        solved = [Solved.of(x, [e.solution for e in pairs[x.task.id]]) for x in trajectories]
-        return Reuse(self.domain, solved, nearest=True)
+        return Reuse.of(self.domain, trajectories, pairs, nearest=True)
 
     def propose(self, task: Task, n: int = 10) -> list[str]:
         """The current model's candidates for one task, the domain's initial design while there is no model."""

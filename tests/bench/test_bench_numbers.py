@@ -223,7 +223,7 @@ def test_arms_are_compared_with_the_samples_measured_beside_them(tmp_path: Path)
 
 def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> None:
     """STBO's least of 102 was a lucky value: its winner is worth twice as much."""
-    again = {"STBO": 2.0, "BOLT-200 @50": 0.6, "shuffled @50": 0.9}
+    again = {"STBO": 2.0, "BOLT-200 @50": 0.6, "again @50": 0.6, "shuffled @50": 0.9}
     written(tmp_path, part(again=method(0.75), shuffled=method(1.5), augmented=method(0.6)))
     beside = tmp_path / "plans-winners.json"
     own = {t: {m: v * (i + 1) for m, v in again.items()} for i, t in enumerate(TASKS)}

@@ -26,7 +26,7 @@ from boltbo.llm.backend import Example, LanguageModel
 from boltbo.memory import begin_peak, peak_mib
 from boltbo.model_versions import ModelVersions
 from boltbo.problem import Task, Trajectory
-from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Solved, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Unseen, seed_of
 from boltbo.settings import ConfigError, Settings
 from boltbo.solve import Make
 from boltbo.stages import solve_all
@@ -193,8 +193,7 @@ class OneArm:
     def _reuse(self, nearest: bool) -> Proposer:
         trajectories = self._learnt_from()
         pairs = training_pairs(self.campaign.domain, trajectories, self.settings.distil)
-        solved = [Solved.of(x, [e.solution for e in pairs[x.task.id]]) for x in trajectories]
-        return Reuse(self.campaign.domain, solved, nearest=nearest)
+        return Reuse.of(self.campaign.domain, trajectories, pairs, nearest=nearest)
 
     # --- models ----------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boltbo.bench.costs import model_share
-from boltbo.bench.measured import AGAIN, Best, Measured, NotMeasured, Part, compare_winners
+from boltbo.bench.measured import Best, Measured, NotMeasured, Part, compare_winners
 from boltbo.bench.ratios import Interval, Ratio
 from boltbo.bench.record import result_path
 
@@ -131,13 +131,7 @@ def _one(parts: list[Part]) -> str:
 
 
 def _over_base(parts: list[Part], method: str) -> Ratio:
-    one = Best(method, K)
-    base = parts[0].base_of(method)
-    if base == AGAIN:  # beside each other are winners measured again, too
-        beside = compare_winners(parts, one, Best(parts[0].final, K))
-        if beside.again:
-            return beside
-    return compare_winners(parts, one, Best(base, K))
+    return compare_winners(parts, Best(method, K), Best(parts[0].base_of(method), K))
 
 
 def _augmented(parts: list[Part]) -> str:

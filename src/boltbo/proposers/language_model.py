@@ -9,8 +9,7 @@ from boltbo.llm.backend import LanguageModel, Prompt, Sample
 from boltbo.problem import Domain, Estimating, Task
 from boltbo.proposers.base import Progress, Proposal, Proposer
 from boltbo.proposers.initial_design import InitialDesign
-from boltbo.proposers.order import Estimate, First, ordered
-from boltbo.settings import ConfigError
+from boltbo.proposers.order import Estimate, First, check_first, ordered
 
 
 class ModelProposer:
@@ -48,8 +47,7 @@ class ModelProposer:
         first: First = "drawn",
         pool: int = 1,
     ) -> None:
-        if first == "estimated" and not isinstance(domain, Estimating):
-            raise ConfigError(f"first = 'estimated': domain {domain.name!r} has no estimates; take 'consensus'")
+        check_first(first, domain)
         self.domain = domain
         self.model = model
         self.recall = recall
@@ -67,7 +65,7 @@ class ModelProposer:
         design = InitialDesign(self.domain).propose(tasks, kept, seed) if kept else [[] for _ in tasks]
         samples = [[(s.text, "llm") for s in own] for own in self.sample(tasks, n, seed, progress)]
         recalled = self.recall.propose(tasks, n, seed) if self.recall is not None else [[] for _ in tasks]
-        own = [_in_turn(s, r, self.recall_share) for s, r in zip(samples, recalled, strict=True)]
+        own = [_alternating(s, r, self.recall_share) for s, r in zip(samples, recalled, strict=True)]
         return [_merge(d, o, n) for d, o in zip(design, own, strict=True)]
 
     def sample(self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None) -> list[list[Sample]]:
@@ -85,7 +83,7 @@ class ModelProposer:
         return partial(self.domain.estimates, task) if isinstance(self.domain, Estimating) else None
 
 
-def _in_turn(samples: Sequence[Proposal], recalled: Sequence[Proposal], share: float) -> list[Proposal]:
+def _alternating(samples: Sequence[Proposal], recalled: Sequence[Proposal], share: float) -> list[Proposal]:
     """Both, distinct, each part of it with about `share` of what is recalled; a sample goes first unless none are wanted."""
     found: dict[str, str] = {}
     lists = (iter(samples), iter(recalled))

@@ -23,7 +23,7 @@ from rapidfuzz.process import cdist
 from scipy.stats import rankdata
 
 from boltbo.llm.backend import LanguageModel, Prompt, Referenced, Sample
-from boltbo.problem import FloatArray
+from boltbo.problem import Domain, Estimating, FloatArray
 from boltbo.settings import ConfigError
 
 First = Literal["consensus", "estimated", "likeliest", "normalized", "raised", "drawn"]
@@ -37,6 +37,14 @@ APART = 4.0
 
 Estimate = Callable[[Sequence[str]], Sequence[float]]
 """What a domain guesses of candidates of a task (`problem.Estimating`)"""
+
+
+def check_first(first: First, domain: Domain) -> None:
+    """Raises:
+    ConfigError: `first` asks the domain for estimates that it has not.
+    """
+    if first == "estimated" and not isinstance(domain, Estimating):
+        raise ConfigError(f"first = 'estimated': domain {domain.name!r} has no estimates; take 'consensus'")
 
 
 def ordered(

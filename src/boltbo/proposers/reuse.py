@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 
+from boltbo.llm.backend import Example
 from boltbo.problem import Domain, InvalidCandidate, Task, Trajectory
 from boltbo.proposers.base import Progress, Proposal, for_each
 from boltbo.proposers.initial_design import InitialDesign
+from boltbo.proposers.order import symbols
 from boltbo.proposers.transplant import edits, transplanted
 
 T = TypeVar("T")
@@ -40,6 +42,19 @@ class Reuse:
         solved: The training tasks.
         nearest: Take the solutions of the tasks with the most similar contexts first; otherwise those that the most tasks have.
     """
+
+    @classmethod
+    def of(
+        cls,
+        domain: Domain,
+        trajectories: Sequence[Trajectory],
+        pairs: Mapping[str, Sequence[Example]],
+        *,
+        nearest: bool,
+    ) -> Reuse:
+        """The solutions that were distilled of these tasks (`distil.training_pairs`)."""
+        solved = [Solved.of(x, [e.solution for e in pairs[x.task.id]]) for x in trajectories]
+        return cls(domain, solved, nearest=nearest)
 
     def __init__(self, domain: Domain, solved: Sequence[Solved], *, nearest: bool) -> None:
         self.domain = domain
@@ -72,11 +87,11 @@ class Reuse:
         """The default of this task after the edits of others' solutions, as many of each as leave a candidate."""
         separator = self.domain.grammar(task).separator
         [proposals] = InitialDesign(self.domain).propose([task], 1, seed)
-        own = _symbols(proposals[0][0], separator) if proposals else []
+        own = symbols(proposals[0][0], separator) if proposals else []
         if len(own) < 2:  # a default that is one word says nothing of places
             return
         for other, text in _in_turn([tuple((s, text) for text in s.solutions) for s in ranked if s.default]):
-            start, solution = _symbols(other.default, separator), _symbols(text, separator)
+            start, solution = symbols(other.default, separator), symbols(text, separator)
             for budget in range(edits(start, solution), 0, -1):
                 candidate = valid(separator.join(transplanted(own, start, solution, budget)))
                 if candidate is not None:
@@ -130,11 +145,8 @@ def _in_turn(lists: Sequence[tuple[T, ...]]) -> Iterator[T]:
         yield from (own[place] for own in lists if place < len(own))
 
 
-def _symbols(text: str, separator: str) -> list[str]:
-    return text.split(separator) if separator else list(text)
-
-
 def words_of(text: str) -> list[str]:
+    """Its words; its letters, where it is one word."""
     words = text.split()
     return words if len(words) > 1 else list(text)
 
