@@ -41,8 +41,8 @@ SMALL = {
 ARMS = (
     "bolt+bo", "bolt+design+bo", "bolt+bo,recall=0.5", "recall=0.5", "random", "reuse", "nearest", "perturb", "default",
     "again", "temperature=1.0",
-    "perturbed,share=0.5", "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "transfer:rgpe", "transfer:rgpe@2",
-    "transfer:trajectory", "transfer:trajectory@2,calls=7",
+    "perturbed,share=0.5", "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "augmented,samples=3,recall=0.5",
+    "transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7",
 )  # fmt: skip
 TRANSFERRED = ("transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7")
 SEARCHES = ("bolt+bo", "bolt+design+bo", "bolt+bo,recall=0.5", "perturb", *TRANSFERRED)
@@ -84,6 +84,7 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
     first = {arm: {s for own in observed(finished, arm).values() for _, s in own[:5]} for arm in ARMS}
     assert first["bolt+bo"] == {"llm"}
     assert first["recall=0.5"] == first["bolt+bo,recall=0.5"] == {"llm", "reuse"}
+    assert first["augmented,samples=3,recall=0.5"] == {"llm", "reuse"}
     assert first["bolt+design+bo"] >= {"llm", "default"}
     assert first["random"] == {"random"}
     assert first["reuse"] == first["nearest"] == first["perturb"] == {"reuse"}
@@ -98,7 +99,11 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
         "augmented,samples=2",
     ):
         assert first[arm] == {"llm"}
-    assert {len(own) for own in observed(finished, "augmented,samples=2", Stage.AUGMENT).values()} == {2}
+    more = {arm: observed(finished, arm, Stage.AUGMENT).values() for arm in ARMS if arm.startswith("augmented")}
+    for arm, runs in more.items():
+        assert {len(own) for own in runs} == {3 if "recall" in arm else 2}, arm
+    assert {s for own in more["augmented,samples=2"] for _, s in own} == {"llm"}
+    assert {s for own in more["augmented,samples=3,recall=0.5"] for _, s in own} == {"llm", "reuse"}
     c = campaign(finished)
     for r in c.store.runs(Stage.REFERENCE):  # other multi-task methods begin as STBO did
         stbo = [(o.candidate, o.source) for o in c.store.observations(r.id)]

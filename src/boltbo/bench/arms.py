@@ -16,7 +16,8 @@
     tasks=50                a model fine-tuned on the first 50 tasks alone
     top_k=5,diversity=0     a model fine-tuned on other pairs: top_k, diversity, gap, weight; or with other epochs, backend,
                             name
-    augmented               self-augmentation: `samples` more calls for every training task, then fine-tuned on all
+    augmented               self-augmentation: `samples` more calls for every training task, then fine-tuned on all; with
+                            recall=0.5 half of these are recalled, too
     transfer:NAME@50        a shared-surrogate method on the first 50 tasks (`boltbo.transfer`), as many calls as STBO
     transfer:trajectory     a model fine-tuned on histories of runs asks for each candidate, as OptFormer does; @50 as above
     transfer:in-context     a pretrained model that is shown the run's own history asks for each candidate, as LLAMBO does

@@ -172,11 +172,14 @@ class OneArm:
         model = self.campaign.models.load(guidance=self.settings.model.guidance)
         if model is None:
             raise ConfigError(f"arm {self.arm.text!r}: the campaign has no model yet")
-        return self._proposer(model, design_share)
+        return self._proposer(model, self._learnt_from(), design_share)
 
-    def _proposer(self, model: LanguageModel, design_share: float | None = None) -> Proposer:
+    def _proposer(
+        self, model: LanguageModel, read: Sequence[Trajectory], design_share: float | None = None
+    ) -> Proposer:
+        """A model with this arm's settings; what is recalled is of the trajectories that it read."""
         s = self.settings.model
-        recall = self._reuse(nearest=True) if s.recall else None
+        recall = self._reuse(True, read) if s.recall else None
         return ModelProposer(
             self.campaign.domain, model, recall=recall, recall_share=s.recall, design_share=design_share, **s.sampling()
         )
@@ -188,10 +191,10 @@ class OneArm:
         return Perturbed(proposer, [t.context for t in self.campaign.tasks], self.arm.perturbed)
 
     def _own_proposer(self) -> Proposer:
-        return self._proposer(self._own_model())
+        return self._proposer(self._own_model(), self._read())
 
-    def _reuse(self, nearest: bool) -> Proposer:
-        trajectories = self._learnt_from()
+    def _reuse(self, nearest: bool, read: Sequence[Trajectory] | None = None) -> Proposer:
+        trajectories = self._learnt_from() if read is None else read
         pairs = training_pairs(self.campaign.domain, trajectories, self.settings.distil)
         return Reuse.of(self.campaign.domain, trajectories, pairs, nearest=nearest)
 
@@ -207,14 +210,16 @@ class OneArm:
             raise ConfigError(f"arm {self.arm.text!r}: the campaign has solved {len(solved)} training tasks only")
         return solved[: self.arm.tasks]
 
+    def _read(self) -> list[Trajectory]:
+        """What the arm's own model learns from: these, and self-augmentation's calls where the arm makes them."""
+        found = self._learnt_from()
+        return self._augmented(found) if self.arm.augmented else found
+
     def _fine_tune(self) -> None:
         """The arm's model, from the campaign's base."""
         if self.last in self.models:
             return
-        trajectories = self._learnt_from()
-        if self.arm.augmented:
-            trajectories = self._augmented(trajectories)
-        pairs = training_pairs(self.campaign.domain, trajectories, self.settings.distil)
+        pairs = training_pairs(self.campaign.domain, self._read(), self.settings.distil)
         if self.arm.shuffled:
             pairs = shuffled(pairs, seed_of(self.settings.seed, "shuffled"))
         self._tune(pairs, self.campaign.validation)
@@ -241,14 +246,14 @@ class OneArm:
         self.models.fine_tune(self.last, pairs, warm_up_on=self.campaign.tasks, probe=probe)
 
     def _augmented(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
-        """The last model's own samples for every training task, scored."""
+        """What the campaign's last model proposes for every training task, with this arm's settings, scored."""
         n = self.arm.augmented
         seen = {x.task.id: {t for o in x.observations for t in (o.candidate, o.asked)} for x in trajectories}
         own = {t.id for t in self.campaign.tasks}
         tasks = [x.task for x in trajectories if x.task.id in own]
         seed = seed_of(self.settings.seed, Stage.AUGMENT, self.last + 1)
         like = Run(Stage.AUGMENT, 0, Task("", ""), (), n, self.settings.run.batch, None, seed=seed)
-        self._solve(tasks, lambda: Unseen(self.campaign.proposer(), seen), like, n)
+        self._solve(tasks, lambda: Unseen(self._asked(), seen), like, n)
         more = {x.task.id: x.observations for x in self.store.trajectories(self.store.runs(Stage.AUGMENT))}
         return [Trajectory(x.task, (*x.observations, *more.get(x.task.id, ()))) for x in trajectories]
 
