@@ -32,7 +32,9 @@ RESULTS = Path(__file__).parent / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--experiment", default="peptides-again", help="an experiment on peptides with committed results")
+    parser.add_argument(
+        "--experiment", default="peptides-again", help="an experiment on peptides with committed results"
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     alike = nearest_training(args.experiment)
@@ -49,7 +51,11 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for group in np.array_split(sorted(alike, key=lambda t: (alike[t], t)), GROUPS):
         tasks = group.tolist()
-        row: dict[str, Any] = {"identity": [alike[tasks[0]], alike[tasks[-1]]], "tasks": len(tasks)}
+        row: dict[str, Any] = {
+            "identity": [alike[tasks[0]][0], alike[tasks[-1]][0]],
+            "tasks": len(tasks),
+            "residues": float(np.mean([alike[t][1] for t in tasks])),
+        }
         for name, (one, other) in pairs.items():
             if {one.method, other.method} <= {*part.methods, "initial design"}:
                 r = ratio(values([part], one, tasks), values([part], other, tasks))
@@ -64,21 +70,26 @@ def main() -> None:
     args.out.write_text(json.dumps(told, indent=1) + "\n")
     for row in rows:
         low, high = row["identity"]
-        print(f"{low:.2f} to {high:.2f}, {row['tasks']} templates")
+        print(f"{low:.2f} to {high:.2f}, {row['tasks']} templates of {row['residues']:.0f} residues on average")
         for name in pairs:
             if name in row:
-                print(f"  {name:32}", *(f"{k} {v[0]:.3g} ({v[1]:.3g} to {v[2]:.3g})" for k, v in row[name].items() if v))
+                print(
+                    f"  {name:32}", *(f"{k} {v[0]:.3g} ({v[1]:.3g} to {v[2]:.3g})" for k, v in row[name].items() if v)
+                )
 
 
-def nearest_training(experiment: str) -> dict[str, float]:
-    """Validation task -> the identity of its template to the most similar training template, in [0, 1]."""
+def nearest_training(experiment: str) -> dict[str, tuple[float, int]]:
+    """Validation task -> the identity of its template to the most similar training template, in [0, 1], and its length."""
     e = read_experiment(experiment)
     loaded = load_config(e.campaign, e.parts[0].changes)
-    with tempfile.TemporaryDirectory() as caches:
-        with loaded.build(loaded.options, loaded.settings.seed, Path(caches), Bars(False)) as problem:
-            own, others = ([t.data["template"] for t in tasks] for tasks in (problem.validation, problem.tasks))
-            ids = [t.id for t in problem.validation]
-    return dict(zip(ids, identities(own, others).max(axis=1).tolist(), strict=True))
+    with (
+        tempfile.TemporaryDirectory() as caches,
+        loaded.build(loaded.options, loaded.settings.seed, Path(caches), Bars(False)) as problem,
+    ):
+        own, others = ([str(t.data["template"]) for t in tasks] for tasks in (problem.validation, problem.tasks))
+        ids = [t.id for t in problem.validation]
+    alike = identities(own, others).max(axis=1).tolist()
+    return {id_: (identity, len(text)) for id_, identity, text in zip(ids, alike, own, strict=True)}
 
 
 if __name__ == "__main__":
