@@ -40,7 +40,7 @@ SMALL = {
 }
 ARMS = (
     "bolt+bo", "bolt+design+bo", "bolt+bo,recall=0.5", "recall=0.5", "random", "reuse", "nearest", "perturb", "default",
-    "again", "temperature=1.0",
+    "again", "temperature=1.0", "samples=6",
     "perturbed,share=0.5", "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "augmented,samples=3,recall=0.5",
     "transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7",
 )  # fmt: skip
@@ -79,7 +79,17 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
     for arm in ARMS:
         found = observed(finished, arm)
         assert sorted(found) == ["v0", "v1", "v2"]
-        calls = 7 if arm.endswith("calls=7") else 8 if arm in SEARCHES else 1 if arm == "default" else 4
+        calls = (
+            7
+            if arm.endswith("calls=7")
+            else 8
+            if arm in SEARCHES
+            else 1
+            if arm == "default"
+            else 6
+            if arm == "samples=6"
+            else 4
+        )
         assert {len(own) for own in found.values()} == {calls}, arm
     first = {arm: {s for own in observed(finished, arm).values() for _, s in own[:5]} for arm in ARMS}
     assert first["bolt+bo"] == {"llm"}
@@ -92,6 +102,7 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
     for arm in (
         "again",
         "temperature=1.0",
+        "samples=6",
         "perturbed,share=0.5",
         "shuffled",
         "tasks=2",

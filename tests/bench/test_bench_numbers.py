@@ -18,7 +18,7 @@ from boltbo.bench.experiment import read_experiment
 from boltbo.bench.measured import Best, Measured, NotMeasured, compare
 from boltbo.bench.page import write_page
 from boltbo.bench.ratios import ratio
-from boltbo.bench.tables import ablations, transfer
+from boltbo.bench.tables import ablations, best_at, few_shot, transfer
 from boltbo.bench.targets import targets
 from boltbo.problem import Observation, Status
 from boltbo.settings import ConfigError
@@ -195,6 +195,14 @@ def test_a_target_is_read_from_the_first_experiment_that_measured_it(tmp_path: P
     assert (both.ratio, both.command) == (pytest.approx(0.7), "boltbo bench run plans --seed 0")
     assert found["with self-augmentation / without"].ratio == pytest.approx(0.5)
     assert found["shuffled / aligned contexts"].met is None
+
+
+def test_many_samples_of_the_last_model_stand_with_its_few(tmp_path: Path) -> None:
+    m = Measured.read(written(tmp_path, part(**{"samples=1000": method(0.5, 1000)})))
+    found = {row[1].strip(): row[3].strip() for row in (line.split("|") for line in few_shot(m).splitlines())}
+    assert found["BOLT-200, 50 samples"] == "0.6 (0.6 to 0.6)"
+    assert found["BOLT-200, 1000 samples"] == "0.5 (0.5 to 0.5)"
+    assert "| samples=1000 | 1000 |" in best_at(m)
 
 
 def test_arms_are_compared_with_the_samples_measured_beside_them(tmp_path: Path) -> None:

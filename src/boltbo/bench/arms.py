@@ -11,6 +11,7 @@
                             measured, other arms compare with this one rather than with the campaign
     temperature=1.0         the last model sampled otherwise: temperature, top_p, guidance, pool, first; recall=0.5: half of
                             the candidates as `nearest` has them. After bolt+bo these may stand, too
+    samples=1000            so many samples for each validation task
     perturbed,share=0.1     the last model, a tenth of each context's words replaced by other contexts'
     shuffled                a model fine-tuned on pairs whose contexts are shuffled among the tasks
     tasks=50                a model fine-tuned on the first 50 tasks alone
@@ -96,11 +97,14 @@ def parse_arm(text: str, settings: Settings) -> Arm:
             f"arm {text!r}: no such key {', '.join(odd)} here; {', '.join(_keys_of(first)) or 'none'} may be"
         )
     tasks = _number(text, "tasks", keys.pop("tasks", None))
-    samples = _number(text, "samples", keys.pop("samples", AUGMENT_SAMPLES)) if first == "augmented" else None
+    samples = _number(text, "samples", keys.pop("samples", None))
+    augmented = (samples or AUGMENT_SAMPLES) if first == "augmented" else 0
     perturbed = _share(text, keys.pop("share", SHARE)) if first == "perturbed" else 0.0
     fits = first in ("shuffled", "augmented") or tasks is not None or not set(keys) <= set(SAMPLING)
     kind: Any = first if first in (*PLAIN, *REUSING) else "refit" if fits else "samples"
-    return Arm(text, kind, _changed(text, settings, keys), tasks, first == "shuffled", perturbed, samples or 0)
+    if samples and not augmented:
+        keys["samples"] = samples
+    return Arm(text, kind, _changed(text, settings, keys), tasks, first == "shuffled", perturbed, augmented)
 
 
 def _keys_of(first: str) -> tuple[str, ...]:
@@ -113,7 +117,7 @@ def _keys_of(first: str) -> tuple[str, ...]:
         return ("tasks", *DISTIL)
     if first == "perturbed":
         return ("share", *SAMPLING)
-    return (*["samples"] * (first == "augmented"), "tasks", *SAMPLING, *DISTIL, *FITTING)
+    return ("samples", "tasks", *SAMPLING, *DISTIL, *FITTING)
 
 
 def _key(text: str, word: str) -> tuple[str, Any]:
@@ -147,6 +151,7 @@ def _transfer(text: str, first: str, rest: list[str], settings: Settings) -> Arm
 def _changed(text: str, settings: Settings, keys: dict[str, Any]) -> Settings:
     plain = settings.model_dump()
     plain["distil"] |= {k: v for k, v in keys.items() if k in DISTIL}
+    plain["validation"] |= {k: v for k, v in keys.items() if k == "samples"}
     plain["model"] |= {k: v for k, v in keys.items() if k in (*SAMPLING, *FITTING)}
     try:
         return Settings(**plain)

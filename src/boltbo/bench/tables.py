@@ -27,7 +27,7 @@ def best_at(m: Measured) -> str:
     methods = [str(model["label"]) for model in parts[0].models if model["label"] in parts[0].methods]
     for best in (DESIGN, STBO):
         rows.append(_against_default(parts, best, max(p.longest(best.method) for p in parts)))
-    for method in (*methods, *_arms(m, lambda a: a.split(",")[0] in STARTS or a.startswith("tasks="))):
+    for method in (*methods, *_arms(m, lambda a: a.split(",")[0] in STARTS or a.startswith(("tasks=", "samples=")))):
         longest = max(p.longest(method) for p in common(parts, method)[0])
         for k in sorted({*(k for k in BEST_AT if k < longest), longest}):
             rows.append(_against_default(parts, Best(method, k), k))
@@ -48,11 +48,13 @@ def few_shot(m: Measured) -> str:
     """How many calls STBO needs until its sum is as low as Best@k."""
     parts = m.parts
     models = dict.fromkeys((parts[0].last, parts[0].final))
-    having, tasks = common(parts, *models, "STBO")
+    more = _arms(m, lambda a: a.startswith("samples="))
+    having, tasks = common(parts, *models, *more, "STBO")
     length = max(p.longest("STBO") for p in having)
     curves = np.mean([[_curve(p, "STBO", t, length) for t in tasks] for p in having], axis=0)
     rows = []
-    for model, k in ((model, k) for model in models for k in BEST_AT if k <= max(p.longest(model) for p in having)):
+    asked = [(model, k) for model in models for k in BEST_AT if k <= max(p.longest(model) for p in having)]
+    for model, k in (*asked, *((arm, max(p.longest(arm) for p in having)) for arm in more)):
         goal = np.mean([[p.value(Best(model, k), t)[0] for t in tasks] for p in having], axis=0)
 
         def needed(i: np.ndarray, goal: FloatArray = goal) -> FloatArray:
@@ -63,7 +65,12 @@ def few_shot(m: Measured) -> str:
         found = interval(needed, len(tasks))
         against = compare(parts, Best(model, k), STBO)
         rows.append(
-            (f"{model}, {k} sample{'s' * (k > 1)}", _calls(found, length), told(against.sums), told(against.typical))
+            (
+                f"{parts[0].final if model in more else model}, {k} sample{'s' * (k > 1)}",
+                _calls(found, length),
+                told(against.sums),
+                told(against.typical),
+            )
         )
     return table(("model", "calls that STBO needs (95% interval)", f"over STBO's {length} calls", "typical"), rows)
 
