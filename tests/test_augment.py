@@ -43,6 +43,22 @@ def test_a_round_without_tasks_scores_the_models_own_samples(tmp_path: Path) -> 
     assert log.read_text().count("\n") == calls
 
 
+def test_each_round_of_self_augmentation_may_have_its_own_calls_and_recall(tmp_path: Path) -> None:
+    c = campaign(tmp_path, rounds=(3, 0, 3, 0), augment={"samples": (2, 4), "recall": (0.0, 0.5)})
+    results = c.run()
+    first, second = ([c.store.observations(r.id) for r in c.store.runs(Stage.AUGMENT, t)] for t in (1, 3))
+    assert [len(found) for found in first] == [2] * 3
+    assert [len(found) for found in second] == [4] * 6
+    assert {o.source for found in first for o in found} == {"llm"}
+    assert {o.source for found in second for o in found} == {"llm", "reuse"}
+    assert {r.method.split()[0] for r in results.rows if "BOLT" in r.method} == {
+        "BOLT-3",
+        "BOLT-3+",
+        "BOLT-6",
+        "BOLT-6+",
+    }
+
+
 def test_what_self_augmentation_finds_is_learnt(tmp_path: Path) -> None:
     c = campaign(tmp_path, rounds=(3, 0), augment={"samples": 4})
     c.run()
@@ -98,6 +114,14 @@ def test_a_key_in_a_url_is_refused_and_not_repeated() -> None:
     message = str(explain(raised.value, "mine.toml"))
     assert "key_variable" in message
     assert "secret" not in message
+
+
+def test_a_wrong_value_among_those_of_each_round_is_named() -> None:
+    with pytest.raises(ValidationError) as raised:
+        Settings(augment={"recall": [0, 2]})
+    message = str(explain(raised.value, "mine.toml"))
+    assert "augment.recall.1: Input should be less than or equal to 1, got 2" in message
+    assert "constrained" not in message
 
 
 def test_the_first_round_needs_tasks(tmp_path: Path) -> None:

@@ -98,12 +98,13 @@ class Campaign:
 
     def _augment(self, t: int) -> None:
         """Self-augmentation: the last model's samples for every task solved so far; the good ones are distilled too."""
-        n = self.settings.augment.samples
+        earlier, s = sum(not batch for batch in self.batches[:t]), self.settings.augment
+        n, proposer = s.calls(earlier), partial(self.proposer, recall_share=s.recalled(earlier))
         ids = {task.id for batch in self.batches[:t] for task in batch}
         solved = [x for x in self.trajectories(t - 1) if x.task.id in ids]
         seen = {x.task.id: {text for o in x.observations for text in (o.candidate, o.asked)} for x in solved}
         tasks = [x.task for x in solved]
-        self._runs(Stage.AUGMENT, t, tasks, lambda: Unseen(self.proposer(), seen), initial=n, budget=n, optimizer=None)
+        self._runs(Stage.AUGMENT, t, tasks, lambda: Unseen(proposer(), seen), initial=n, budget=n, optimizer=None)
 
     def _distil(self, t: int) -> dict[str, list[Example]]:
         """Task id -> the top-K solutions found for it so far, with the text that describes the task."""
@@ -131,15 +132,18 @@ class Campaign:
                 Stage.REFERENCE, 0, self.validation, design, initial=s.initial, budget=budget, optimizer=s.optimizer
             )
 
-    def proposer(self, *, round: int | None = None, design_share: float | None = None) -> Proposer:
+    def proposer(
+        self, *, round: int | None = None, design_share: float | None = None, recall_share: float | None = None
+    ) -> Proposer:
         """The model of `round` (the last one by default) as a proposer; the initial design where there is no model."""
         model = self.models.load(round)
         if model is None:
             return InitialDesign(self.domain)
         s = self.settings.model
-        recall = self.recall(round) if s.recall else None
+        share = s.recall if recall_share is None else recall_share
+        recall = self.recall(round) if share else None
         return ModelProposer(
-            self.domain, model, recall=recall, recall_share=s.recall, design_share=design_share, **s.sampling()
+            self.domain, model, recall=recall, recall_share=share, design_share=design_share, **s.sampling()
         )
 
     def recall(self, t: int | None = None) -> Reuse:

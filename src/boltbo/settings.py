@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -25,6 +25,14 @@ class Frozen(BaseModel):
     """A settings table: unknown keys and wrong types are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+Each = TypeVar("Each")
+
+
+def _nth(value: Each | tuple[Each, ...], i: int) -> Each:
+    """The same for all, or the `i`-th of a list, whose last stands for all after it."""
+    return value[min(i, len(value) - 1)] if isinstance(value, tuple) else value
 
 
 class RunSettings(Frozen):
@@ -57,7 +65,20 @@ class DistilSettings(Frozen):
 class AugmentSettings(Frozen):
     """A round of 0 new tasks: the model's own samples for the tasks solved so far, scored, teach the next model."""
 
-    samples: Count = Field(10, description="oracle calls for each task solved so far")
+    samples: Count | Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
+        10, description="oracle calls for each task solved so far; or a list: of the first such round, the second, …"
+    )
+    recall: Share | Annotated[tuple[Share, ...], Field(min_length=1)] | None = Field(
+        None, description="share of these that is recalled, where it is not `model.recall`; or a list, as `samples`"
+    )
+
+    def calls(self, i: int) -> int:
+        """Oracle calls for each task in the `i`-th such round, from 0 on."""
+        return _nth(self.samples, i)
+
+    def recalled(self, i: int) -> float | None:
+        """Share of them that is recalled; None: as anywhere else."""
+        return None if self.recall is None else _nth(self.recall, i)
 
 
 class ServiceSettings(Frozen):
@@ -183,7 +204,9 @@ def explain(error: ValidationError, where: str | Path) -> ConfigError:
     """Pydantic's findings as one message for people."""
     lines = []
     for e in error.errors():
-        key = ".".join(str(part) for part in e["loc"]) or "(top level)"
+        # of a value that may be a number or a list, pydantic names the two kinds, too
+        parts = [str(part) for part in e["loc"] if not str(part).startswith(("constrained-", "tuple["))]
+        key = ".".join(parts) or "(top level)"
         if e["type"] == "extra_forbidden":
             lines.append(f"  {key}: no such key")
         else:

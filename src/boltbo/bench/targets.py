@@ -135,8 +135,8 @@ def _over_base(parts: list[Part], method: str) -> Ratio:
 
 
 def _augmented(parts: list[Part]) -> str:
-    """The campaign's own round of self-augmentation after its last task, or an arm with as many samples as it likes."""
-    own = f"{parts[0].last}+"
-    if any(m["label"] == own for m in parts[0].models):
-        return own
+    """The model after the campaign's own rounds of self-augmentation, or an arm with as many samples as it likes."""
+    final = parts[0].final
+    if final.endswith("+"):
+        return final
     return next((arm for p in parts for arm in p.methods if arm.split(",samples=")[0] == "augmented"), "augmented")

@@ -12,19 +12,26 @@ SETTINGS = ("run.", "distil.", "augment.", "model.", "validation.")
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What of `old`, as it was begun, is otherwise in `new`, each as text.
 
-    Rounds added to the end are no difference, nor are settings that did not exist when it was begun, nor those of
-    self-augmentation in a campaign that was begun without a round of it.
+    Rounds added to the end are no difference, nor are settings that did not exist when it was begun, nor what is otherwise
+    in the rounds of self-augmentation that were added.
     """
     before, now = _flatten(old), _flatten(new)
     later = {k for k in now.keys() - before.keys() if k.removeprefix("campaign.").startswith(SETTINGS)}
     rounds, more = before.get("rounds"), now.get("rounds")
     if rounds and more and more[: len(rounds)] == rounds:
-        later |= {"rounds"} | ({k for k in now if k.startswith("augment.")} if 0 not in rounds else set())
+        own = {k for k in before.keys() & now.keys() if k.startswith("augment.")}
+        later |= {"rounds", *(k for k in own if _alike(before[k], now[k], rounds.count(0)))}
     return [
         f"{k}: {before.get(k)!r} -> {now.get(k)!r}"
         for k in sorted((before | now).keys() - later)
         if before.get(k) != now.get(k)
     ]
+
+
+def _alike(old: Any, new: Any, n: int) -> bool:
+    """Whether the first `n` values are the same: of a list, or of one value for all, whose last stands for all after it."""
+    one, other = (value if isinstance(value, list) else [value] for value in (old, new))
+    return all(one[min(i, len(one) - 1)] == other[min(i, len(other) - 1)] for i in range(n))
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
