@@ -30,9 +30,9 @@ class Frozen(BaseModel):
 Each = TypeVar("Each")
 
 
-def _nth(value: Each | tuple[Each, ...], i: int) -> Each:
+def nth(value: Each | tuple[Each, ...] | list[Each], i: int) -> Each:
     """The same for all, or the `i`-th of a list, whose last stands for all after it."""
-    return value[min(i, len(value) - 1)] if isinstance(value, tuple) else value
+    return value[min(i, len(value) - 1)] if isinstance(value, list | tuple) else value
 
 
 class RunSettings(Frozen):
@@ -74,11 +74,11 @@ class AugmentSettings(Frozen):
 
     def calls(self, i: int) -> int:
         """Oracle calls for each task in the `i`-th such round, from 0 on."""
-        return _nth(self.samples, i)
+        return nth(self.samples, i)
 
     def recalled(self, i: int) -> float | None:
         """Share of them that is recalled; None: as anywhere else."""
-        return None if self.recall is None else _nth(self.recall, i)
+        return None if self.recall is None else nth(self.recall, i)
 
 
 class ServiceSettings(Frozen):

@@ -79,17 +79,7 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
     for arm in ARMS:
         found = observed(finished, arm)
         assert sorted(found) == ["v0", "v1", "v2"]
-        calls = (
-            7
-            if arm.endswith("calls=7")
-            else 8
-            if arm in SEARCHES
-            else 1
-            if arm == "default"
-            else 6
-            if arm == "samples=6"
-            else 4
-        )
+        calls = {"default": 1, "samples=6": 6, "transfer:trajectory@2,calls=7": 7}.get(arm, 8 if arm in SEARCHES else 4)
         assert {len(own) for own in found.values()} == {calls}, arm
     first = {arm: {s for own in observed(finished, arm).values() for _, s in own[:5]} for arm in ARMS}
     assert first["bolt+bo"] == {"llm"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -172,14 +172,14 @@ class OneArm:
         model = self.campaign.models.load(guidance=self.settings.model.guidance)
         if model is None:
             raise ConfigError(f"arm {self.arm.text!r}: the campaign has no model yet")
-        return self._proposer(model, self._learnt_from(), design_share)
+        return self._proposer(model, self._learnt_from, design_share)
 
     def _proposer(
-        self, model: LanguageModel, read: Sequence[Trajectory], design_share: float | None = None
+        self, model: LanguageModel, read: Callable[[], Sequence[Trajectory]], design_share: float | None = None
     ) -> Proposer:
         """A model with this arm's settings; what is recalled is of the trajectories that it read."""
         s = self.settings.model
-        recall = self._reuse(True, read) if s.recall else None
+        recall = self._reuse(True, read()) if s.recall else None
         return ModelProposer(
             self.campaign.domain, model, recall=recall, recall_share=s.recall, design_share=design_share, **s.sampling()
         )
@@ -191,7 +191,7 @@ class OneArm:
         return Perturbed(proposer, [t.context for t in self.campaign.tasks], self.arm.perturbed)
 
     def _own_proposer(self) -> Proposer:
-        return self._proposer(self._own_model(), self._read())
+        return self._proposer(self._own_model(), self._read)
 
     def _reuse(self, nearest: bool, read: Sequence[Trajectory] | None = None) -> Proposer:
         trajectories = self._learnt_from() if read is None else read

@@ -139,4 +139,7 @@ def _augmented(parts: list[Part]) -> str:
     final = parts[0].final
     if final.endswith("+"):
         return final
-    return next((arm for p in parts for arm in p.methods if arm.split(",samples=")[0] == "augmented"), "augmented")
+    return next(
+        (arm for p in parts for arm in p.methods if arm.split(",samples=")[0] == "augmented" and "recall" not in arm),
+        "augmented",
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from boltbo.settings import nth
+
 SETTINGS = ("run.", "distil.", "augment.", "model.", "validation.")
 """What the names of settings begin with that a later version may have added"""
 
@@ -20,18 +22,15 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     rounds, more = before.get("rounds"), now.get("rounds")
     if rounds and more and more[: len(rounds)] == rounds:
         own = {k for k in before.keys() & now.keys() if k.startswith("augment.")}
-        later |= {"rounds", *(k for k in own if _alike(before[k], now[k], rounds.count(0)))}
+        later |= {
+            "rounds",
+            *(k for k in own if all(nth(before[k], i) == nth(now[k], i) for i in range(rounds.count(0)))),
+        }
     return [
         f"{k}: {before.get(k)!r} -> {now.get(k)!r}"
         for k in sorted((before | now).keys() - later)
         if before.get(k) != now.get(k)
     ]
-
-
-def _alike(old: Any, new: Any, n: int) -> bool:
-    """Whether the first `n` values are the same: of a list, or of one value for all, whose last stands for all after it."""
-    one, other = (value if isinstance(value, list) else [value] for value in (old, new))
-    return all(one[min(i, len(one) - 1)] == other[min(i, len(other) - 1)] for i in range(n))
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
