@@ -105,6 +105,18 @@ def test_solutions_of_similar_tasks_are_recalled_between_the_samples(tmp_path: P
     assert {source for run in c.store.runs(Stage.TRAIN, 1) for _, source in run.initial} >= {"default", "reuse"}
 
 
+def test_training_runs_may_recall_where_validation_is_of_the_samples_alone(tmp_path: Path) -> None:
+    c = campaign(tmp_path, run={**SMALL["run"], "recall": 0.5})  # type: ignore[dict-item]
+    c.run()
+    sources = [
+        {source for run in c.store.runs(stage, 1) for _, source in run.initial} for stage in (Stage.TRAIN, Stage.VALIDATE)
+    ]
+    assert sources[0] >= {"default", "llm", "reuse"}
+    assert sources[1] == {"llm"}
+    c.optimize(Task("new", c.validation[0].context, dict(c.validation[0].data)), 10)
+    assert {source for run in c.store.runs(Stage.SINGLE) for _, source in run.initial} >= {"default", "llm", "reuse"}
+
+
 def test_a_finished_campaign_pays_for_nothing_again(tmp_path: Path) -> None:
     first = campaign(tmp_path).run()
     log = tmp_path / "log"

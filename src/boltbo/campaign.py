@@ -93,7 +93,7 @@ class Campaign:
     def _solve(self, t: int, tasks: Sequence[Task]) -> None:
         """Initial candidates from the last model (the domain's design while there is none), then the optimizer."""
         s = self.settings.run
-        proposer = partial(self.proposer, design_share=s.design_share)
+        proposer = partial(self.proposer, design_share=s.design_share, recall_share=s.recall)
         self._runs(Stage.TRAIN, t, tasks, proposer, initial=s.initial, budget=s.budget, optimizer=s.optimizer)
 
     def _augment(self, t: int) -> None:
@@ -164,9 +164,8 @@ class Campaign:
         """
         s = self.settings.run
         budget = budget or s.budget
-        proposer = (
-            partial(InitialDesign, self.domain) if from_design else partial(self.proposer, design_share=s.design_share)
-        )
+        own = partial(self.proposer, design_share=s.design_share, recall_share=s.recall)
+        proposer = partial(InitialDesign, self.domain) if from_design else own
         with self.store.hold():
             earlier = [r for r in self.store.runs(Stage.SINGLE) if r.task.id == task.id]
             t = next((r.round for r in earlier if not r.done and r.budget == budget), len(earlier))

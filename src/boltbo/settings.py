@@ -47,6 +47,9 @@ class RunSettings(Frozen):
         " `lolbo`; on strings `edits`, `evolution`; auto: the first of these",
     )
     design_share: Share = Field(0.2, description="share of the initial candidates that stays the domain's own design")
+    recall: Share | None = Field(
+        None, description="share of the initial candidates, the design's apart, that is recalled, where it is not `model.recall`"
+    )
 
 
 class DistilSettings(Frozen):
