@@ -14,7 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from boltbo.bench.runner import arm_prefix, arms_url
 from boltbo.campaign import Campaign
 from boltbo.cli.common import opened
 from boltbo.domains.plans.domain import PlansDomain
+from boltbo.parallel import make_engine
 from boltbo.problem import Task
 from boltbo.results import labels
 from boltbo.storage import Stage, Store
@@ -48,12 +50,12 @@ def main() -> None:
         methods = first_candidates(campaign)
         if not methods:
             raise SystemExit(f"{args.storage} has no method with candidates for all {len(campaign.validation)} tasks")
+        asked = {
+            t.id: {m: own[t.id][: max(K)] for m, own in methods.items() if t.id in own} for t in campaign.validation
+        }
         told = each_task(
-            campaign, args.out, f"python benchmarks/side_by_side.py {args.experiment}", {"k": list(K)},
-            lambda domain, task: measured(
-                domain, task, {m: own[task.id][: max(K)] for m, own in methods.items() if task.id in own}
-            ),
-        )  # fmt: skip
+            campaign, args, f"python benchmarks/side_by_side.py {args.experiment}", {"k": list(K)}, measured, asked
+        )
     show(told, args.over)
 
 
@@ -65,25 +67,37 @@ def arguments(about: str | None) -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--over", help="a method that the others are compared with, in place of the default")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="tasks at a time; more than 1 only by calibrated seconds"
+    )
     return parser.parse_args()
 
 
 def each_task(
-    campaign: Campaign, out: Path, command: str, about: dict[str, Any], job: Callable[[PlansDomain, Task], Any]
+    campaign: Campaign,
+    args: argparse.Namespace,
+    command: str,
+    about: dict[str, Any],
+    job: Callable[[PlansDomain, Task, Any], Any],
+    asked: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """`job` of each validation task, kept in `out` as soon as it is done; those that `out` has already are not done again."""
+    """`job` of each validation task and what is asked of it, kept in the file as soon as it is done; none is done twice."""
     assert isinstance(campaign.domain, PlansDomain)
     told: dict[str, Any] = {
         "command": command, "commit": commit(), "machine": cpu(), "seed": campaign.settings.seed, **about, "tasks": {},
     }  # fmt: skip
-    if out.exists():
-        told = json.loads(out.read_text())
-    for i, task in enumerate(campaign.validation):
-        if task.id not in told["tasks"]:
-            told["tasks"][task.id] = job(campaign.domain, task)
-            out.write_text(json.dumps(told, indent=1) + "\n")
-        print(f"{i + 1} of {len(campaign.validation)}: {task.id}", flush=True)
+    if args.out.exists():
+        told = json.loads(args.out.read_text())
+    items = [(t, asked[t.id]) for t in campaign.validation if t.id not in told["tasks"]]
+    for done in make_engine(args.workers).map(partial(_one, campaign.domain, job), items, lambda: None):
+        told["tasks"] |= done
+        args.out.write_text(json.dumps(told, indent=1) + "\n")
+        print(f"{len(told['tasks'])} of {len(campaign.validation)}: {', '.join(done)}", flush=True)
     return told
+
+
+def _one(domain: PlansDomain, job: Callable[[PlansDomain, Task, Any], Any], item: tuple[Task, Any]) -> dict[str, Any]:
+    return {item[0].id: job(domain, *item)}
 
 
 def arms_of(campaign: Campaign) -> Iterator[tuple[str, Store]]:

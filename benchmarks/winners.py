@@ -39,11 +39,9 @@ def main() -> None:
         experiment = read_experiment(args.experiment)
         with opened(experiment.campaign, args.storage, None, [*experiment.parts[0].changes, *args.changes]) as (c, _):
             named = winners(c)
-            each_task(
-                c, args.out, f"python benchmarks/winners.py {args.experiment}",
-                {"version": experiment.version, "passes": PASSES},
-                lambda domain, task: again(domain, task, {m: own[task.id] for m, own in named.items()}),
-            )  # fmt: skip
+            asked = {t.id: {m: own[t.id] for m, own in named.items()} for t in c.validation}
+            about = {"version": experiment.version, "passes": PASSES}
+            each_task(c, args, f"python benchmarks/winners.py {args.experiment}", about, again, asked)
     show(json.loads(args.out.read_text()), args.over or "default")
 
 
