@@ -109,7 +109,8 @@ def test_training_runs_may_recall_where_validation_is_of_the_samples_alone(tmp_p
     c = campaign(tmp_path, run={**SMALL["run"], "recall": 0.5})  # type: ignore[dict-item]
     c.run()
     sources = [
-        {source for run in c.store.runs(stage, 1) for _, source in run.initial} for stage in (Stage.TRAIN, Stage.VALIDATE)
+        {source for run in c.store.runs(stage, 1) for _, source in run.initial}
+        for stage in (Stage.TRAIN, Stage.VALIDATE)
     ]
     assert sources[0] >= {"default", "llm", "reuse"}
     assert sources[1] == {"llm"}

@@ -48,7 +48,8 @@ class RunSettings(Frozen):
     )
     design_share: Share = Field(0.2, description="share of the initial candidates that stays the domain's own design")
     recall: Share | None = Field(
-        None, description="share of the initial candidates, the design's apart, that is recalled, where it is not `model.recall`"
+        None,
+        description="share of the initial candidates, the design's apart, that is recalled; none: as `model.recall`",
     )
 
 

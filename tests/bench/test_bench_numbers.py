@@ -228,6 +228,13 @@ def test_arms_are_compared_with_the_samples_measured_beside_them(tmp_path: Path)
     rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in ablations(Measured.read(path)).splitlines()]
     assert ["BOLT-200+, over BOLT-200", "50", "0.5 (0.5 to 0.5)"] in rows
 
+    # what was recalled along with the samples is not the model's own; another experiment may tell what these alone bring
+    own["settings"]["augment"] = {"samples": [10, 25], "recall": [0.0, 0.5]}
+    written(tmp_path, own)
+    found = {t.name: t.ratio for t in targets(tmp_path)}
+    assert found["plans: with self-augmentation / without"] is None
+    assert found["plans: 50 samples without BO / full STBO"] == pytest.approx(0.3)
+
 
 def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> None:
     """STBO's least of 102 was a lucky value: its winner is worth twice as much."""

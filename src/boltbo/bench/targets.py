@@ -7,16 +7,17 @@ The model is the campaign's last one, after self-augmentation where the campaign
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from boltbo.bench.costs import model_share
 from boltbo.bench.measured import Best, Measured, NotMeasured, Part, compare_winners
 from boltbo.bench.ratios import Interval, Ratio
 from boltbo.bench.record import result_path
 
-EXPERIMENTS = {"plans": ("plans",), "peptides": ("peptides-again", "peptides")}
+EXPERIMENTS = {"plans": ("plans-recall", "plans"), "peptides": ("peptides-again", "peptides")}
 """Domain -> the experiments that its targets are read from: each from the first one that measured it"""
 
 K, FEW = 50, 50
@@ -135,11 +136,24 @@ def _over_base(parts: list[Part], method: str) -> Ratio:
 
 
 def _augmented(parts: list[Part]) -> str:
-    """The model after the campaign's own rounds of self-augmentation, or an arm with as many samples as it likes."""
+    """The model after the campaign's own rounds of self-augmentation, or an arm with as many samples as it likes.
+
+    Not where solutions of other tasks were scored along with the model's own samples.
+    """
     final = parts[0].final
     if final.endswith("+"):
+        if any(_recalls(p.told["settings"]) for p in parts):
+            raise NotMeasured("the rounds of self-augmentation recall solutions of other tasks, too")
         return final
     return next(
         (arm for p in parts for arm in p.methods if arm.split(",samples=")[0] == "augmented" and "recall" not in arm),
         "augmented",
     )
+
+
+def _recalls(settings: Mapping[str, Any]) -> bool:
+    """Whether some round of self-augmentation has solutions of other tasks beside the model's samples."""
+    share = settings.get("augment", {}).get("recall")
+    if share is None:
+        share = settings.get("model", {}).get("recall", 0.0)
+    return any(share) if isinstance(share, list) else share > 0
