@@ -306,6 +306,7 @@ def test_contexts_are_alike_by_their_words_and_pairs() -> None:
     assert contexts.nearest("a b e f") == [0, 2, 1, 3]
     assert contexts.nearest("q r s")[0] == 3
     assert Contexts(["ACDE", "WYWY"]).nearest("WYW") == [1, 0]
+    assert Contexts([]).nearest("WYW") == []
 
 
 def test_edits_go_where_they_were_made() -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from boltbo.llm.backend import Example
 from boltbo.problem import Domain, InvalidCandidate, Task, Trajectory
@@ -115,18 +116,25 @@ class Contexts:
     """Texts compared by their words and pairs of neighbouring words (letters, where a text is one word): cosine of counts."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._counts = [_grams(text) for text in texts]
-        self._norms = [_norm(c) for c in self._counts]
+        counts = [_grams(text) for text in texts]
+        self._place = {gram: i for i, gram in enumerate(dict.fromkeys(gram for c in counts for gram in c))}
+        self._counts = csr_array(
+            (
+                np.fromiter((count for c in counts for count in c.values()), np.float64),
+                np.fromiter((self._place[gram] for c in counts for gram in c), np.int64),
+                np.cumsum([0, *map(len, counts)]),
+            ),
+            shape=(len(counts), len(self._place)),
+        )
+        self._norms = np.array([_norm(c) for c in counts])
 
     def nearest(self, text: str) -> list[int]:
-        """All places, the most similar text's first."""
-        own = _grams(text)
-        norm = _norm(own)
-        alike = [
-            sum(count * own[gram] for gram, count in c.items() if gram in own) / (n * norm)
-            for c, n in zip(self._counts, self._norms, strict=True)
-        ]
-        return sorted(range(len(alike)), key=lambda i: (-alike[i], i))
+        """All places, the most similar text's first; of those that are as similar, the first ones first."""
+        own, grams = np.zeros(len(self._place)), _grams(text)
+        for gram in grams.keys() & self._place.keys():
+            own[self._place[gram]] = grams[gram]
+        alike = self._counts @ own / (self._norms * _norm(grams))
+        return [int(i) for i in np.argsort(-alike, kind="stable")]
 
 
 def _first(n: int, texts: Iterable[str]) -> list[str]:
