@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ import numpy as np
 
 from boltbo.bench.experiment import read_experiment
 from boltbo.bench.ratios import ratio
+from boltbo.bench.record import told_command
 from boltbo.bench.runner import arm_prefix, arms_url
 from boltbo.campaign import Campaign
 from boltbo.cli.common import opened
@@ -53,9 +55,7 @@ def main() -> None:
         asked = {
             t.id: {m: own[t.id][: max(K)] for m, own in methods.items() if t.id in own} for t in campaign.validation
         }
-        told = each_task(
-            campaign, args, f"python benchmarks/side_by_side.py {args.experiment}", {"k": list(K)}, measured, asked
-        )
+        told = each_task(campaign, args, {"k": list(K)}, measured, asked)
     show(told, args.over)
 
 
@@ -76,13 +76,13 @@ def arguments(about: str | None) -> argparse.Namespace:
 def each_task(
     campaign: Campaign,
     args: argparse.Namespace,
-    command: str,
     about: dict[str, Any],
     job: Callable[[PlansDomain, Task, Any], Any],
     asked: Mapping[str, Any],
 ) -> dict[str, Any]:
     """`job` of each validation task and what is asked of it, kept in the file as soon as it is done; none is done twice."""
     assert isinstance(campaign.domain, PlansDomain)
+    command = f"python benchmarks/{Path(sys.argv[0]).name} {told_command(sys.argv[1:])}"
     told: dict[str, Any] = {
         "command": command, "commit": commit(), "machine": cpu(), "seed": campaign.settings.seed, **about, "tasks": {},
     }  # fmt: skip

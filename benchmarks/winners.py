@@ -41,7 +41,7 @@ def main() -> None:
             named = winners(c)
             asked = {t.id: {m: own[t.id] for m, own in named.items()} for t in c.validation}
             about = {"version": experiment.version, "passes": PASSES}
-            each_task(c, args, f"python benchmarks/winners.py {args.experiment}", about, again, asked)
+            each_task(c, args, about, again, asked)
     show(json.loads(args.out.read_text()), args.over or "default")
 
 
