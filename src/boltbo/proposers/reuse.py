@@ -134,7 +134,8 @@ class Contexts:
         for gram in grams.keys() & self._place.keys():
             own[self._place[gram]] = grams[gram]
         alike = self._counts @ own / (self._norms * _norm(grams))
-        return [int(i) for i in np.argsort(-alike, kind="stable")]
+        order: list[int] = np.argsort(-alike, kind="stable").tolist()
+        return order
 
 
 def _first(n: int, texts: Iterable[str]) -> list[str]:
