@@ -72,7 +72,7 @@ def search(args: argparse.Namespace, problem: Problem) -> None:
     """Every run that is not done yet, query after query, so that the machine's drift meets all arms."""
     assert isinstance(problem.domain, PlansDomain)
     strings, tree = problem.domain, copy.copy(problem.domain)
-    tree.vae = None
+    tree.vae, tree.chosen_space = None, "tree"
     domains = {"tree": tree, "strings": strings}
     with Bars().track("runs", len(problem.tasks) * len(ARMS)) as update:
         for i, task in enumerate(problem.tasks):

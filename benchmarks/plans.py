@@ -74,7 +74,7 @@ def main() -> None:
         "workload": str(args.workload), "database": args.database, "scale": args.scale,
         "train": args.queries if args.step == "search" else 1,  # the tasks compared are those that were searched
         "validation": 0, "queries": 4 * args.queries, "dialect": args.dialect, "objective": args.objective,
-        "hint_plan": args.hint_plan,
+        "hint_plan": args.hint_plan, "space": "tree",
     }  # fmt: skip
     with build(options, args.seed, Path(args.storage).with_suffix(f".{args.step}.tasks"), Bars()) as problem:
         (search if args.step == "search" else measure)(args, problem)

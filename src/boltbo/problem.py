@@ -188,8 +188,9 @@ class StringSpace(Protocol):
     """Candidates of one task as sequences of symbols that change by edits, for search without a box.
 
     An *edit* inserts, deletes or replaces one symbol; the distance of two candidates is the Levenshtein distance of their
-    `symbols`. Everything returned is a valid candidate of this task in canonical form, so that no oracle call is spent on
-    an infeasible one.
+    `symbols`. Or the space has edits of its own, each of which changes several symbols, such as moves of a tree; a space may
+    name the built-in optimizer that suits it as its `optimizer`. Everything returned is a valid candidate of this task in
+    canonical form, so that no oracle call is spent on an infeasible one.
     """
 
     def symbols(self, candidate: str) -> Sequence[str]:

@@ -41,10 +41,10 @@ class RunSettings(Frozen):
     budget: Count = Field(100, description="oracle calls of a run, initial candidates included")
     initial: Count = Field(50, description="initial candidates of a run")
     batch: Count = Field(1, description="candidates that the optimizer asks for at a time")
-    optimizer: Literal["auto", "turbo", "lolbo", "local", "random", "edits", "evolution"] = Field(
+    optimizer: Literal["auto", "turbo", "lolbo", "local", "random", "edits", "screened", "evolution"] = Field(
         "auto",
         description="what goes on from the initial candidates: in a box `turbo`, `local`, `random`, in a latent space also"
-        " `lolbo`; on strings `edits`, `evolution`; auto: the first of these",
+        " `lolbo`; on strings `edits`, `screened`, `evolution`; auto: `turbo` or `edits`, among plans' moves `screened`",
     )
     design_share: Share = Field(0.2, description="share of the initial candidates that stays the domain's own design")
     recall: Share | None = Field(

@@ -36,7 +36,7 @@ def test_satisfies_the_protocol(name):
 @pytest.mark.parametrize(
     ("name", "space", "fitting"),
     [
-        ("turbo", Strings("ab", (1, 2)), "'edits' and 'evolution' search it"),
+        ("turbo", Strings("ab", (1, 2)), "'edits' and 'screened' and 'evolution' search it"),
         ("edits", Slots([["a", "b"]]), "'turbo' and 'local' and 'random' search it"),
         ("edits", object(), "nor does any other"),
     ],

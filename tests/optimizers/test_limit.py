@@ -19,6 +19,8 @@ from boltbo.storage import Run, Stage, Store
 from quadratic import Quadratic, make_tasks
 
 SPACE = Slots([["0", "1", "2", "3"]] * 6)
+STRINGS = Strings("0123", (6, 6), separator=" ")
+SPACES = {"turbo": SPACE, "edits": STRINGS, "screened": STRINGS}
 
 
 @pytest.mark.parametrize("bound", [-3.0, 0.3, 2.0])
@@ -122,42 +124,45 @@ def told(n, seed=0):
     ]
 
 
-def test_turbo_sets_limits_and_the_others_have_no_opinion():
+def test_bayesian_optimizers_set_limits_and_the_others_have_no_opinion():
     over_boxes = [n for n in NAMES if CLASSES[n][1] is SearchSpace]
     assert [n for n in over_boxes if isinstance(make_optimizer(n, SPACE, seed=0), Limiting)] == ["turbo"]
-    strings = Strings("ab", (1, 2))
-    assert not any(
-        isinstance(make_optimizer(n, strings, seed=0), Limiting) for n in NAMES if CLASSES[n][1] is StringSpace
-    )
+    over_strings = [n for n in NAMES if CLASSES[n][1] is StringSpace]
+    assert [n for n in over_strings if isinstance(make_optimizer(n, STRINGS, seed=0), Limiting)] == [
+        "edits",
+        "screened",
+    ]
 
 
-def test_no_opinion_on_few_observations_or_no_candidate():
-    turbo = make_optimizer("turbo", SPACE, seed=0, initial=8)
-    assert turbo.limit("0 0 0 0 0 0") is None
-    turbo.tell(told(4))
-    assert turbo.limit("0 0 0 0 0 0") is None
-    turbo.tell(told(30, seed=1))
-    assert turbo.limit("no such candidate") is None
-    assert turbo.limit("0 0 0 0 0 0") is not None
+@pytest.mark.parametrize("name", ["turbo", "edits", "screened"])
+def test_no_opinion_on_few_observations_or_no_candidate(name):
+    optimizer = make_optimizer(name, SPACES[name], seed=0, initial=8)
+    assert optimizer.limit("0 0 0 0 0 0") is None
+    optimizer.tell(told(4))
+    assert optimizer.limit("0 0 0 0 0 0") is None
+    optimizer.tell(told(30, seed=1))
+    assert optimizer.limit("no such candidate") is None
+    assert optimizer.limit("0 0 0 0 0 0") is not None
 
 
-def test_asking_for_limits_changes_nothing_and_they_survive_a_restart():
-    turbo, silent = (make_optimizer("turbo", SPACE, seed=0, initial=8) for _ in range(2))
+@pytest.mark.parametrize("name", ["turbo", "edits", "screened"])
+def test_asking_for_limits_changes_nothing_and_they_survive_a_restart(name):
+    asking, silent = (make_optimizer(name, SPACES[name], seed=0, initial=8) for _ in range(2))
     observations = told(30)
-    for optimizer in (turbo, silent):
+    for optimizer in (asking, silent):
         optimizer.tell(observations)
     for _ in range(3):
-        before = turbo.limit("3 3 3 3 3 3")
-        asked = turbo.ask(2)
+        before = asking.limit("3 3 3 3 3 3")
+        asked = asking.ask(2)
         assert before is not None
         assert asked == silent.ask(2)
-        limits = [turbo.limit(c) for c in asked]
-        resumed = make_optimizer("turbo", SPACE, seed=9, initial=8)
-        resumed.restore(json.loads(json.dumps(turbo.state())), observations)
+        limits = [asking.limit(c) for c in asked]
+        resumed = make_optimizer(name, SPACES[name], seed=9, initial=8)
+        resumed.restore(json.loads(json.dumps(asking.state())), observations)
         assert [resumed.limit(c) for c in asked] == limits
         new = [Observation(c, 2.0 + sum(map(int, c.split())), Status.COMPLETE, 0.0, "bo") for c in asked]
         observations = observations + new
-        for optimizer in (turbo, silent):
+        for optimizer in (asking, silent):
             optimizer.tell(new)
 
 

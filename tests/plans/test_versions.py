@@ -54,7 +54,7 @@ def test_capabilities(served: tuple[int, str]) -> None:
 
 @pytest.mark.parametrize("dialect", ["sql", "order", "bao"])
 def test_forced_plans_are_followed_and_return_the_same(served: tuple[int, str], dialect: DialectName) -> None:
-    check_plans(PlansDomain(served[1], dialect=dialect, objective="work"))
+    check_plans(PlansDomain(served[1], dialect=dialect, objective="work", space="tree"))
 
 
 @pytest.mark.parametrize("dialect", ["hints", "leading"])
@@ -62,7 +62,7 @@ def test_hinted_plans_are_followed_and_return_the_same(served: tuple[int, str], 
     libraries = ["pg_hint_plan", *filter(None, os.environ.get("BOLTBO_TEST_HINT_PLANS", "").split(":"))]
     for library in libraries:
         if capabilities(Server(served[1], hint_plan=library)).hint_plan != "absent":
-            check_plans(PlansDomain(served[1], dialect=dialect, hint_plan=library, objective="work"))
+            check_plans(PlansDomain(served[1], dialect=dialect, hint_plan=library, objective="work", space="tree"))
             return
     pytest.skip(
         f"no pg_hint_plan for PostgreSQL {served[0]}; name libraries in BOLTBO_TEST_HINT_PLANS, parted by colons"

@@ -15,6 +15,7 @@ CLASSES: dict[str, tuple[str, type]] = {
     "local": ("local_search:LocalSearch", SearchSpace),
     "random": ("random_search:RandomSearch", SearchSpace),
     "edits": ("edits:Edits", StringSpace),
+    "screened": ("screened:Screened", StringSpace),
     "evolution": ("evolution:Evolution", StringSpace),
 }
 """Where each optimizer is, and the kind of space that it searches."""
@@ -35,10 +36,11 @@ def make_optimizer(
     """A built-in optimizer by name.
 
     Args:
-        name: `auto`, the one that did best at equal calls: `turbo` in a box, `edits` on strings. In a box `turbo`
-            (trust-region Bayesian optimization), `local` (evolutionary local search) or `random`; in a box that learns
-            along `lolbo` (trust-region Bayesian optimization with updates of the box); on strings `edits` (trust-region
-            Bayesian optimization) or `evolution` (evolutionary local search).
+        name: `auto`, the one that did best at equal calls: what the space itself names as its `optimizer`, else `turbo` in
+            a box, `edits` on strings. In a box `turbo` (trust-region Bayesian optimization), `local` (evolutionary local
+            search) or `random`; in a box that learns along `lolbo` (trust-region Bayesian optimization with updates of the
+            box); on strings `edits` (trust-region Bayesian optimization), `screened` (Bayesian optimization among the
+            children of the best) or `evolution` (evolutionary local search).
         space: Candidates as points of a box, or as strings of symbols: of the kind that the optimizer searches.
         seed: Of every random choice.
         feasible: Which candidates may be asked, where that is known beforehand; None: all that the space says.
@@ -49,7 +51,7 @@ def make_optimizer(
     """
     # Imported when needed: SciPy takes a third of a second, which `boltbo --help` should not.
     if name == "auto":
-        name = "turbo" if isinstance(space, SearchSpace) else "edits"
+        name = getattr(space, "optimizer", "turbo" if isinstance(space, SearchSpace) else "edits")
     if name not in CLASSES:
         raise ValueError(f"no optimizer is called {name!r}; choose one of auto, {', '.join(NAMES)}")
     place, kind = CLASSES[name]

@@ -17,23 +17,19 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from boltbo.optimizers.refits import Refits
 from boltbo.optimizers.region import Region, better
-from boltbo.optimizers.string_features import Features
+from boltbo.optimizers.string_model import ModelledStrings
 from boltbo.optimizers.string_surrogate import StringSurrogate
-from boltbo.optimizers.strings import StringOptimizer
-from boltbo.problem import FloatArray, Status, StringSpace
+from boltbo.problem import FloatArray, StringSpace
 
-FIRST_ITERATIONS, NEXT_ITERATIONS = 20, 10
 PARENTS = 16
 PROMISING = 32
 CENTRE_SHARE, CROSSED_SHARE = 0.5, 0.2
 
 
-class Edits(StringOptimizer):
+class Edits(ModelledStrings):
     """Thompson sampling in a ball of edits around the best candidate.
 
     Args:
@@ -64,17 +60,10 @@ class Edits(StringOptimizer):
         failure_tolerance: int = 10,
         radius: tuple[float, float] = (4.0, 8.0),
     ) -> None:
-        super().__init__(space, seed=seed)
-        self.initial = initial
+        super().__init__(space, seed=seed, initial=initial, max_points=max_points)
         self.candidates = candidates
-        self.max_points = max_points
-        for name in ("initial", "candidates", "max_points"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        self._at_least_one("candidates")
         self.region = Region((radius[0], 1.0, radius[1]), success_tolerance, failure_tolerance, "radius")
-        self._features = Features()
-        self._theta: FloatArray | None = None
-        self._refits = Refits(FIRST_ITERATIONS, NEXT_ITERATIONS)
 
     # --- the trust region -------------------------------------------------------------------------------------------
 
@@ -86,12 +75,15 @@ class Edits(StringOptimizer):
         assert best is not None
         self.region.learn(better(values[best], values[before]), asked, len(self.history))
 
+    def _centre(self) -> int | None:
+        return self.history.best(self.region.start)
+
     def _missing(self, size: int) -> int:
         """How many initial candidates the region still lacked when the history had this size."""
         return self.initial - (size - self.region.start)
 
     def _rankings(self, n: int, attempt: int) -> Iterable[list[str]]:
-        centre = self.history.best(self.region.start)
+        centre = self._centre()
         missing = self._missing(len(self.history)) - len(self._pending)
         filling = n if centre is None else min(n, max(0, missing))
         for _ in range(filling):
@@ -161,40 +153,11 @@ class Edits(StringOptimizer):
     def _within(self, string: tuple[str, ...], centre: int, radius: int) -> bool:
         return Levenshtein.distance(self.history.strings[centre], string, score_cutoff=radius) <= radius
 
-    # --- the model --------------------------------------------------------------------------------------------------
-
-    def _fitted(self, centre: int) -> StringSurrogate:
-        """The model of everything told; hyperparameters follow once a tenth of the history is new."""
-        model = StringSurrogate(self._theta, *self._data(centre))
-        if iterations := self._refits.due(len(self.history)):
-            self._theta = model.fit(iterations)
-        return model
-
-    def _data(self, centre: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-        """Vectors, values and where these are bounds, of the `max_points` nearest to the centre.
-
-        An infeasible candidate is taken to be no better than the median: without a word about it the sampler would come back
-        to its neighbours for ever. (`turbo` models feasibility instead.)
-        """
-        values, complete = self.history.values, self.history.having(Status.COMPLETE)
-        values[self.history.having(Status.INFEASIBLE)] = np.median(values[complete])
-        strings = self.history.strings
-        if len(strings) > self.max_points:
-            far = np.array([Levenshtein.distance(strings[centre], s) for s in strings])
-            near = np.sort(np.argsort(far, kind="stable")[: self.max_points])
-            strings, values, complete = [strings[i] for i in near], values[near], complete[near]
-        return self._features.of(strings, keep=True), values, ~complete
-
     # --- state ------------------------------------------------------------------------------------------------------
 
     def _own_state(self) -> dict[str, Any]:
-        return {
-            "theta": None if self._theta is None else self._theta.tolist(),
-            "fitted_at": self._refits.at,
-            "region": self.region.state(),
-        }
+        return {**super()._own_state(), "region": self.region.state()}
 
     def _restore_own(self, state: dict[str, Any]) -> None:
-        self._theta = None if state["theta"] is None else np.array(state["theta"], dtype=float)
-        self._refits.at = int(state["fitted_at"])
+        super()._restore_own(state)
         self.region.restore(state["region"])

@@ -18,6 +18,7 @@ from boltbo.domains.plans.free_pairs import free_pairs
 from boltbo.domains.plans.language import PlanGrammar, format_plan
 from boltbo.domains.plans.latent import latent_space
 from boltbo.domains.plans.measure import Measurement, Objective, Planning, Summary, measure
+from boltbo.domains.plans.moves import PlanMoves
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.plan import EVERYTHING, Plan
 from boltbo.domains.plans.query import Query
@@ -26,7 +27,7 @@ from boltbo.domains.plans.space import PlanSpace
 from boltbo.domains.plans.switches import SwitchSpace
 from boltbo.domains.plans.tree import follows, plan_from_explain, with_methods_of
 from boltbo.domains.plans.types import check_types
-from boltbo.problem import Evaluation, SearchSpace, Status, Task
+from boltbo.problem import Evaluation, SearchSpace, Status, StringSpace, Task
 
 INSTRUCTION = """\
 You write join plans for PostgreSQL. You are given {reads}. Answer with one plan that runs fast:
@@ -35,6 +36,8 @@ side; or the word default with switches. Only join relations that share a joined
 
 
 Timeout = Literal["multiple", "model"]
+
+Space = Literal["moves", "tree", "strings"]
 
 
 class PlansDomain:
@@ -55,7 +58,9 @@ class PlansDomain:
         repeats, warm, summary, planning: See `measure.measure`: of a plan that seems to be the best so far, how many
             executions count, and how; what counts of planning.
         patience: Seconds to wait for a server that does not answer.
-        vae: A folder that `latent.ensure_vae` filled: the search is in its latent space, not in the trees' own box.
+        space: Where optimizers search: among the trees' neighbours (`moves.PlanMoves`), in the trees' own box
+            (`space.PlanSpace`), or in the latent space of a VAE of plan strings.
+        vae: The folder of that VAE, which `latent.ensure_vae` filled.
     """
 
     name = "plans"
@@ -78,8 +83,11 @@ class PlansDomain:
         summary: Summary = "median",
         planning: Planning = "excluded",
         patience: float = 20.0,
+        space: Space = "moves",
         vae: Path | None = None,
     ) -> None:
+        if (space == "strings") != (vae is not None):
+            raise ValueError("a VAE's folder belongs to space 'strings', and to no other")
         self.server = Server(url, patience=patience, hint_plan=hint_plan)
         self.dialect_name = dialect
         self.scans = scans
@@ -91,7 +99,7 @@ class PlansDomain:
         self.first_timeout = first_timeout
         self.max_seconds = max_seconds
         self.repeats, self.warm, self.summary, self.planning = repeats, warm, summary, planning
-        self.vae = vae
+        self.chosen_space, self.vae = space, vae
         self._known: dict[str, tuple[Query, PlanGrammar]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -223,7 +231,7 @@ class PlansDomain:
     def grammar(self, task: Task) -> PlanGrammar:
         return self._parsed(task)[1]
 
-    def space(self, task: Task) -> SearchSpace:
+    def space(self, task: Task) -> SearchSpace | StringSpace:
         query, grammar = self._parsed(task)
         abilities = self.dialect.abilities
         if not abilities.operators:
@@ -235,7 +243,8 @@ class PlansDomain:
 
         if self.vae is not None:
             return latent_space(self.vae, query, server_trees, abilities)
-        return PlanSpace(query, server_trees, abilities)
+        made = PlanMoves if self.chosen_space == "moves" else PlanSpace
+        return made(query, server_trees, abilities)
 
     def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
         return free_pairs(self.context_writer(), [self._parsed(t)[0] for t in tasks], n, seed)

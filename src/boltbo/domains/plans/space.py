@@ -112,7 +112,7 @@ class PlanSpace:
 
     def encode(self, candidate: str) -> FloatArray:
         plan = self._grammar.parse(candidate)
-        trees = plan.trees or self._server_plan(plan).trees
+        trees = plan.trees or server_plan(plan, self._server_trees, self.query, self.abilities).trees
         merges: list[_Merge] = []
         leaves: list[int] = []
         for tree in trees:
@@ -125,14 +125,6 @@ class PlanSpace:
             methods = {scan.alias: scan.method for tree in trees for scan in scans_of(tree)}
             point += [self._scan_key(methods[alias]) for alias in self.query.aliases]
         return np.array(point)
-
-    def _server_plan(self, plan: Plan) -> Plan:
-        text = spell(plan)
-        known = self._server_trees
-        found = known(text) if callable(known) else known.get(text)
-        if found is None:
-            raise InvalidCandidate(f"{text!r} leaves the tree to the server, and which one it uses is not known here")
-        return canonical_plan(found, self.query, self.abilities)
 
     def _trees(self, point: list[float]) -> tuple[Tree, ...]:
         forced = FORCED[_part(point[0], len(FORCED))] if self._modes else Operator.JOIN
@@ -173,6 +165,19 @@ class PlanSpace:
             return FREE / 2
         methods = self.abilities.methods
         return FREE + (1 - FREE) * _middle(methods.index(method), len(methods))
+
+
+def server_plan(plan: Plan, server_trees: ServerTrees, query: Query, abilities: Abilities) -> Plan:
+    """The trees that the server uses for a plan that leaves them to it.
+
+    Raises:
+        InvalidCandidate: They are not known.
+    """
+    text = spell(plan)
+    found = server_trees(text) if callable(server_trees) else server_trees.get(text)
+    if found is None:
+        raise InvalidCandidate(f"{text!r} leaves the tree to the server, and which one it uses is not known here")
+    return canonical_plan(found, query, abilities)
 
 
 Key = Callable[[_Merge, int], float]

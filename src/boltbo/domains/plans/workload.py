@@ -18,7 +18,7 @@ from boltbo.domains.plans.capabilities import shown
 from boltbo.domains.plans.context import ContextWriter, Policy
 from boltbo.domains.plans.cpu_time import cpu_is_all
 from boltbo.domains.plans.dialects import DialectName
-from boltbo.domains.plans.domain import PlansDomain, Timeout
+from boltbo.domains.plans.domain import PlansDomain, Space, Timeout
 from boltbo.domains.plans.latent import Recipe, ensure_vae
 from boltbo.domains.plans.measure import Objective, Planning, Summary, measure
 from boltbo.domains.plans.parse import NotASelect, SqlSyntaxError, UnsupportedQuery, parse_query
@@ -82,8 +82,10 @@ class PlansOptions(Frozen):
     warm: bool = Field(True, description="an apparent best has one more execution before those that count")
     summary: Summary = Field("median", description="of those that count")
     planning: Planning = Field("excluded", description="whether the server's planning is part of the time")
-    space: Literal["tree", "strings"] = Field(
-        "tree", description="where optimizers search: the join trees' own box, or a VAE of plan strings trained before"
+    space: Space = Field(
+        "moves",
+        description="where optimizers search: among the join trees' neighbours, in the trees' own box (tree), or in the latent"
+        " space of a VAE of plan strings, trained before (strings)",
     )
 
 
@@ -117,6 +119,7 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             warm=chosen.warm,
             summary=chosen.summary,
             planning=chosen.planning,
+            space=chosen.space,
             vae=caches / "vae" if chosen.space == "strings" else None,
         )
         stack.callback(domain.server.close)
