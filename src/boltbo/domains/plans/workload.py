@@ -195,6 +195,11 @@ def _embedded(options: PlansOptions, files: Workload | None, stack: ExitStack, b
         )
 
 
+def _asked_of_tasks(key: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what changes a search and not its tasks."""
+    return {k: v for k, v in key.items() if k not in ("space", "timeout", "timeout_factor")}
+
+
 def _stored_tasks(
     options: PlansOptions, seed: int, domain: PlansDomain, files: Workload | None, path: Path, bars: Bars
 ) -> dict[Part, list[Task]]:
@@ -205,9 +210,9 @@ def _stored_tasks(
     key = {**options.model_dump(mode="json"), "seed": seed}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:8]
     beside = path.with_stem(f"{path.stem}-{digest}")
-    for known in (path, beside):
+    for known in (beside, path, *sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))):
         stored = json.loads(known.read_text()) if known.exists() else {}
-        if stored.get("key") == key:
+        if _asked_of_tasks(stored.get("key", {})) == _asked_of_tasks(key):
             domain.dialect_name = stored.get("dialect", domain.dialect_name)  # a campaign keeps those it began in
             domain.objective = stored.get("objective", domain.objective)
             return {"train": _from_json(stored["train"]), "validation": _from_json(stored["validation"])}
