@@ -201,7 +201,7 @@ def test_a_server_that_dies_stops_the_campaign_and_the_next_start_goes_on(tmp_pa
         tasks = [domain.task_of(f"q{i}", sql.replace("> 2", f"> {i}"), 1.0) for i in range(3)]
         settings = Settings(
             rounds=(3,),
-            run={"budget": 12, "initial": 4, "optimizer": "random"},
+            run={"budget": 12, "initial": 4, "optimizer": "evolution"},
             model={"warm_up_pairs": 8, "warm_up_epochs": 1, "epochs": 1},
         )
 

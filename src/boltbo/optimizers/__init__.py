@@ -60,6 +60,7 @@ def make_optimizer(
         raise ValueError(
             f"optimizer {name!r} searches a {kind.__name__}, which {type(space).__name__} is not; "
             + (f"{' and '.join(repr(n) for n in fitting)} search it" if fitting else "nor does any other search it")
+            + "; some domains have a choice of spaces"
         )
     module, _, cls = place.partition(":")
     chosen = getattr(import_module(f"boltbo.optimizers.{module}"), cls)

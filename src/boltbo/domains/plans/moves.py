@@ -44,6 +44,9 @@ from boltbo.problem import InvalidCandidate
 TRIES = 20
 """Moves drawn at most for one that gives another plan of the query"""
 
+REMEMBERED = 4096
+"""Plans whose trees are kept, so that they need not be read again"""
+
 Move = Callable[[Plan, np.random.Generator], Plan | None]
 """The changed plan, valid or not; None where this one cannot change so"""
 
@@ -87,6 +90,14 @@ class PlanMoves:
     def symbols(self, candidate: str) -> Sequence[str]:
         return spell(self._plan(candidate)).split()
 
+    def _spelled(self, plan: Plan) -> str:
+        """The text of a canonical plan, which is soon asked about."""
+        text = spell(plan)
+        if len(self._known) > REMEMBERED:
+            self._known.clear()
+        self._known[text] = plan
+        return text
+
     def mutants(self, candidate: str, edits: int, n: int, rng: np.random.Generator) -> list[str]:
         plan = self._plan(candidate)
         found = []
@@ -95,7 +106,7 @@ class PlanMoves:
             for _ in range(count):
                 mutant = self._moved(mutant, rng)
             if mutant != plan:
-                found.append(spell(mutant))
+                found.append(self._spelled(mutant))
         return found
 
     def crossed(self, one: str, other: str, n: int, rng: np.random.Generator) -> list[str]:
@@ -112,7 +123,7 @@ class PlanMoves:
             except InvalidCandidate:
                 continue
             if child not in (ours, theirs):
-                found.append(spell(child))
+                found.append(self._spelled(child))
         return found
 
     def _plan(self, candidate: str) -> Plan:
