@@ -61,16 +61,18 @@ def main() -> None:
 
 def arguments(about: str | None) -> argparse.Namespace:
     """Of a script that measures a campaign's plans again, or shows what it measured."""
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment")
-    parser.add_argument("--storage", help="the campaign's; without it nothing is measured")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--over", help="a method that the others are compared with, in place of the default")
-    parser.add_argument(
-        "--workers", type=int, default=1, help="tasks at a time; more than 1 only by calibrated seconds"
-    )
-    return parser.parse_args()
+    return parser(about).parse_args()
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("experiment")
+    made.add_argument("--storage", help="the campaign's; without it nothing is measured")
+    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
+    made.add_argument("--out", type=Path, required=True)
+    made.add_argument("--over", help="a method that the others are compared with, in place of the default")
+    made.add_argument("--workers", type=int, default=1, help="tasks at a time; more than 1 only by calibrated seconds")
+    return made
 
 
 def each_task(
@@ -100,9 +102,9 @@ def _one(domain: PlansDomain, job: Callable[[PlansDomain, Task, Any], Any], item
     return {item[0].id: job(domain, *item)}
 
 
-def arms_of(campaign: Campaign) -> Iterator[tuple[str, Store]]:
-    """Name and storage of every arm that was begun on the campaign."""
-    arms, prefix = Store(arms_url(campaign.store.url)), arm_prefix(campaign.settings.name)
+def arms_of(store: Store, campaign: str) -> Iterator[tuple[str, Store]]:
+    """Name and storage of every arm that was begun on the campaign of this name."""
+    arms, prefix = Store(arms_url(store.url)), arm_prefix(campaign)
     for name in arms.names():
         if name.startswith(prefix):
             arms.campaign_id = arms.find(name)["id"]
@@ -115,7 +117,7 @@ def first_candidates(campaign: Campaign) -> Candidates:
     learnt = labels(campaign.store.models())
     for model in campaign.store.models():
         found[learnt[model.round]] = _first(campaign.store, Stage.VALIDATE, model.round)
-    for name, arms in arms_of(campaign):
+    for name, arms in arms_of(campaign.store, campaign.settings.name):
         found[name] = _first(arms, Stage.VALIDATE)
     ids = {task.id for task in campaign.validation}
     return {name: by_task for name, by_task in found.items() if ids <= by_task.keys()}

@@ -2,6 +2,7 @@
 
     python benchmarks/winners.py plans --storage plans.db --set domain.workload=FOLDER --out FILE
     python benchmarks/winners.py plans --out FILE --over STBO              the table again, in pairs
+    python benchmarks/winners.py … --beside plans-recall=plans-recall.db   another campaign's, on the same tasks, among them
 
 A campaign measures its methods hours apart, and of fifty noisy values the least is a lucky one. Here each method names one
 plan for a task, the best by its own calls (the default where every call was stopped), and all that were named are measured
@@ -21,45 +22,64 @@ import numpy as np
 from boltbo.bench.experiment import read_experiment
 from boltbo.bench.measured import Best
 from boltbo.bench.ratios import ratio
-from boltbo.campaign import Campaign
 from boltbo.cli.common import opened
+from boltbo.cli.config import load_config
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.problem import Observation, Status, Task
 from boltbo.results import labels
+from boltbo.settings import Settings
 from boltbo.storage import Run, Stage, Store
-from side_by_side import LIMIT, arguments, arms_of, each_task
+from side_by_side import LIMIT, arms_of, each_task, parser
 
 PASSES = 2
 K = (1, 10, 50)
 
 
 def main() -> None:
-    args = arguments(__doc__)
+    made = parser(__doc__)
+    made.add_argument("--beside", metavar="EXPERIMENT=STORAGE", help="another campaign on the same validation tasks")
+    args = made.parse_args()
     if args.storage is not None:
         experiment = read_experiment(args.experiment)
         with opened(experiment.campaign, args.storage, None, [*experiment.parts[0].changes, *args.changes]) as (c, _):
-            named = winners(c)
+            named = winners(c.store, c.settings, c.validation)
+            if args.beside:
+                named |= beside(*args.beside.split("=", 1), c.validation)
             asked = {t.id: {m: own[t.id] for m, own in named.items()} for t in c.validation}
             about = {"version": experiment.version, "passes": PASSES}
             each_task(c, args, about, again, asked)
     show(json.loads(args.out.read_text()), args.over or "default")
 
 
-def winners(campaign: Campaign) -> dict[str, dict[str, str]]:
+def winners(store: Store, settings: Settings, validation: Sequence[Task]) -> dict[str, dict[str, str]]:
     """Method -> task -> the plan that it would hand over; of methods that are done on every task."""
-    store, settings = campaign.store, campaign.settings
     stbo = _of(store, store.runs(Stage.REFERENCE))
     design = {t: [o for o in obs if o.source in ("default", "design")] for t, obs in stbo.items()}
     found = {"default": dict.fromkeys(stbo, "default"), "initial design": {t: _best(obs) for t, obs in design.items()}}
     found |= _cut("STBO", stbo, (settings.run.budget, None))
     for round_, label in labels(store.models()).items():
         found |= _cut(label, _of(store, store.runs(Stage.VALIDATE, round_)), K)
-    for name, arms in arms_of(campaign):
+    for name, arms in arms_of(store, settings.name):
         own = _of(arms, [r for r in arms.runs(Stage.VALIDATE) if r.done])
         longest = max((len(obs) for obs in own.values()), default=0)
         found |= _cut(name, own, (*K, None) if longest > max(K) else K)
-    ids = {task.id for task in campaign.validation}
+    ids = {task.id for task in validation}
     return {method: plans for method, plans in found.items() if ids <= plans.keys()}
+
+
+def beside(name: str, storage: str, validation: Sequence[Task]) -> dict[str, dict[str, str]]:
+    """The other campaign's methods, each with the experiment's name before its own."""
+    experiment = read_experiment(name)
+    settings = load_config(experiment.campaign, list(experiment.parts[0].changes)).settings
+    store = Store(storage)
+    store.campaign_id = store.find(settings.name)["id"]
+    theirs = {r.task.id: r.task.data["sql"] for r in store.runs(Stage.REFERENCE)}
+    if odd := [t.id for t in validation if theirs.get(t.id) != t.data["sql"]]:
+        raise SystemExit(f"{storage} has other validation tasks: {', '.join(odd[:5])}")
+    found = winners(store, settings, validation)
+    return {
+        f"{name}: {method}": plans for method, plans in found.items() if method not in ("default", "initial design")
+    }
 
 
 def _of(store: Store, runs: Sequence[Run]) -> dict[str, Sequence[Observation]]:
