@@ -15,7 +15,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,9 @@ def each_task(
     about: dict[str, Any],
     job: Callable[[PlansDomain, Task, Any], Any],
     asked: Mapping[str, Any],
+    tasks: Sequence[Task] | None = None,
 ) -> dict[str, Any]:
-    """`job` of each validation task and what is asked of it, kept in the file as soon as it is done; none is done twice."""
+    """`job` of each task (default: for validation) and what is asked of it, kept as soon as it is done; none is done twice."""
     assert isinstance(campaign.domain, PlansDomain)
     command = f"python benchmarks/{Path(sys.argv[0]).name} {told_command(sys.argv[1:])}"
     told: dict[str, Any] = {
@@ -90,11 +91,12 @@ def each_task(
     }  # fmt: skip
     if args.out.exists():
         told = json.loads(args.out.read_text())
-    items = [(t, asked[t.id]) for t in campaign.validation if t.id not in told["tasks"]]
+    tasks = campaign.validation if tasks is None else tasks
+    items = [(t, asked[t.id]) for t in tasks if t.id not in told["tasks"]]
     for done in make_engine(args.workers).map(partial(_one, campaign.domain, job), items, lambda: None):
         told["tasks"] |= done
         args.out.write_text(json.dumps(told, indent=1) + "\n")
-        print(f"{len(told['tasks'])} of {len(campaign.validation)}: {', '.join(done)}", flush=True)
+        print(f"{len(told['tasks'])} of {len(tasks)}: {', '.join(done)}", flush=True)
     return told
 
 
