@@ -62,7 +62,6 @@ def main() -> None:
 def searched(domain: PlansDomain, task: Task, asked: tuple[Sequence[Observation], int, int]) -> dict[str, Any]:
     """Of each arm: its best value after so many calls, the optimizer's own seconds, and its winner's value measured again."""
     initial, calls, seed = asked
-    start = best_value(initial)
     found: dict[str, Any] = {"start": {"again": _winner(initial)}}
     for arm, (space, optimizer) in ARMS.items():
         own = copy.copy(domain)
@@ -71,11 +70,11 @@ def searched(domain: PlansDomain, task: Task, asked: tuple[Sequence[Observation]
         marks = [k for k in (50, 100, 200, calls) if len(initial) < k <= calls]
         found[arm] = {
             "way": {str(k): best_value(observations[:k]) for k in marks},
-            "seconds": seconds,
+            "ms a call": 1e3 * seconds / max(1, len(observations) - len(initial)),
             "again": _winner(observations),
         }
     values = again(domain, task, [own["again"] for own in found.values()])
-    return {arm: {**own, "again": values[own["again"]]} for arm, own in found.items()} | {"first": start}
+    return {arm: {**own, "again": values[own["again"]]} for arm, own in found.items()}
 
 
 def one_search(
@@ -118,23 +117,17 @@ def _winner(observations: Sequence[Observation]) -> str:
 
 
 def show(told: dict[str, Any], over: str) -> None:
-    """As Markdown: each arm's winner over another's, measured again; beside it what the search itself saw."""
-    tasks = list(told["tasks"].values())
-    print(
-        f"| optimizer | winners over {over}: sum | typical | along the way | CPU ms a call |\n| --- | --- | --- | --- | --- |"
-    )
+    """As Markdown: each arm's winner over another's, measured again; beside it what the searches themselves saw."""
+    tasks, last = list(told["tasks"].values()), str(told["calls"])
+    print(f"| optimizer | over {over}, winners again: sum | typical | along the way, typical | CPU ms a call |")
+    print("| --- | --- | --- | --- | --- |")
     for arm in ("start", *ARMS):
         found = ratio(np.array([[t[arm]["again"] for t in tasks]]), np.array([[t[over]["again"] for t in tasks]]))
         cells = [f"{x.value:.2f} ({x.low:.2f} to {x.high:.2f})" for x in (found.sums, found.typical) if x]
-        if arm != "start":
-            last = str(told["calls"])
-            seen = [
-                t[arm]["way"][last] / t[over]["way"][last]
-                for t in tasks
-                if t[arm]["way"][last] and t[over]["way"][last]
-            ]
-            cells.append(f"{np.exp(np.mean(np.log(seen))):.2f}")
-            cells.append(f"{1e3 * np.mean([t[arm]['seconds'] for t in tasks]) / (told['calls'] - 25):.1f}")
+        if arm != "start" and over != "start":
+            pairs = [(t[arm]["way"][last], t[over]["way"][last]) for t in tasks]
+            way = statistics.geometric_mean([own / other for own, other in pairs if own and other])
+            cells += [f"{way:.2f}", f"{statistics.mean(t[arm]['ms a call'] for t in tasks):.1f}"]
         print(f"| {arm} | " + " | ".join(cells) + " |")
 
 
