@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from boltbo.optimizers import make_optimizer
 from boltbo.problem import Evaluation, InvalidCandidate, OracleUnavailable, Status, Task
+from boltbo.settings import ConfigError
 from boltbo.solve import call_oracle, solve
 from boltbo.step_times import step_times
 from boltbo.storage import Run, Stage, Store
@@ -151,3 +153,24 @@ def test_every_answer_becomes_an_observation(answer: object, status: Status, val
     o = call_oracle(Answers(answer), TASK, "0 0 0", "bo", None)  # type: ignore[arg-type]
     assert o.status is status
     assert o.value == value or (math.isnan(o.value) and math.isnan(value))
+
+
+def test_a_run_that_another_optimizer_began_is_one_clear_error(tmp_path: Path) -> None:
+    store, run_id = stored(tmp_path)
+
+    class Dying(Quadratic):
+        def evaluate(self, task: Task, candidate: str, best: float | None) -> float:
+            if best is not None and candidate not in ("8 8 8", "15 0 15"):
+                raise OracleUnavailable("gone")
+            return super().evaluate(task, candidate, best)
+
+    with pytest.raises(OracleUnavailable):
+        solve(Dying(), store, run_id)
+    kept = store.observations(run_id)
+    for other in ("local", "random"):
+        with pytest.raises(ConfigError, match=r"begun by another optimizer .*put back"):
+            solve(
+                Quadratic(), store, run_id, make=lambda run, n=other: make_optimizer(n, Quadratic().space(TASK), seed=0)
+            )
+    assert store.observations(run_id) == kept
+    assert len(solve(Quadratic(), store, run_id).observations) == 12

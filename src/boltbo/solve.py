@@ -30,6 +30,7 @@ from boltbo.problem import (
     Task,
     Trajectory,
 )
+from boltbo.settings import ConfigError
 from boltbo.storage import Run, Step, Store
 
 Score = Callable[[str, str, float | None], None]
@@ -58,6 +59,7 @@ def solve(
 
     Raises:
         OracleUnavailable: The oracle is out of order; call again later, nothing is lost.
+        ConfigError: The run was begun by another optimizer than goes on with it.
     """
     run = store.run(run_id)
     observations = list(store.observations(run_id))
@@ -112,7 +114,13 @@ def _optimize(
     else:
         told, asked = int(run.state["told"]), list(run.state["asked"])
         limits = list(run.state.get("limits", [None] * len(asked)))
-        optimizer.restore(run.state["optimizer"], observations[:told])
+        try:
+            optimizer.restore(run.state["optimizer"], observations[:told])
+        except ValueError as error:
+            raise ConfigError(
+                f"the run on {run.task.id} was begun by another optimizer ({error}): put back `[run] optimizer`, or the"
+                ' domain\'s `space` (of plans it was "tree" before there was "moves")'
+            ) from error
         spent = dict(optimizer.timings)
     # small matrices: threads cost more than they give, and oracles want the cores. Only now: a limit does not reach
     # libraries that are loaded after it

@@ -52,7 +52,11 @@ class Optimizer(Protocol):
         ...
 
     def restore(self, state: dict[str, Any], observations: Sequence[Observation]) -> None:
-        """Go on from `state`, taken when exactly `observations` had been told, bit for bit."""
+        """Go on from `state`, taken when exactly `observations` had been told, bit for bit.
+
+        Raises:
+            ValueError: It is no state of such an optimizer.
+        """
         ...
 
 
@@ -152,6 +156,8 @@ class AskTell(ABC, Generic[Ranking]):
         }
 
     def restore(self, state: dict[str, Any], observations: Sequence[Observation]) -> None:
+        if state.keys() != self.state().keys():
+            raise ValueError(f"this is no state of {type(self).__name__}")
         self._empty()
         self.history.extend(observations)
         self._rng.bit_generator.state = state["generator"]
