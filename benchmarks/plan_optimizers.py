@@ -124,7 +124,9 @@ def show(told: dict[str, Any], over: str) -> None:
     for arm in ("start", *ARMS):
         found = ratio(np.array([[t[arm]["again"] for t in tasks]]), np.array([[t[over]["again"] for t in tasks]]))
         cells = [f"{x.value:.2f} ({x.low:.2f} to {x.high:.2f})" for x in (found.sums, found.typical) if x]
-        if arm != "start" and over != "start":
+        if "start" in (arm, over):
+            cells += ["", ""]
+        else:
             pairs = [(t[arm]["way"][last], t[over]["way"][last]) for t in tasks]
             way = statistics.geometric_mean([own / other for own, other in pairs if own and other])
             cells += [f"{way:.2f}", f"{statistics.mean(t[arm]['ms a call'] for t in tasks):.1f}"]
