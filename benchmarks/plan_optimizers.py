@@ -30,7 +30,8 @@ from boltbo.problem import Observation, Task
 from boltbo.proposers import seed_of
 from boltbo.solve import best_value, call_oracle
 from boltbo.storage import Stage
-from side_by_side import LIMIT, each_task, parser
+from side_by_side import each_task, parser
+from winners import again, best_plan
 
 ARMS = {
     "tree, turbo": ("tree", "turbo"),
@@ -62,7 +63,7 @@ def main() -> None:
 def searched(domain: PlansDomain, task: Task, asked: tuple[Sequence[Observation], int, int]) -> dict[str, Any]:
     """Of each arm: its best value after so many calls, the optimizer's own seconds, and its winner's value measured again."""
     initial, calls, seed = asked
-    found: dict[str, Any] = {"start": {"again": _winner(initial)}}
+    found: dict[str, Any] = {"start": {"again": best_plan(initial)}}
     for arm, (space, optimizer) in ARMS.items():
         own = copy.copy(domain)
         own.chosen_space = space  # type: ignore[assignment]
@@ -71,10 +72,10 @@ def searched(domain: PlansDomain, task: Task, asked: tuple[Sequence[Observation]
         found[arm] = {
             "way": {str(k): best_value(observations[:k]) for k in marks},
             "ms a call": 1e3 * seconds / max(1, len(observations) - len(initial)),
-            "again": _winner(observations),
+            "again": best_plan(observations),
         }
-    values = again(domain, task, [own["again"] for own in found.values()])
-    return {arm: {**own, "again": values[own["again"]]} for arm, own in found.items()}
+    values = again(domain, task, {arm: own["again"] for arm, own in found.items()}, PASSES)
+    return {arm: {**own, "again": values[arm]} for arm, own in found.items()}
 
 
 def one_search(
@@ -97,23 +98,6 @@ def one_search(
             if not new:
                 break
     return observations, seconds
-
-
-def again(domain: PlansDomain, task: Task, plans: Sequence[str]) -> dict[str, float]:
-    """Plan -> the mean of `PASSES` measurements."""
-    limit = LIMIT * domain.measured(task, domain.grammar(task).canonical("default")).value
-    distinct, rng = sorted(set(plans)), np.random.default_rng(0)
-    values: dict[str, list[float]] = {plan: [] for plan in distinct}
-    for _ in range(PASSES):
-        for plan in rng.permutation(distinct).tolist():
-            m = domain.measured(task, plan, limit)
-            values[plan].append(limit if m.censored else m.value)
-    return {plan: statistics.mean(own) for plan, own in values.items()}
-
-
-def _winner(observations: Sequence[Observation]) -> str:
-    complete = [o for o in observations if o.complete]
-    return min(complete, key=lambda o: o.value).candidate if complete else "default"
 
 
 def show(told: dict[str, Any], over: str) -> None:

@@ -55,7 +55,10 @@ def winners(store: Store, settings: Settings, validation: Sequence[Task]) -> dic
     """Method -> task -> the plan that it would hand over; of methods that are done on every task."""
     stbo = _of(store, store.runs(Stage.REFERENCE))
     design = {t: [o for o in obs if o.source in ("default", "design")] for t, obs in stbo.items()}
-    found = {"default": dict.fromkeys(stbo, "default"), "initial design": {t: _best(obs) for t, obs in design.items()}}
+    found = {
+        "default": dict.fromkeys(stbo, "default"),
+        "initial design": {t: best_plan(obs) for t, obs in design.items()},
+    }
     found |= _cut("STBO", stbo, (settings.run.budget, None))
     for round_, label in labels(store.models()).items():
         found |= _cut(label, _of(store, store.runs(Stage.VALIDATE, round_)), K)
@@ -89,22 +92,22 @@ def _of(store: Store, runs: Sequence[Run]) -> dict[str, Sequence[Observation]]:
 def _cut(
     name: str, runs: Mapping[str, Sequence[Observation]], calls: Sequence[int | None]
 ) -> dict[str, dict[str, str]]:
-    return {str(Best(name, k)): {t: _best(obs[:k]) for t, obs in runs.items()} for k in calls}
+    return {str(Best(name, k)): {t: best_plan(obs[:k]) for t, obs in runs.items()} for k in calls}
 
 
-def _best(observations: Sequence[Observation]) -> str:
+def best_plan(observations: Sequence[Observation]) -> str:
     measured = [o for o in observations if o.status is Status.COMPLETE and o.value is not None]
     return min(measured, key=lambda o: o.value or 0.0).candidate if measured else "default"
 
 
-def again(domain: PlansDomain, task: Task, named: dict[str, str]) -> dict[str, float]:
-    """Method -> the mean of `PASSES` measurements of its plan."""
+def again(domain: PlansDomain, task: Task, named: dict[str, str], passes: int = PASSES) -> dict[str, float]:
+    """Method -> the mean of so many measurements of its plan."""
     usual = domain.grammar(task).canonical("default")
     plans = {method: usual if plan == "default" else plan for method, plan in named.items()}
     distinct, rng = sorted(set(plans.values())), np.random.default_rng(0)
     limit = LIMIT * domain.measured(task, usual).value
     values: dict[str, list[float]] = {plan: [] for plan in distinct}
-    for _ in range(PASSES):
+    for _ in range(passes):
         for plan in rng.permutation(distinct).tolist():
             found = domain.measured(task, plan, limit)
             values[plan].append(limit if found.censored else found.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from boltbo.optimizers.refits import Refits
 from boltbo.optimizers.string_features import Features
 from boltbo.optimizers.string_surrogate import StringSurrogate
 from boltbo.optimizers.strings import StringOptimizer
-from boltbo.problem import FloatArray, InvalidCandidate, Status, StringSpace
+from boltbo.problem import FloatArray, InvalidCandidate, Observation, Status, StringSpace
 
 FIRST_ITERATIONS, NEXT_ITERATIONS = 20, 10
 
@@ -62,7 +63,7 @@ class ModelledStrings(StringOptimizer):
             model = self._surrogate(best if centre is None else centre)
             return model.limit(self._features.of([string])[0], float(self.history.values[best]))
 
-    def tell(self, observations: Any) -> None:
+    def tell(self, observations: Sequence[Observation]) -> None:
         self._model = None
         super().tell(observations)
 

@@ -90,14 +90,6 @@ class PlanMoves:
     def symbols(self, candidate: str) -> Sequence[str]:
         return spell(self._plan(candidate)).split()
 
-    def _spelled(self, plan: Plan) -> str:
-        """The text of a canonical plan, which is soon asked about."""
-        text = spell(plan)
-        if len(self._known) > REMEMBERED:
-            self._known.clear()
-        self._known[text] = plan
-        return text
-
     def mutants(self, candidate: str, edits: int, n: int, rng: np.random.Generator) -> list[str]:
         plan = self._plan(candidate)
         found = []
@@ -138,6 +130,14 @@ class PlanMoves:
                 plan = server_plan(plan, self._server_trees, self.query, self.abilities)
             self._known[candidate] = plan
         return self._known[candidate]
+
+    def _spelled(self, plan: Plan) -> str:
+        """The text of a canonical plan, which is soon asked about."""
+        text = spell(plan)
+        if len(self._known) > REMEMBERED:
+            self._known.clear()
+        self._known[text] = plan
+        return text
 
     def _moved(self, plan: Plan, rng: np.random.Generator) -> Plan:
         """A plan one move away; the plan itself where none was found."""
