@@ -242,6 +242,8 @@ def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> No
     written(tmp_path, part(again=method(0.75), shuffled=method(1.5), augmented=method(0.6)))
     beside = tmp_path / "plans-winners.json"
     own = {t: {m: v * (i + 1) for m, v in again.items()} for i, t in enumerate(TASKS)}
+    for i, t in enumerate(TASKS):  # the best of all in turn, hence neither over all tasks
+        own[t] |= {f"nearest @{k}": (0.4 if i % 2 == j else 3.0) * (i + 1) for j, k in enumerate((1, 10))}
     beside.write_text(json.dumps({"version": 1, "tasks": own}))
     found = {t.name.removeprefix("plans: "): t for t in targets(tmp_path)}
     few = found["50 samples without BO / full STBO"]
@@ -253,6 +255,7 @@ def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> No
     assert (best.ratio, best.again) == (pytest.approx(0.6), False)
     [out, *_] = write_page(tmp_path, tmp_path / "out" / "results.md")
     assert "| BOLT-200 @50 | 0.3 (0.3 to 0.3) | 0.3 (0.3 to 0.3) | 6 |" in out.read_text()
+    assert "| *the best of these 6* | 0.2 (0.2 to 0.2) | 0.2 (0.2 to 0.2) | 6 |" in out.read_text()
 
     beside.write_text(json.dumps({"version": 2, "tasks": own}))  # of a campaign with other settings
     assert not any(t.again for t in targets(tmp_path))
