@@ -16,8 +16,10 @@ is drawn again. The server's own plans change from the trees that the server use
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,6 @@ from boltbo.domains.plans.plan import (
     Scan,
     Tree,
     aliases_of,
-    operators_of,
     scans_of,
 )
 from boltbo.domains.plans.query import Query
@@ -85,7 +86,7 @@ class PlanMoves:
         if abilities.methods:
             moves.append((0.2, self._method))
         self._moves = [move for _, move in moves]
-        self._ends = np.cumsum([share for share, _ in moves])
+        self._ends = list(accumulate(share for share, _ in moves))
 
     def symbols(self, candidate: str) -> Sequence[str]:
         return spell(self._plan(candidate)).split()
@@ -142,7 +143,7 @@ class PlanMoves:
     def _moved(self, plan: Plan, rng: np.random.Generator) -> Plan:
         """A plan one move away; the plan itself where none was found."""
         for _ in range(TRIES):
-            move = self._moves[int(np.searchsorted(self._ends, rng.random() * self._ends[-1], side="right"))]
+            move = self._moves[bisect_right(self._ends, rng.random() * self._ends[-1])]
             changed = move(plan, rng)
             if changed is None:
                 continue
@@ -180,16 +181,24 @@ class PlanMoves:
         """A subtree is joined to another place that it shares a column with."""
         piece = _one_of(_subtrees(tree)[:-1], rng)
         rest, operator = _without(tree, piece)
-        near = around(self.query.neighbours, self._mask(piece))
-        places = [place for place in _subtrees(rest) if near & self._mask(place)]
+        near = around(self.query.neighbours, self._masked(piece, []))
+        reachable: list[tuple[Tree, int]] = []
+        self._masked(rest, reachable)
+        places = [place for place, mask in reachable if near & mask]
         if not places:
             return None
         place = _one_of(places, rng)
         sides = (place, piece) if rng.random() < OUTER else (piece, place)
         return _replaced(rest, place, Join(operator, *sides))
 
-    def _mask(self, tree: Tree) -> int:
-        return sum(1 << self.query.index[alias] for alias in aliases_of(tree))
+    def _masked(self, tree: Tree, subtrees: list[tuple[Tree, int]]) -> int:
+        """The tree's relations as a bit mask; appends all subtrees with theirs, in the order of `_subtrees`."""
+        if isinstance(tree, Scan):
+            mask = 1 << self.query.index[tree.alias]
+        else:
+            mask = self._masked(tree.left, subtrees) | self._masked(tree.right, subtrees)
+        subtrees.append((tree, mask))
+        return mask
 
 
 # --- the other moves ----------------------------------------------------------------------------------------------------
@@ -251,7 +260,7 @@ def _all_forced(plan: Plan, operator: Operator) -> Plan:
 
 def _forced(plan: Plan) -> set[Operator]:
     """Which of the operators that exclude each other the plan has."""
-    return {operator for tree in plan.trees for operator in operators_of(tree)} & set(FORCED)
+    return {join.operator for tree in plan.trees for join in _joins(tree)} & set(FORCED)
 
 
 # --- trees; what is taken out or replaced is found by identity ----------------------------------------------------------
@@ -267,13 +276,30 @@ def _with_tree(plan: Plan, i: int, tree: Tree) -> Plan:
 
 def _subtrees(tree: Tree) -> list[Tree]:
     """All of them, leaves too, the whole tree last."""
-    if isinstance(tree, Scan):
-        return [tree]
-    return [*_subtrees(tree.left), *_subtrees(tree.right), tree]
+    found: list[Tree] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(tree: Tree, found: list[Tree]) -> None:
+    if isinstance(tree, Join):
+        _collect(tree.left, found)
+        _collect(tree.right, found)
+    found.append(tree)
 
 
 def _joins(tree: Tree) -> list[Join]:
-    return [subtree for subtree in _subtrees(tree) if isinstance(subtree, Join)]
+    """Those below first, the whole tree last."""
+    found: list[Join] = []
+    _collect_joins(tree, found)
+    return found
+
+
+def _collect_joins(tree: Tree, found: list[Join]) -> None:
+    if isinstance(tree, Join):
+        _collect_joins(tree.left, found)
+        _collect_joins(tree.right, found)
+        found.append(tree)
 
 
 def _replaced(tree: Tree, old: Tree, new: Tree) -> Tree:

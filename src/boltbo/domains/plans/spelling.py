@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from boltbo.domains.plans.plan import Join, Method, Operator, Plan, Scan, Tree
@@ -18,6 +19,7 @@ _METHODS = frozenset(Method)
 _PLAIN = re.compile(r'[^\s()"\-][^\s()"]*')
 
 
+@lru_cache(maxsize=1 << 12)
 def symbol_of(alias: str) -> str:
     """How plans write an alias."""
     if _PLAIN.fullmatch(alias) and alias not in _RESERVED:
@@ -44,11 +46,12 @@ def spell(plan: Plan) -> str:
 
 def _write(tree: Tree, words: list[str]) -> None:
     if isinstance(tree, Scan):
-        words += [tree.method.value] if tree.method else []
+        if tree.method:
+            words.append(tree.method)
         words.append(symbol_of(tree.alias))
         return
     _write(tree.left, words)
-    words.append(tree.operator.value)
+    words.append(tree.operator)
     if isinstance(tree.right, Scan):
         _write(tree.right, words)
         return
