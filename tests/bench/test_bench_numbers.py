@@ -322,6 +322,9 @@ def test_a_method_that_stopped_earlier_is_compared_with_as_many_calls_of_stbo(tm
     # after 2 calls STBO stands at 5 times the scale, at its end at 1
     assert ["in-context", "0", "2", "0.8 (0.8 to 0.8)"] in rows
     assert ["rgpe", "10", "102", "2 (2 to 2)"] in rows
+    # the model's samples beside them, fifty of a hundred calls at most: STBO stands at the scale by then, too
+    assert ["BOLT-200", "200", "50", "0.6 (0.6 to 0.6)"] in rows
+    assert transfer(m).splitlines()[-1].endswith("| 3 |  |  |")  # no run says how long a sample took
 
 
 def test_a_damaged_result_file_is_named(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -151,22 +152,39 @@ def variants(m: Measured) -> str:
 
 
 def transfer(m: Measured) -> str:
-    """Other multi-task methods against the number of tasks that they learnt from, with their time and memory."""
+    """Other multi-task methods against the number of tasks that they learnt from, with their time and memory; then BOLT-T's.
+
+    All over STBO after as many calls.
+    """
     arms = _arms(m, lambda a: a.startswith("transfer:"))
     if not arms:
         raise NotMeasured("no other multi-task method was run")
     rows = []
     for arm in arms:
-        found = compare(m.parts, Best(arm), Best("STBO", _longest(m, arm)))
         about = [p.methods[arm] for p in m.parts if arm in p.methods]
-        seconds = np.mean([float(a.get("learn_seconds") or math.nan) for a in about])
         calls = np.mean([1000 * seconds_a_call({**a["seconds"], "oracle": 0.0}, a["calls"]) for a in about])
-        memory = max(int(a.get("peak_mib") or 0) for a in about)
         method, _, tasks = arm.partition(",")[0].removeprefix("transfer:").partition("@")
         tasks = tasks or ("0" if method == IN_CONTEXT else "all")
-        cells = [told(found.sums), told(found.typical), f"{seconds:.3g}", f"{calls:.3g}", str(memory)]
-        rows.append((method, tasks, str(_longest(m, arm)), *cells))
+        rows.append((method, tasks, *_learner(m, Best(arm, _longest(m, arm)), "learn_seconds", about, float(calls))))
+    most = max(_longest(m, arm) for arm in arms)
+    try:
+        asked = float(np.mean([1000 * seconds_a_sample(p) for p in m.parts]))
+    except NotMeasured:
+        asked = math.nan
+    for model in m.parts[0].models:
+        label = str(model["label"])
+        about = [x for p in m.parts for x in p.models if x["label"] == label]
+        best = Best(label, min(most, _longest(m, label)))
+        rows.append((label, str(model["tasks"]), *_learner(m, best, "fit_seconds", about, asked)))
     return table(("method", "tasks", "calls", "over STBO's", "typical", "s to learn", "ms a call", "peak MiB"), rows)
+
+
+def _learner(m: Measured, best: Best, learning: str, about: Sequence[Mapping[str, Any]], ms: float) -> Sequence[str]:
+    found = compare(m.parts, best, Best("STBO", best.k))
+    seconds = np.mean([float(a.get(learning) or math.nan) for a in about])
+    memory = max(int(a.get("peak_mib") or 0) for a in about)
+    numbers = [f"{x:.3g}" if math.isfinite(x) else "" for x in (seconds, ms)]
+    return (str(best.k), told(found.sums), told(found.typical), *numbers, str(memory or ""))
 
 
 def fixed_budget(m: Measured) -> str:
