@@ -24,8 +24,9 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
      tables.winners),
     ("The model otherwise trained or asked", "", tables.ablations),
     ("Other campaigns", "", tables.variants),
-    ("Other multi-task methods", "All over STBO after as many calls, from the same initial design; *ms a call* is without the "
-     "oracle. Beside them the samples of BOLT-T, which have no optimizer; *s to learn* is their fine-tuning.", tables.transfer),
+    ("Other multi-task methods", "All over STBO after as many calls, from the same initial design, of winners measured again "
+     "where they were; *ms a call* is without the oracle. Beside them the samples of BOLT-T, which have no optimizer; "
+     "*s to learn* is their fine-tuning.", tables.transfer),
     ("At one fixed total budget", "All at the seconds that STBO takes for a task: oracle, optimizer, samples, and the warm-up "
      "and fine-tunings divided among the training tasks. The calls of the training runs are not divided: they solved tasks of "
      "their own.", tables.fixed_budget),

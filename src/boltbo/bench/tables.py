@@ -180,7 +180,7 @@ def transfer(m: Measured) -> str:
 
 
 def _learner(m: Measured, best: Best, learning: str, about: Sequence[Mapping[str, Any]], ms: float) -> Sequence[str]:
-    found = compare(m.parts, best, Best("STBO", best.k))
+    found = compare_winners(m.parts, best, Best("STBO", best.k))
     seconds = np.mean([float(a.get(learning) or math.nan) for a in about])
     memory = max(int(a.get("peak_mib") or 0) for a in about)
     numbers = [f"{x:.3g}" if math.isfinite(x) else "" for x in (seconds, ms)]
