@@ -255,7 +255,7 @@ def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> No
     assert (best.ratio, best.again) == (pytest.approx(0.6), False)
     [out, *_] = write_page(tmp_path, tmp_path / "out" / "results.md")
     assert "| BOLT-200 @50 | 0.3 (0.3 to 0.3) | 0.3 (0.3 to 0.3) | 6 |" in out.read_text()
-    assert "| *the best of these 6* | 0.2 (0.2 to 0.2) | 0.2 (0.2 to 0.2) | 6 |" in out.read_text()
+    assert "| *virtual best of these 6* | 0.2 (0.2 to 0.2) | 0.2 (0.2 to 0.2) | 6 |" in out.read_text()
 
     beside.write_text(json.dumps({"version": 2, "tasks": own}))  # of a campaign with other settings
     assert not any(t.again for t in targets(tmp_path))

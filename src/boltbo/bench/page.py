@@ -20,7 +20,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
     ("With the optimizer, over calls", "", tables.over_calls),
     ("Winners measured again", "The best of so many calls, the default and the initial design, all of a task measured again "
      "within seconds (`benchmarks/winners.py`): of noisy values the least of many is a luckier one than of few. "
-     "*The best of these* takes for each task the least of all its values; a plan that none of them found may be lower.",
+     "*Virtual best*: for each task the least of all its values; a plan that none of them found may be lower.",
      tables.winners),
     ("The model otherwise trained or asked", "", tables.ablations),
     ("Other campaigns", "", tables.variants),

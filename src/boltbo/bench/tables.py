@@ -106,7 +106,7 @@ def winners(m: Measured) -> str:
         r = compare_winners(m.parts, Best(name), STBO)
         rows.append((name, told(r.sums), told(r.typical), str(r.tasks)))
     r = ratio(np.array([[min(w.values()) for w in found.values()]]), np.array([[w["STBO"] for w in found.values()]]))
-    rows.append((f"*the best of these {len(rows)}*", told(r.sums), told(r.typical), str(r.tasks)))
+    rows.append((f"*virtual best of these {len(rows)}*", told(r.sums), told(r.typical), str(r.tasks)))
     return table(("winners of", "over STBO's (95% interval)", "typical", "tasks"), rows)
 
 

@@ -289,17 +289,7 @@ def _collect(tree: Tree, found: list[Tree]) -> None:
 
 
 def _joins(tree: Tree) -> list[Join]:
-    """Those below first, the whole tree last."""
-    found: list[Join] = []
-    _collect_joins(tree, found)
-    return found
-
-
-def _collect_joins(tree: Tree, found: list[Join]) -> None:
-    if isinstance(tree, Join):
-        _collect_joins(tree.left, found)
-        _collect_joins(tree.right, found)
-        found.append(tree)
+    return [subtree for subtree in _subtrees(tree) if isinstance(subtree, Join)]
 
 
 def _replaced(tree: Tree, old: Tree, new: Tree) -> Tree:
