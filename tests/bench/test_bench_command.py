@@ -84,7 +84,7 @@ def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
 def test_what_cannot_be_run_is_one_clear_message(tmp_path: Path) -> None:
     assert (
         "there are: peptides, peptides-100, peptides-400, peptides-again, peptides-methods, plans, "
-        "plans-backends, plans-methods, plans-moves, plans-recall, plans-unseen, small"
+        "plans-backends, plans-methods, plans-moves, plans-moves-full, plans-recall, plans-unseen, small"
         in bench("run", "odd", cache=tmp_path, ok=False)
     )
     assert "no arm is called 'odd'" in bench(
