@@ -17,7 +17,7 @@ from boltbo.bench.measured import Best, Measured, NotMeasured, Part, compare_win
 from boltbo.bench.ratios import Interval, Ratio
 from boltbo.bench.record import result_path
 
-EXPERIMENTS = {"plans": ("plans-recall", "plans"), "peptides": ("peptides-again", "peptides")}
+EXPERIMENTS = {"plans": ("plans-moves-full", "plans-recall", "plans"), "peptides": ("peptides-again", "peptides")}
 """Domain -> the experiments that its targets are read from: each from the first one that measured it"""
 
 K, FEW = 50, 50
