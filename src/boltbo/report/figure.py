@@ -60,9 +60,9 @@ def _curves(results: Results, axes: object) -> None:
     curve = _sums(results.curves["STBO"], tasks)
     axes.plot(np.arange(1, len(curve) + 1), curve, color=_STBO, label="STBO", lw=1.8)
     axes.axhline(results.row("default").total, color=_LINE, ls=":", lw=1.2, label="default")
-    axes.set(xscale="log", yscale="log", xlabel="oracle calls for each task", ylabel="sum of best values")
-    axes.legend(frameon=False, fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(xscale="log", xlabel="oracle calls for each task")
+    axes.xaxis.set_major_formatter("{x:g}")
+    _finish(axes)
 
 
 def plt_blue(lightness: float) -> tuple[float, float, float]:
@@ -87,9 +87,26 @@ def _rounds(results: Results, axes: object) -> None:
     for name, style in (("default", ":"), ("initial design", "--"), ("STBO", "-")):
         row = results.row(name)
         axes.axhline(
-            row.total, ls=style, color=_STBO if name == "STBO" else _LINE, lw=1.2, label=f"{name} ({row.calls} calls)"
+            row.total,
+            ls=style,
+            color=_STBO if name == "STBO" else _LINE,
+            lw=1.2,
+            label=f"{name} ({row.calls} call{'s' * (row.calls != 1)})",
         )
-    axes.set(yscale="log", xlabel="training tasks that the model has read (T)", ylabel="sum of best values")
+    axes.set(xlabel="training tasks that the model has read (T)")
     axes.set_xticks(range(len(learnt)), learnt)
-    axes.legend(frameon=False, fontsize=8)
+    _finish(axes)
+
+
+def _finish(axes: object) -> None:
+    """Values on a log scale in plain digits, the legend below the axes, where it hides no curve."""
+    from matplotlib.axes import Axes
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    assert isinstance(axes, Axes)
+    axes.set(yscale="log", ylabel="sum of best values")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     axes.spines[["top", "right"]].set_visible(False)
