@@ -42,7 +42,7 @@ ARMS = (
     "bolt+bo", "bolt+design+bo", "bolt+bo,recall=0.5", "recall=0.5", "random", "reuse", "nearest", "perturb", "default",
     "again", "temperature=1.0", "samples=6",
     "perturbed,share=0.5", "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "augmented,samples=3,recall=0.5",
-    "transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7",
+    "transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7", "stbo,calls=12",
 )  # fmt: skip
 TRANSFERRED = ("transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7")
 SEARCHES = ("bolt+bo", "bolt+design+bo", "bolt+bo,recall=0.5", "perturb", *TRANSFERRED)
@@ -79,7 +79,9 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
     for arm in ARMS:
         found = observed(finished, arm)
         assert sorted(found) == ["v0", "v1", "v2"]
-        calls = {"default": 1, "samples=6": 6, "transfer:trajectory@2,calls=7": 7}.get(arm, 8 if arm in SEARCHES else 4)
+        calls = {"default": 1, "samples=6": 6, "transfer:trajectory@2,calls=7": 7, "stbo,calls=12": 12}.get(
+            arm, 8 if arm in SEARCHES else 4
+        )
         assert {len(own) for own in found.values()} == {calls}, arm
     first = {arm: {s for own in observed(finished, arm).values() for _, s in own[:5]} for arm in ARMS}
     assert first["bolt+bo"] == {"llm"}
@@ -110,6 +112,9 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
         stbo = [(o.candidate, o.source) for o in c.store.observations(r.id)]
         for arm in TRANSFERRED:
             assert observed(finished, arm)[r.task.id][:5] == stbo[:5]
+        longer = observed(finished, "stbo,calls=12")[r.task.id]
+        assert longer[:8] == stbo
+        assert not {candidate for candidate, _ in longer[8:]} & {candidate for candidate, _ in stbo}
     for r in c.store.runs(Stage.VALIDATE, 1):
         assert observed(finished, "again")[r.task.id] == [(o.candidate, o.source) for o in c.store.observations(r.id)]
 
@@ -236,7 +241,7 @@ def test_killed_in_the_middle_of_an_arm_nothing_is_asked_twice(finished: Path, t
         ("shuffled,share", "no key=value"), ("temperature=-1", "temperature"), ("perturbed,share=2", "share must be"),
         ("transfer:", "write transfer:NAME"), ("transfer:icm@x", "write transfer:NAME"), ("top_k=0", "top_k"),
         ("transfer:icm,tasks=3", "write transfer:NAME"), ("transfer:icm,calls=0", "from 1 on"),
-        ("transfer:in-context@5", "learns from no other task"),
+        ("transfer:in-context@5", "learns from no other task"), ("stbo", "larger N"), ("stbo,calls=0", "from 1 on"),
     ],
 )  # fmt: skip
 def test_what_is_no_arm_is_refused(text: str, message: str) -> None:

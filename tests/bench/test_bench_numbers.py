@@ -205,6 +205,19 @@ def test_many_samples_of_the_last_model_stand_with_its_few(tmp_path: Path) -> No
     assert "| samples=1000 | 1000 |" in best_at(m)
 
 
+def test_samples_are_compared_with_the_search_from_scratch_that_went_furthest(tmp_path: Path) -> None:
+    path = written(tmp_path, part(**{"stbo,calls=200": method(0.5, 200), "bolt+bo": method(0.7, 102)}))
+    found = {t.name.removeprefix("plans: "): t.ratio for t in targets(tmp_path)}
+    assert found["50 samples without BO / full STBO"] == pytest.approx(1.2)
+    assert found["BOLT + BO / STBO at equal calls"] == pytest.approx(0.7)
+    m = Measured.read(path)
+    assert "| over STBO's 200 calls |" in few_shot(m)
+    assert "| stbo,calls=200 | 200 |" in best_at(m)
+    assert "| STBO | 102 |" in best_at(m)
+    with pytest.raises(NotMeasured):
+        ablations(m)
+
+
 def test_arms_are_compared_with_the_samples_measured_beside_them(tmp_path: Path) -> None:
     """On the day of the arms the machine takes a quarter longer for the very same samples."""
     path = written(tmp_path, part(again=method(0.75), shuffled=method(1.5), augmented=method(0.6)))

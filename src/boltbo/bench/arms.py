@@ -6,6 +6,7 @@
     reuse                   the best solutions of the training tasks, best-supported first
     nearest                 the best solutions of the tasks with the most similar contexts
     perturb                 `reuse`, then the optimizer from there on, as many calls as STBO
+    stbo,calls=1000         STBO's own runs, from where they stopped up to so many calls
     default                 the default once more
     again                   the last model's samples once more: how far the machine's speed has drifted. Where values are
                             measured, other arms compare with this one rather than with the campaign
@@ -35,10 +36,21 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from boltbo.bench.measured import LONGER
 from boltbo.settings import ConfigError, Settings, explain
 
 Kind = Literal[
-    "samples", "refit", "bolt+bo", "bolt+design+bo", "random", "reuse", "nearest", "perturb", "default", "transfer"
+    "samples",
+    "refit",
+    "bolt+bo",
+    "bolt+design+bo",
+    "stbo",
+    "random",
+    "reuse",
+    "nearest",
+    "perturb",
+    "default",
+    "transfer",
 ]
 
 SAMPLING = ("temperature", "top_p", "guidance", "pool", "first", "recall")
@@ -88,14 +100,16 @@ def parse_arm(text: str, settings: Settings) -> Arm:
     first = "" if "=" in words[0] else words.pop(0)
     if first.startswith("transfer:"):
         return _transfer(text, first, words, settings)
-    if first and first not in (*PLAIN, *REUSING, *SAMPLED):
-        known = ", ".join((*PLAIN, *REUSING, *SAMPLED))
+    if first and first not in (*PLAIN, *REUSING, *SAMPLED, LONGER):
+        known = ", ".join((*PLAIN, *REUSING, *SAMPLED, LONGER))
         raise ConfigError(f"no arm is called {first!r}; there are {known}, transfer:NAME@T and key=value")
     keys = dict(_key(text, word) for word in words)
     if odd := sorted(set(keys) - set(_keys_of(first))):
         raise ConfigError(
             f"arm {text!r}: no such key {', '.join(odd)} here; {', '.join(_keys_of(first)) or 'none'} may be"
         )
+    if first == LONGER:
+        return _longer(text, keys, settings)
     tasks = _number(text, "tasks", keys.pop("tasks", None))
     samples = _number(text, "samples", keys.pop("samples", None))
     augmented = (samples or AUGMENT_SAMPLES) if first == "augmented" else 0
@@ -113,6 +127,8 @@ def _keys_of(first: str) -> tuple[str, ...]:
         return SAMPLING
     if first in (*PLAIN, "again"):
         return ()
+    if first == LONGER:
+        return ("calls",)
     if first in REUSING:
         return ("tasks", *DISTIL)
     if first == "perturbed":
@@ -131,6 +147,13 @@ def _number(text: str, key: str, value: Any) -> int | None:
     if value is not None and (not isinstance(value, int) or value < 1):
         raise ConfigError(f"arm {text!r}: {key} must be a number from 1 on, got {value!r}")
     return value
+
+
+def _longer(text: str, keys: dict[str, Any], settings: Settings) -> Arm:
+    calls, known = _number(text, "calls", keys.get("calls")), settings.validation.reference_budget
+    if calls is None or calls <= known:
+        raise ConfigError(f"arm {text!r}: STBO's runs have {known} calls; write {LONGER},calls=N with a larger N")
+    return Arm(text, "stbo", settings, calls=calls)
 
 
 def _transfer(text: str, first: str, rest: list[str], settings: Settings) -> Arm:

@@ -18,6 +18,9 @@ from boltbo.bench.ratios import Ratio, ratio
 from boltbo.problem import FloatArray
 from boltbo.settings import ConfigError
 
+LONGER = "stbo"
+"""What the arms begin with in which STBO's own runs go on to more calls"""
+
 AGAIN = "again"
 """The arm that measures the last model's samples once more, where values are measured and drift"""
 
@@ -69,6 +72,11 @@ class Part:
         if not self.models:
             raise NotMeasured("no model was trained")
         return str(self.models[-1]["label"])
+
+    @property
+    def full(self) -> str:
+        """The longest search from scratch: STBO, or the arm in which it went on furthest."""
+        return max(("STBO", *(m for m in self.methods if m.split(",")[0] == LONGER)), key=self.longest)
 
     def base_of(self, method: str) -> str:
         """What a model otherwise trained or asked is compared with: the last model's samples, measured beside it.

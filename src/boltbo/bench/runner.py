@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,8 @@ class OneArm:
             case "bolt+design+bo":
                 proposer = partial(self._asked, design_share=s.run.design_share)
                 self._validate(proposer, min(s.run.initial, calls), calls)
+            case "stbo":
+                self._go_on(self.arm.calls or calls)
             case "random":
                 self._validate(partial(Random, self.campaign.domain), s.validation.samples)
             case "reuse" | "nearest":
@@ -147,6 +150,17 @@ class OneArm:
             bars=self.campaign.bars,
             make=make,
         )
+
+    def _go_on(self, calls: int) -> None:
+        """STBO's finished runs, up to more calls; the optimizer is told all that it knew, and draws anew."""
+        known = {r.task.id for r in self.store.runs(Stage.VALIDATE)}
+        runs = [r for r in self.campaign.store.runs(Stage.REFERENCE) if r.done and r.task.id not in known]
+        observed = {x.task.id: x.observations for x in self.campaign.store.trajectories(runs)}
+        like = Run(Stage.VALIDATE, 0, Task("", ""), (), calls)
+        self.store.add_runs(
+            [replace(r, stage=like.stage, round=like.round, budget=calls, done=False) for r in runs], observed
+        )
+        self._solve(self.campaign.validation, partial(InitialDesign, self.campaign.domain), like, 0)
 
     def _transfer(self, calls: int) -> None:
         """A method that learnt from the stored trajectories searches on from the design that STBO began with."""

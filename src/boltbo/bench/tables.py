@@ -11,7 +11,18 @@ import numpy as np
 from boltbo.bench import calls as lines
 from boltbo.bench.arms import IN_CONTEXT
 from boltbo.bench.costs import costs, seconds_a_call, seconds_a_sample
-from boltbo.bench.measured import AGAIN, Best, Measured, NotMeasured, Part, bounds, common, compare, compare_winners
+from boltbo.bench.measured import (
+    AGAIN,
+    LONGER,
+    Best,
+    Measured,
+    NotMeasured,
+    Part,
+    bounds,
+    common,
+    compare,
+    compare_winners,
+)
 from boltbo.bench.ratios import Interval, interval, ratio
 from boltbo.problem import FloatArray
 
@@ -26,7 +37,7 @@ def best_at(m: Measured) -> str:
     """Best@k of each round's model, of the starts without a model, and of STBO, over the default's sum."""
     parts, rows = m.parts, list[Sequence[str]]()
     methods = [str(model["label"]) for model in parts[0].models if model["label"] in parts[0].methods]
-    for best in (DESIGN, STBO):
+    for best in dict.fromkeys((DESIGN, STBO, Best(parts[0].full))):
         rows.append(_against_default(parts, best, max(p.longest(best.method) for p in parts)))
     for method in (*methods, *_arms(m, lambda a: a.split(",")[0] in STARTS or a.startswith(("tasks=", "samples=")))):
         longest = max(p.longest(method) for p in common(parts, method)[0])
@@ -46,13 +57,13 @@ def _against_default(parts: Sequence[Part], best: Best, k: int) -> Sequence[str]
 
 
 def few_shot(m: Measured) -> str:
-    """How many calls STBO needs until its sum is as low as Best@k."""
-    parts = m.parts
+    """How many calls STBO needs until its sum is as low as Best@k, of as many as it was given (`Part.full`)."""
+    parts, full = m.parts, m.parts[0].full
     models = dict.fromkeys((parts[0].last, parts[0].final))
     more = _arms(m, lambda a: a.startswith("samples="))
-    having, tasks = common(parts, *models, *more, "STBO")
-    length = max(p.longest("STBO") for p in having)
-    curves = np.mean([[_curve(p, "STBO", t, length) for t in tasks] for p in having], axis=0)
+    having, tasks = common(parts, *models, *more, full)
+    length = max(p.longest(full) for p in having)
+    curves = np.mean([[_curve(p, full, t, length) for t in tasks] for p in having], axis=0)
     rows = []
     asked = [(model, k) for model in models for k in BEST_AT if k <= max(p.longest(model) for p in having)]
     for model, k in (*asked, *((arm, max(p.longest(arm) for p in having)) for arm in more)):
@@ -64,7 +75,7 @@ def few_shot(m: Measured) -> str:
             return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, length + 1).astype(float)
 
         found = interval(needed, len(tasks))
-        against = compare(parts, Best(model, k), STBO)
+        against = compare(parts, Best(model, k), Best(full))
         rows.append(
             (
                 f"{parts[0].final if model in more else model}, {k} sample{'s' * (k > 1)}",
@@ -114,7 +125,7 @@ def ablations(m: Measured) -> str:
     """The model otherwise trained or asked, over the model as it is (`Part.base_of`), at equal numbers of samples."""
     final, again = m.parts[0].final, AGAIN in m.parts[0].methods
     own = [str(x["label"]) for x in m.parts[0].models if str(x["label"]).endswith("+")]
-    skip = (*STARTS, *SEARCHES, "default")
+    skip = (*STARTS, *SEARCHES, "default", LONGER)
     arms = _arms(m, lambda a: a.split(",")[0] not in skip and not a.startswith("transfer:"))
     rows = []
     for method in (*own, *arms):
