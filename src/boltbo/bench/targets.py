@@ -2,7 +2,8 @@
 
 A target is met where the ratio reaches its goal and the whole interval lies on the goal's side of 1. What was not measured is
 neither met nor missed. Where the winners of a campaign were measured again side by side, the ratio is of those values.
-The model is the campaign's last one, after self-augmentation where the campaign has a round of it.
+The model is the campaign's last one, after self-augmentation where the campaign has a round of it; full STBO is the longest
+search from scratch that was run.
 """
 
 from __future__ import annotations
