@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -284,6 +285,39 @@ def test_a_screening_that_was_killed_goes_on_where_it_was(
         assert [t.id for t in tasks] == ["one", "two"]
         assert sum(dropped.values()) == 1
     assert len(measured) == 1
+
+
+def test_the_same_queries_elsewhere_are_not_screened_again(
+    imdb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = []
+
+    def counted(server: Any, sql: str, *args: Any, **named: Any) -> Any:
+        measured.append(sql)
+        return measure(server, sql, *args, **named)
+
+    monkeypatch.setattr("boltbo.domains.plans.workload.measure", counted)
+
+    def tasks_of(folder: Path) -> list[Task]:
+        options = {"database": imdb_url, "workload": str(folder), "train": 1, "validation": 1, "objective": "work",
+                   "min_seconds": 0.0, "max_seconds": 10.0}  # fmt: skip
+        with build(options, 0, tmp_path / "caches", Bars(False)) as problem:
+            return [*problem.tasks, *problem.validation]
+
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    for year in ("1990", "1995"):
+        (here / f"{year}.sql").write_text(SQL.replace("1990", year))
+    first = tasks_of(here)
+    assert len(measured) == 2
+    shutil.copytree(here, there)
+    assert tasks_of(there) == tasks_of(here) == first
+    assert len(measured) == 2
+    (there / "1995.sql").write_text(SQL.replace("1990", "2000"))
+    (here / "1995.sql").write_text(SQL.replace("1990", "2005"))  # a campaign's tasks stay as they are
+    assert tasks_of(here) == first
+    assert tasks_of(there) != first
+    assert len(measured) == 4
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -195,9 +195,18 @@ def _embedded(options: PlansOptions, files: Workload | None, stack: ExitStack, b
         )
 
 
-def _asked_of_tasks(key: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what changes a search and not its tasks."""
-    return {k: v for k, v in key.items() if k not in ("space", "timeout", "timeout_factor")}
+_NOT_OF_TASKS = ("space", "timeout", "timeout_factor", "workload", "queries_digest")
+
+
+def _same_tasks(stored: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
+    """Whether nothing differs but what changes a search and not its tasks, or where the same queries lie."""
+    one, other = ({k: v for k, v in own.items() if k not in _NOT_OF_TASKS} for own in (stored, key))
+    same_path = stored.get("workload") == key["workload"]  # all that files of earlier versions say
+    return one == other and (same_path or stored.get("queries_digest", "") == key.get("queries_digest"))
+
+
+def _digest(what: object) -> str:
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _stored_tasks(
@@ -208,11 +217,13 @@ def _stored_tasks(
     Those of other options, whose campaign may be in the same storage, stay where they are, and these are kept beside them.
     """
     key = {**options.model_dump(mode="json"), "seed": seed}
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:8]
+    if files is not None:
+        key["queries_digest"] = _digest(files.queries)
+    digest = _digest({k: v for k, v in key.items() if files is None or k != "workload"})
     beside = path.with_stem(f"{path.stem}-{digest}")
     for known in (beside, path, *sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))):
         stored = json.loads(known.read_text()) if known.exists() else {}
-        if _asked_of_tasks(stored.get("key", {})) == _asked_of_tasks(key):
+        if _same_tasks(stored.get("key", {}), key):
             domain.dialect_name = stored.get("dialect", domain.dialect_name)  # a campaign keeps those it began in
             domain.objective = stored.get("objective", domain.objective)
             return {"train": _from_json(stored["train"]), "validation": _from_json(stored["validation"])}
