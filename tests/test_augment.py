@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from boltbo import Campaign, Evaluation, Settings, Task
+from boltbo.imports import own_calls
 from boltbo.llm.backend import Example, FitReport
 from boltbo.llm.compact import CompactModel
 from boltbo.proposers import Proposer, Unseen
@@ -26,7 +27,10 @@ def test_a_round_without_tasks_scores_the_models_own_samples(tmp_path: Path) -> 
     assert [r.task.id for r in runs] == [f"t{i}" for i in range(6)]
     trained = {t.task.id: t for t in c.store.trajectories(c.store.runs(Stage.TRAIN))}
     for run in runs:
-        found = c.store.observations(run.id)
+        begun, *found = c.store.observations(run.id)
+        best = trained[run.task.id].best
+        assert best is not None
+        assert (begun.candidate, begun.value, begun.source) == (best.candidate, best.value, "import")
         assert len(found) == 4
         assert {o.source for o in found} == {"llm"}
         assert not {o.candidate for o in found} & {o.candidate for o in trained[run.task.id].observations}
@@ -46,7 +50,8 @@ def test_a_round_without_tasks_scores_the_models_own_samples(tmp_path: Path) -> 
 def test_each_round_of_self_augmentation_may_have_its_own_calls_and_recall(tmp_path: Path) -> None:
     c = campaign(tmp_path, rounds=(3, 0, 3, 0), augment={"samples": (2, 4), "recall": (0.0, 0.5)})
     results = c.run()
-    first, second = ([c.store.observations(r.id) for r in c.store.runs(Stage.AUGMENT, t)] for t in (1, 3))
+    runs = (c.store.runs(Stage.AUGMENT, t) for t in (1, 3))
+    first, second = ([own_calls(x).observations for x in c.store.trajectories(own)] for own in runs)
     assert [len(found) for found in first] == [2] * 3
     assert [len(found) for found in second] == [4] * 6
     assert {o.source for found in first for o in found} == {"llm"}
@@ -70,6 +75,35 @@ def test_what_self_augmentation_finds_is_learnt(tmp_path: Path) -> None:
     assert [len(a) for a in after] == [18] * 3
     best = {t.task.id: min(t.observations, key=lambda o: o.value).candidate for t in c.trajectories(1)}
     assert {task: pairs[0].solution for task, pairs in c._distil(1).items()} == best
+
+
+def test_the_oracle_is_told_the_best_that_is_known(tmp_path: Path) -> None:
+    told: dict[str, list[float | None]] = {}
+
+    class Watched(Quadratic):
+        def evaluate(self, task: Task, candidate: str, best: float | None) -> float:
+            told.setdefault(task.id, []).append(best)
+            return super().evaluate(task, candidate, best)
+
+    c = campaign(tmp_path, Watched(), rounds=(3, 0), augment={"samples": 4})
+    c.run()
+    for x in c.trajectories(0):
+        assert x.best is not None
+        assert told[x.task.id][-4] == x.best.value
+
+
+def test_no_estimates_are_asked_for_where_all_samples_are_scored(tmp_path: Path) -> None:
+    class Estimated(Quadratic):
+        def estimates(self, task: Task, candidates: Sequence[str]) -> list[float]:
+            asked.append(task.id)
+            return [0.0] * len(candidates)
+
+    asked: list[str] = []
+    model = {**SMALL["model"], "first": "estimated"}  # type: ignore[dict-item]
+    c = campaign(tmp_path, Estimated(), rounds=(3, 0), augment={"samples": 4}, model=model)
+    c.run()
+    assert len(c.store.runs(Stage.AUGMENT)) == 3
+    assert set(asked) == {t.id for t in c.validation}
 
 
 def test_what_was_asked_for_is_not_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 from boltbo.distil import training_pairs
-from boltbo.imports import ImportReport, Unimported, known_of, own_calls, record
+from boltbo.imports import ImportReport, Unimported, best_known, known_of, own_calls, record
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.model_versions import ModelVersions
-from boltbo.problem import Domain, Task, Trajectory
+from boltbo.problem import Domain, Observation, Task, Trajectory
 from boltbo.progress import Bars
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Unseen, seed_of
 from boltbo.proposers.order import check_first
@@ -97,14 +97,24 @@ class Campaign:
         self._runs(Stage.TRAIN, t, tasks, proposer, initial=s.initial, budget=s.budget, optimizer=s.optimizer)
 
     def _augment(self, t: int) -> None:
-        """Self-augmentation: the last model's samples for every task solved so far; the good ones are distilled too."""
+        """Self-augmentation: the last model's samples for every task solved so far; the good ones are distilled too.
+
+        Each run begins with the best that is known of its task, so that an oracle stops early what is far from it.
+        """
         earlier, s = sum(not batch for batch in self.batches[:t]), self.settings.augment
-        n, proposer = s.calls(earlier), partial(self.proposer, recall_share=s.recalled(earlier))
+        n, proposer = s.calls(earlier), partial(self.proposer, recall_share=s.recalled(earlier), in_order=False)
         ids = {task.id for batch in self.batches[:t] for task in batch}
         solved = [x for x in self.trajectories(t - 1) if x.task.id in ids]
-        seen = {x.task.id: {text for o in x.observations for text in (o.candidate, o.asked)} for x in solved}
-        tasks = [x.task for x in solved]
-        self._runs(Stage.AUGMENT, t, tasks, lambda: Unseen(proposer(), seen), initial=n, budget=n, optimizer=None)
+        self._runs(
+            Stage.AUGMENT,
+            t,
+            [x.task for x in solved],
+            lambda: Unseen.of(proposer(), solved),
+            initial=n,
+            budget=n,
+            optimizer=None,
+            known=best_known(solved),
+        )
 
     def _distil(self, t: int) -> dict[str, list[Example]]:
         """Task id -> the top-K solutions found for it so far, with the text that describes the task."""
@@ -133,9 +143,17 @@ class Campaign:
             )
 
     def proposer(
-        self, *, round: int | None = None, design_share: float | None = None, recall_share: float | None = None
+        self,
+        *,
+        round: int | None = None,
+        design_share: float | None = None,
+        recall_share: float | None = None,
+        in_order: bool = True,
     ) -> Proposer:
-        """The model of `round` (the last one by default) as a proposer; the initial design where there is no model."""
+        """The model of `round` (the last one by default) as a proposer; the initial design where there is no model.
+
+        Not `in_order`: it need not say which of its samples comes first.
+        """
         model = self.models.load(round)
         if model is None:
             return InitialDesign(self.domain)
@@ -143,7 +161,7 @@ class Campaign:
         share = s.recall if recall_share is None else recall_share
         recall = self.recall(round) if share else None
         return ModelProposer(
-            self.domain, model, recall=recall, recall_share=share, design_share=design_share, **s.sampling()
+            self.domain, model, recall=recall, recall_share=share, design_share=design_share, **s.sampling(in_order)
         )
 
     def recall(self, t: int | None = None) -> Reuse:
@@ -239,6 +257,7 @@ class Campaign:
         initial: int,
         budget: int,
         optimizer: str | None,
+        known: Mapping[str, Sequence[Observation]] | None = None,
     ) -> None:
         """Make the runs of one stage of one round, if they are not stored yet, and bring them to their end."""
         s = self.settings
@@ -253,7 +272,7 @@ class Campaign:
             initial=initial,
             workers=s.workers,
             bars=self.bars,
-            begun={task_id: known.observations for task_id, known in imports.items()},
+            begun=known or {task_id: own.observations for task_id, own in imports.items()},
         )
 
 

@@ -22,6 +22,7 @@ from boltbo.bench.proposers import Perturbed, Random
 from boltbo.bench.record import add_part, part_of, told_command
 from boltbo.bench.runner import arms_url, open_arm, run_arms, shuffled
 from boltbo.campaign import Campaign
+from boltbo.imports import own_calls
 from boltbo.llm.backend import Example
 from boltbo.proposers import Reuse, Solved
 from boltbo.proposers.reuse import Contexts
@@ -72,7 +73,8 @@ def observed(path: Path, arm: str, stage: Stage = Stage.VALIDATE) -> dict[str, l
     """Task -> (candidate, source) of each call of an arm."""
     c = campaign(path)
     with open_arm(c, parse_arm(arm, c.settings)) as store:
-        return {r.task.id: [(o.candidate, o.source) for o in store.observations(r.id)] for r in store.runs(stage)}
+        own = map(own_calls, store.trajectories(store.runs(stage)))
+        return {x.task.id: [(o.candidate, o.source) for o in x.observations] for x in own}
 
 
 def test_each_arm_asks_what_it_says(finished: Path) -> None:

@@ -23,13 +23,13 @@ from boltbo.bench.proposers import Perturbed, Random
 from boltbo.bench.transfer import asked, in_context, transferred
 from boltbo.campaign import Campaign
 from boltbo.distil import training_pairs
+from boltbo.imports import best_known, own_calls
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.memory import begin_peak, peak_mib
 from boltbo.model_versions import ModelVersions
 from boltbo.problem import Task, Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Unseen, seed_of
 from boltbo.settings import ConfigError, Settings
-from boltbo.solve import Make
 from boltbo.stages import solve_all
 from boltbo.storage import Run, Stage, Store
 
@@ -138,7 +138,7 @@ class OneArm:
         like = Run(Stage.VALIDATE, 0, Task("", ""), (), max(calls, initial), s.run.batch, optimizer, seed=seed)
         self._solve(self.campaign.validation, proposer, like, initial)
 
-    def _solve(self, tasks: Sequence[Task], proposer: Any, like: Run, initial: int, make: Make | None = None) -> None:
+    def _solve(self, tasks: Sequence[Task], proposer: Any, like: Run, initial: int, **rest: Any) -> None:
         solve_all(
             self.store,
             self.campaign.domain,
@@ -148,7 +148,7 @@ class OneArm:
             initial=initial,
             workers=self.campaign.settings.workers,
             bars=self.campaign.bars,
-            make=make,
+            **rest,
         )
 
     def _go_on(self, calls: int) -> None:
@@ -177,7 +177,9 @@ class OneArm:
             Stage.VALIDATE, 0, Task("", ""), (), calls, s.run.batch, f"transfer:{self.arm.method}",
             seed=seed_of(s.seed, Stage.REFERENCE, 0),
         )  # fmt: skip
-        self._solve(self.campaign.validation, partial(InitialDesign, domain), like, min(s.run.initial, calls), make)
+        self._solve(
+            self.campaign.validation, partial(InitialDesign, domain), like, min(s.run.initial, calls), make=make
+        )
 
     # --- proposers -------------------------------------------------------------------------------------------------------
 
@@ -262,13 +264,14 @@ class OneArm:
     def _augmented(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
         """What the campaign's last model proposes for every training task, with this arm's settings, scored."""
         n = self.arm.augmented
-        seen = {x.task.id: {t for o in x.observations for t in (o.candidate, o.asked)} for x in trajectories}
         own = {t.id for t in self.campaign.tasks}
-        tasks = [x.task for x in trajectories if x.task.id in own]
+        solved = [x for x in trajectories if x.task.id in own]
         seed = seed_of(self.settings.seed, Stage.AUGMENT, self.last + 1)
         like = Run(Stage.AUGMENT, 0, Task("", ""), (), n, self.settings.run.batch, None, seed=seed)
-        self._solve(tasks, lambda: Unseen(self._asked(), seen), like, n)
-        more = {x.task.id: x.observations for x in self.store.trajectories(self.store.runs(Stage.AUGMENT))}
+        tasks = [x.task for x in solved]
+        self._solve(tasks, lambda: Unseen.of(self._asked(), solved), like, n, begun=best_known(solved))
+        found = map(own_calls, self.store.trajectories(self.store.runs(Stage.AUGMENT)))
+        more = {x.task.id: x.observations for x in found}
         return [Trajectory(x.task, (*x.observations, *more.get(x.task.id, ()))) for x in trajectories]
 
     def _copy_base(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from boltbo.problem import Observation, Task, Trajectory
 from boltbo.proposers.base import Progress, Proposal, Proposer
@@ -31,6 +31,11 @@ def known_of(store: Store) -> dict[str, Known]:
 def own_calls(trajectory: Trajectory) -> Trajectory:
     """What a run's oracle answered, without the imports that the run began with."""
     return Trajectory(trajectory.task, tuple(o for o in trajectory.observations if o.source != "import"))
+
+
+def best_known(solved: Sequence[Trajectory]) -> dict[str, tuple[Observation, ...]]:
+    """Task id -> its best observation, as one that a further run on the task begins with."""
+    return {x.task.id: (replace(x.best, seconds=0.0, source="import"),) for x in solved if x.best is not None}
 
 
 class Unimported:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from boltbo.problem import Task
+from boltbo.problem import Task, Trajectory
 from boltbo.proposers.base import Progress, Proposal, Proposer
 
 
@@ -19,6 +19,11 @@ class Unseen:
     def __init__(self, proposer: Proposer, seen: Mapping[str, Collection[str]]) -> None:
         self.proposer = proposer
         self.seen = seen
+
+    @classmethod
+    def of(cls, proposer: Proposer, solved: Sequence[Trajectory]) -> Unseen:
+        """Neither what was scored of these tasks nor what was asked for in its place."""
+        return cls(proposer, {x.task.id: {t for o in x.observations for t in (o.candidate, o.asked)} for x in solved})
 
     def propose(
         self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
