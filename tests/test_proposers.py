@@ -166,3 +166,13 @@ def test_what_is_known_is_not_proposed_again() -> None:
     first, second = proposer.propose(TASKS, 3, 0)
     assert [c for c, _ in first] == ["1 1 1", "1 1 3", "1 1 4"]
     assert [c for c, _ in second] == ["1 1 0", "1 1 1", "1 1 2"]
+
+
+def test_where_all_are_scored_none_is_chosen_to_be_the_first() -> None:
+    model = Fixed(("0 0 1", -3.0), ("0 0 2", -1.0), ("0 0 3", -2.0))
+    for first in ("consensus", "likeliest"):
+        unordered = ModelProposer(Quadratic(), model, first=first, in_order=False)
+        assert unordered.sample(TASKS, 3, 0) == [model.samples, model.samples]
+    assert ModelProposer(Quadratic(), model, first="likeliest").sample(TASKS, 3, 0)[0][0] == model.samples[1]
+    some = ModelProposer(Quadratic(), model, first="normalized", in_order=False).sample(TASKS, 3, 0)
+    assert some[0][0] == model.samples[1]  # this order says which are far from each other, too

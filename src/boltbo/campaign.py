@@ -152,7 +152,7 @@ class Campaign:
     ) -> Proposer:
         """The model of `round` (the last one by default) as a proposer; the initial design where there is no model.
 
-        Not `in_order`: it need not say which of its samples comes first.
+        Not `in_order`: all that it proposes is scored, so it need not say what comes first.
         """
         model = self.models.load(round)
         if model is None:
@@ -161,7 +161,13 @@ class Campaign:
         share = s.recall if recall_share is None else recall_share
         recall = self.recall(round) if share else None
         return ModelProposer(
-            self.domain, model, recall=recall, recall_share=share, design_share=design_share, **s.sampling(in_order)
+            self.domain,
+            model,
+            recall=recall,
+            recall_share=share,
+            design_share=design_share,
+            in_order=in_order,
+            **s.sampling(),
         )
 
     def recall(self, t: int | None = None) -> Reuse:

@@ -162,11 +162,9 @@ class ModelSettings(Frozen):
     )
     warm_up_epochs: Annotated[float, Field(gt=0)] = 2.0
 
-    def sampling(self, in_order: bool = True) -> dict[str, Any]:
-        """What a `ModelProposer` takes of these; without what only says which sample is the first, where not `in_order`."""
-        taken = self.model_dump(include={"temperature", "top_p", "first", "pool"})
-        only_first = self.first in ("consensus", "estimated", "likeliest")
-        return taken if in_order or not only_first else {**taken, "first": "drawn"}
+    def sampling(self) -> dict[str, Any]:
+        """What a `ModelProposer` takes of these."""
+        return self.model_dump(include={"temperature", "top_p", "first", "pool"})
 
 
 class ValidationSettings(Frozen):

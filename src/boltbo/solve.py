@@ -4,8 +4,8 @@ Each observation is on disk before the next oracle call, and where the optimizer
 each batch. `solve` therefore serves as well to begin a run as to go on with one that a kill cut short: it skips what is
 recorded, restores the optimizer and asks for nothing twice.
 
-A run may begin with imported observations, stored before its first call: the optimizer is told them, and neither the
-budget nor the seconds of the oracle count them.
+A run may begin with imported observations, or with the best of earlier runs, stored before its first call: the optimizer is
+told them, and neither the budget nor the seconds of the oracle count them.
 """
 
 from __future__ import annotations

@@ -270,8 +270,8 @@ class OneArm:
         like = Run(Stage.AUGMENT, 0, Task("", ""), (), n, self.settings.run.batch, None, seed=seed)
         tasks = [x.task for x in solved]
         self._solve(tasks, lambda: Unseen.of(self._asked(), solved), like, n, begun=best_known(solved))
-        found = map(own_calls, self.store.trajectories(self.store.runs(Stage.AUGMENT)))
-        more = {x.task.id: x.observations for x in found}
+        scored = self.store.trajectories(self.store.runs(Stage.AUGMENT))
+        more = {x.task.id: own_calls(x).observations for x in scored}
         return [Trajectory(x.task, (*x.observations, *more.get(x.task.id, ()))) for x in trajectories]
 
     def _copy_base(self) -> None:

@@ -9,7 +9,7 @@ from boltbo.llm.backend import LanguageModel, Prompt, Sample
 from boltbo.problem import Domain, Estimating, Task
 from boltbo.proposers.base import Progress, Proposal, Proposer
 from boltbo.proposers.initial_design import InitialDesign
-from boltbo.proposers.order import Estimate, First, check_first, ordered
+from boltbo.proposers.order import ORDER_ALL, Estimate, First, check_first, ordered
 
 
 class ModelProposer:
@@ -29,6 +29,7 @@ class ModelProposer:
         top_p: Nucleus of the sampling.
         first: Which samples are tried first; see `order`.
         pool: So many times as many samples are drawn, of which `order` says those to take.
+        in_order: Whether it matters which comes first; otherwise nothing is asked that says no more than that.
 
     Raises:
         ConfigError: `first` asks the domain for estimates that it has not.
@@ -46,6 +47,7 @@ class ModelProposer:
         top_p: float = 1.0,
         first: First = "drawn",
         pool: int = 1,
+        in_order: bool = True,
     ) -> None:
         check_first(first, domain)
         self.domain = domain
@@ -55,7 +57,7 @@ class ModelProposer:
         self.design_share = design_share
         self.temperature = temperature
         self.top_p = top_p
-        self.first = first
+        self.first: First = first if in_order or first in ORDER_ALL else "drawn"
         self.pool = pool
 
     def propose(

@@ -28,6 +28,9 @@ from boltbo.settings import ConfigError
 
 First = Literal["consensus", "estimated", "likeliest", "normalized", "raised", "drawn"]
 
+ORDER_ALL: tuple[First, ...] = ("normalized", "raised")
+"""Those that say more than which sample is the first"""
+
 JUDGED = 100
 """Samples among which the consensus is looked for"""
 
@@ -64,7 +67,7 @@ def ordered(
         ConfigError: `first` asks for what the model cannot tell.
     """
     separator, texts = prompt.grammar.separator, [s.text for s in samples]
-    if first in ("normalized", "raised") and samples:
+    if first in ORDER_ALL and samples:
         order = spread(_scores(samples, first, model, prompt), texts, separator, n)
         return [samples[i] for i in order]
     if len(samples) > n:
