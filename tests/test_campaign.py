@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import torch
 
-from boltbo import Campaign, OracleUnavailable, Settings, Status, Task, stages
-from boltbo.llm.backend import CorruptModel, Prompt
-from boltbo.llm.compact import CompactModel
+from boltbo import Campaign, OracleUnavailable, Settings, Status, Task
+from boltbo.campaign import stage as stages
+from boltbo.errors import ConfigError, CorruptModel
+from boltbo.llm.backend import Prompt
+from boltbo.llm.compact.model import CompactModel
 from boltbo.proposers import InitialDesign
-from boltbo.settings import ConfigError
 from boltbo.storage import Stage, Store
 from quadratic import Quadratic, make_tasks
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boltbo.distil import top_k
+from boltbo.campaign.distil import top_k
 from boltbo.problem import Observation, Status, Task, Trajectory
 
 

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boltbo import Observation, Status, Task, Trajectory
-from boltbo.imports import InvalidRuns, rows_of
-from boltbo.results import progress_of
-from boltbo.solve import solve
-from boltbo.storage import CampaignBusy, Run, Stage, Store
+from boltbo.campaign.past_runs import rows_of
+from boltbo.campaign.results import progress_of
+from boltbo.campaign.run import solve
+from boltbo.errors import CampaignBusy, InvalidRuns
+from boltbo.storage import Run, Stage, Store
 from quadratic import Quadratic, make_tasks
 from test_campaign import SMALL, campaign, content
 

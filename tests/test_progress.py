@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from boltbo.progress import Bars
+from boltbo.system.progress import Bars
 
 
 def test_a_log_says_how_far_long_work_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = [0.0]
-    monkeypatch.setattr("boltbo.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("boltbo.system.progress.time.monotonic", lambda: clock[0])
     with Bars().track("screen queries", 9) as update:
         for done, now in ((1, 30.0), (2, 70.0), (3, 90.0), (4, 140.0)):
             clock[0] = now
@@ -23,7 +23,7 @@ def test_a_log_says_how_far_long_work_is(monkeypatch: pytest.MonkeyPatch, capsys
 
 def test_a_quiet_log_says_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = [0.0]
-    monkeypatch.setattr("boltbo.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("boltbo.system.progress.time.monotonic", lambda: clock[0])
     with Bars(False).track("screen queries", 9) as update:
         clock[0] = 100.0
         update(9, 9)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
+from boltbo.errors import ConfigError
 from boltbo.llm.backend import Prompt, Sample
 from boltbo.problem import Task
 from boltbo.proposers import InitialDesign, ModelProposer, Proposal, Unseen, seed_of
 from boltbo.proposers.order import remoteness, spread
-from boltbo.settings import ConfigError
 from quadratic import Quadratic, make_tasks
 
 TASKS = make_tasks(2)

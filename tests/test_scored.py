@@ -2,9 +2,9 @@
 
 import sqlite3
 
+from boltbo.campaign.run import solve
 from boltbo.optimizers import make_optimizer
 from boltbo.problem import Evaluation, Observation, Status, Task
-from boltbo.solve import solve
 from boltbo.spaces import Slots
 from boltbo.storage import Run, Stage, Store
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from boltbo.campaign.oracle import call_oracle
+from boltbo.campaign.run import solve
+from boltbo.campaign.step_times import step_times
+from boltbo.errors import ConfigError, InvalidCandidate, OracleUnavailable
 from boltbo.optimizers import make_optimizer
-from boltbo.problem import Evaluation, InvalidCandidate, OracleUnavailable, Status, Task
-from boltbo.settings import ConfigError
-from boltbo.solve import call_oracle, solve
-from boltbo.step_times import step_times
+from boltbo.problem import Evaluation, Status, Task
 from boltbo.storage import Run, Stage, Store
 from quadratic import Quadratic, make_tasks
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boltbo import InvalidCandidate, Slots
-from boltbo.problem import END
+from boltbo.domain import END
 from boltbo.spaces import Strings
 
 choices = st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, unique=True), min_size=1, max_size=6)

@@ -6,18 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from boltbo.errors import CampaignBusy, CampaignMismatch, StorageError
 from boltbo.problem import Observation, Status, Task
-from boltbo.storage import (
-    CampaignBusy,
-    CampaignMismatch,
-    ModelVersion,
-    Run,
-    Stage,
-    Step,
-    StorageError,
-    Store,
-    calls_made,
-)
+from boltbo.storage import ModelVersion, Run, Stage, Step, Store, calls_made
 
 
 def opened(path: Path, **config: object) -> Store:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from boltbo.threads import KEEP_S, TRY_S, _Choice, torch_threads_by_load
+from boltbo.system.threads import KEEP_S, TRY_S, _Choice, torch_threads_by_load
 
 
 class Machine:

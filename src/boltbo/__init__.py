@@ -8,18 +8,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from boltbo._version import __version__
 
 _HOMES = {
-    "Campaign": "campaign",
-    "Domain": "problem",
+    "Campaign": "campaign.campaign",
+    "Domain": "domain",
     "Evaluation": "problem",
-    "Grammar": "problem",
-    "InvalidCandidate": "problem",
+    "Grammar": "domain",
+    "InvalidCandidate": "errors",
     "Observation": "problem",
-    "OracleUnavailable": "problem",
-    "Results": "results",
-    "SearchSpace": "problem",
+    "OracleUnavailable": "errors",
+    "Results": "campaign.results",
+    "SearchSpace": "domain",
     "Settings": "settings",
     "Slots": "spaces",
     "Status": "problem",
@@ -31,18 +31,18 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
-    from boltbo.campaign import Campaign as Campaign
-    from boltbo.problem import Domain as Domain
+    from boltbo.campaign.campaign import Campaign as Campaign
+    from boltbo.campaign.results import Results as Results
+    from boltbo.domain import Domain as Domain
+    from boltbo.domain import Grammar as Grammar
+    from boltbo.domain import SearchSpace as SearchSpace
+    from boltbo.errors import InvalidCandidate as InvalidCandidate
+    from boltbo.errors import OracleUnavailable as OracleUnavailable
     from boltbo.problem import Evaluation as Evaluation
-    from boltbo.problem import Grammar as Grammar
-    from boltbo.problem import InvalidCandidate as InvalidCandidate
     from boltbo.problem import Observation as Observation
-    from boltbo.problem import OracleUnavailable as OracleUnavailable
-    from boltbo.problem import SearchSpace as SearchSpace
     from boltbo.problem import Status as Status
     from boltbo.problem import Task as Task
     from boltbo.problem import Trajectory as Trajectory
-    from boltbo.results import Results as Results
     from boltbo.settings import Settings as Settings
     from boltbo.spaces import Slots as Slots
     from boltbo.spaces import Strings as Strings

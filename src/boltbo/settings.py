@@ -12,13 +12,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from boltbo.errors import ConfigError
+
 Count = Annotated[int, Field(ge=1)]
 Number = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used. The message names each wrong key, what was expected and what came."""
 
 
 class Frozen(BaseModel):

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from rapidfuzz.distance import Editop, Levenshtein
 
-from boltbo.problem import END, FloatArray, InvalidCandidate
+from boltbo.domain import END
+from boltbo.errors import InvalidCandidate
+from boltbo.problem import FloatArray
 
 
 class Slots:

@@ -15,21 +15,21 @@ import numpy as np
 import pytest
 
 from boltbo import Settings, Task
-from boltbo.bench.arms import parse_arm
-from boltbo.bench.experiment import Experiment
-from boltbo.bench.measured import Measured
-from boltbo.bench.proposers import Perturbed, Random
-from boltbo.bench.record import add_part, part_of, told_command
-from boltbo.bench.runner import arms_url, open_arm, run_arms, shuffled
-from boltbo.campaign import Campaign
-from boltbo.imports import own_calls
+from boltbo.campaign.campaign import Campaign
+from boltbo.campaign.past_runs import own_calls
+from boltbo.errors import ConfigError
 from boltbo.llm.backend import Example
 from boltbo.proposers import Reuse, Solved
-from boltbo.proposers.reuse import Contexts
+from boltbo.proposers.retrieval import Contexts
 from boltbo.proposers.transplant import transplanted
-from boltbo.settings import ConfigError
 from boltbo.spaces import Strings
 from boltbo.storage import Stage
+from boltbo_bench.experiments.arms import parse_arm
+from boltbo_bench.experiments.experiment import Experiment
+from boltbo_bench.experiments.measured import Measured
+from boltbo_bench.experiments.proposers import Perturbed, Random
+from boltbo_bench.experiments.result_file import add_part, part_of, told_command
+from boltbo_bench.experiments.runner import arms_url, open_arm, run_arms, shuffled
 from quadratic import Quadratic, make_tasks
 
 SMALL = {
@@ -148,7 +148,7 @@ def test_arms_from_before_a_setting_count_and_those_from_before_a_round_do_not(f
 
     change("random", "$.campaign.model.recall", "json_remove(config, ?)")
     change("default", "$.campaign.rounds", "json_set(config, ?, json_array(3))")
-    found = part_of(campaign(tmp_path), "", "boltbo bench run toy", {})["methods"]
+    found = part_of(campaign(tmp_path), "", "boltbo-bench run toy", {})["methods"]
     assert "random" in found
     assert "default" not in found
 
@@ -161,7 +161,7 @@ def test_finished_arms_pay_for_nothing_again(finished: Path, tmp_path: Path) -> 
 
 def test_the_result_file_has_all_of_it(finished: Path, tmp_path: Path) -> None:
     e = Experiment("toy", 1, "a toy", Path("toy.toml"), ())
-    told = part_of(campaign(finished), "", "boltbo bench run toy", {"workload": "/home/me/queries", "train": 6})
+    told = part_of(campaign(finished), "", "boltbo-bench run toy", {"workload": "/home/me/queries", "train": 6})
     assert told["options"] == {"workload": "queries", "train": 6}
     path = tmp_path / "bench-toy.json"
     add_part(path, e, told)
@@ -346,7 +346,7 @@ def test_paths_in_a_command_lose_their_folders() -> None:
         "domain.workload=/data/ceb",
         "--seed=1",
     ]
-    assert told_command(words) == "boltbo bench run plans --storage ceb.db --set domain.workload=ceb --seed=1"
+    assert told_command(words) == "boltbo-bench run plans --storage ceb.db --set domain.workload=ceb --seed=1"
     assert told_command(["--variant", "", "--arm", "random"]) == "--variant '' --arm random"
     assert told_command(["--variant", "one round"]) == "--variant 'one round'"
 

@@ -43,7 +43,7 @@ def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
     assert part["versions"].keys() >= {"boltbo", "python", "torch"}
     assert str(tmp_path) not in path.read_text()
     assert part["command"].startswith(
-        "boltbo bench run small --storage small.db --seed 1 --results results --set 'rounds=[2,2]'"
+        "boltbo-bench run small --storage small.db --seed 1 --results results --set 'rounds=[2,2]'"
     )
     for method in part["methods"].values():
         assert len(method["values"]) == 3
@@ -91,4 +91,4 @@ def test_what_cannot_be_run_is_one_clear_message(tmp_path: Path) -> None:
         "run", "small", "--storage", tmp_path / "s.db", "--arm", "odd", "--seed", "0", cache=tmp_path, ok=False
     )
     assert not (tmp_path / "s-seed0.db").exists()
-    assert "make one with boltbo bench run" in bench("tables", "--results", tmp_path, cache=tmp_path, ok=False)
+    assert "make one with boltbo-bench run" in bench("tables", "--results", tmp_path, cache=tmp_path, ok=False)

@@ -14,15 +14,15 @@ import torch
 import transformers
 
 from boltbo import Settings
-from boltbo.bench.arms import parse_arm
-from boltbo.bench.runner import open_arm, run_arms
-from boltbo.bench.transfer import in_context
-from boltbo.campaign import Campaign
+from boltbo.campaign.campaign import Campaign
 from boltbo.optimizers import Optimizer
 from boltbo.problem import Observation, Status
-from boltbo.progress import Bars
 from boltbo.storage import Run, Stage
-from boltbo.transfer.language import READ
+from boltbo.system.progress import Bars
+from boltbo_bench.experiments.arms import parse_arm
+from boltbo_bench.experiments.runner import open_arm, run_arms
+from boltbo_bench.experiments.transfer import in_context
+from boltbo_bench.transfer.language import READ
 from quadratic import LEVELS, Quadratic, make_tasks
 
 ARM = "transfer:in-context,calls=8"

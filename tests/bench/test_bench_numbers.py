@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boltbo.bench import calls
-from boltbo.bench.experiment import read_experiment
-from boltbo.bench.measured import Best, Measured, NotMeasured, compare
-from boltbo.bench.page import write_page
-from boltbo.bench.ratios import ratio
-from boltbo.bench.tables import ablations, best_at, few_shot, transfer
-from boltbo.bench.targets import targets
+from boltbo.errors import ConfigError
 from boltbo.problem import Observation, Status
-from boltbo.settings import ConfigError
+from boltbo_bench.experiments import calls
+from boltbo_bench.experiments.experiment import read_experiment
+from boltbo_bench.experiments.measured import Best, Measured, NotMeasured, compare
+from boltbo_bench.experiments.page import write_page
+from boltbo_bench.experiments.ratios import ratio
+from boltbo_bench.experiments.tables import ablations, best_at, few_shot, transfer
+from boltbo_bench.experiments.targets import targets
 
 TASKS = [f"v{i}" for i in range(6)]
 
@@ -134,7 +134,7 @@ def part(seed: int = 0, **arms: Any) -> dict[str, Any]:
     for i, t in enumerate(TASKS):
         stbo["values"][t] = f"{10 * (i + 1)} {5 * (i + 1)} " + stbo["values"][t]
     return {
-        "variant": "", "seed": seed, "domain": "plans", "command": f"boltbo bench run plans --seed {seed}",
+        "variant": "", "seed": seed, "domain": "plans", "command": f"boltbo-bench run plans --seed {seed}",
         "commit": "abc", "versions": {"boltbo": "0.1.0"}, "machine": {"cores": 2},
         "settings": {"run": {"initial": 2}}, "options": {}, "validation": 6,
         "train": {"calls": 5000, "samples": 1000, "sampled_runs": 50, "timed_runs": 0,
@@ -165,7 +165,7 @@ def test_targets_are_met_missed_or_not_measured(tmp_path: Path) -> None:
     assert few.ratio == pytest.approx(0.6)
     assert few.interval == pytest.approx((0.6, 0.6))
     assert (few.met, few.goal, few.tasks, few.seeds) == (True, "<= 0.9", 6, 1)
-    assert few.command == "boltbo bench run plans --seed 0"
+    assert few.command == "boltbo-bench run plans --seed 0"
     assert plans["Best@50 at all tasks / at 50 tasks"].ratio == pytest.approx(0.6)
     one = plans["one sample / the best of the initial design"]
     assert (one.ratio, one.met) == (pytest.approx(0.98), False)  # below 1, but not by as much as is claimed
@@ -187,12 +187,12 @@ def test_a_target_is_read_from_the_first_experiment_that_measured_it(tmp_path: P
     asked, augmented = "first=raised,pool=4", "augmented,samples=50"
     written(tmp_path, part(**{"bolt+bo": method(0.7, 102), "augmented": method(0.1)}), name="peptides")
     again = part(**{asked: method(0.5), augmented: method(0.3)})
-    written(tmp_path, {**again, "command": "boltbo bench run peptides-again"}, name="peptides-again")
+    written(tmp_path, {**again, "command": "boltbo-bench run peptides-again"}, name="peptides-again")
     found = {t.name.removeprefix("peptides: "): t for t in targets(tmp_path) if t.name.startswith("peptides: ")}
     one, both = found["one sample / the best of the initial design"], found["BOLT + BO / STBO at equal calls"]
-    assert (one.ratio, one.command) == (pytest.approx(0.1), "boltbo bench run peptides-again")
+    assert (one.ratio, one.command) == (pytest.approx(0.1), "boltbo-bench run peptides-again")
     assert found["50 samples without BO / full STBO"].ratio == pytest.approx(0.6)
-    assert (both.ratio, both.command) == (pytest.approx(0.7), "boltbo bench run plans --seed 0")
+    assert (both.ratio, both.command) == (pytest.approx(0.7), "boltbo-bench run plans --seed 0")
     assert found["with self-augmentation / without"].ratio == pytest.approx(0.5)
     assert found["shuffled / aligned contexts"].met is None
 
@@ -261,7 +261,7 @@ def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> No
     found = {t.name.removeprefix("plans: "): t for t in targets(tmp_path)}
     few = found["50 samples without BO / full STBO"]
     assert (few.ratio, few.again) == (pytest.approx(0.3), True)
-    assert few.command.endswith("; python benchmarks/winners.py plans --storage FILE")
+    assert few.command.endswith("; python research/scripts/winners.py plans --storage FILE")
     assert found["shuffled / aligned contexts"].ratio == pytest.approx(1.5)
     augmented, best = found["with self-augmentation / without"], found["Best@50 at all tasks / at 50 tasks"]
     assert (augmented.ratio, augmented.again) == (pytest.approx(0.8), False)
@@ -386,10 +386,10 @@ def test_an_experiment_that_cannot_be_used_says_why(tmp_path: Path, text: str, m
 
 
 def test_the_shipped_experiments_can_be_read() -> None:
-    from boltbo.bench.arms import parse_arm
     from boltbo.cli.config import load_config
+    from boltbo_bench.experiments.arms import parse_arm
 
-    folder = Path(__file__).parents[2] / "benchmarks" / "experiments"
+    folder = Path(__file__).parents[2] / "research" / "experiments"
     found = sorted(folder.glob("*.toml"))
     assert {"small", "peptides", "plans"} <= {p.stem for p in found}
     for path in found:

@@ -14,7 +14,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from boltbo import InvalidCandidate, Slots, Status
-from boltbo.imports import InvalidRuns
+from boltbo.errors import InvalidRuns
 from boltbo.integrations.optuna import CANDIDATE, SlotParameters, enqueue, import_study, read_study
 from boltbo.proposers import InitialDesign
 from boltbo.storage import Stage

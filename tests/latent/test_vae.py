@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from boltbo.errors import CorruptModel
 from boltbo.latent.space import LatentSpace
 from boltbo.latent.vae import SequenceVAE
-from boltbo.llm.backend import CorruptModel
 
 LETTERS = "abcd"
 

@@ -12,12 +12,13 @@ import safetensors.torch
 import torch
 
 from boltbo import Slots
-from boltbo.llm import decoder
-from boltbo.llm.backend import CorruptModel, Example, Prompt
-from boltbo.llm.compact import CompactModel, _Reader
+from boltbo.errors import CorruptModel
+from boltbo.llm.backend import Example, Prompt
+from boltbo.llm.compact import decoder
+from boltbo.llm.compact.decoder import Memory
+from boltbo.llm.compact.model import CompactModel, _Reader
 from boltbo.llm.contract import EXAMPLES, Brackets, check_language_model
-from boltbo.llm.decoder import Memory
-from boltbo.llm.packing import Row
+from boltbo.llm.tuning.packing import Row
 
 Damage = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 
@@ -165,7 +166,7 @@ def test_samples_are_drawn_in_batches_that_do_not_change_them(monkeypatch: pytes
     seen: list[tuple[int, int]] = []
     at_once = sampled(30)
     monkeypatch.setattr(_Reader, "step", watched)
-    monkeypatch.setattr("boltbo.llm.sampling.PROMPTS", 2)
+    monkeypatch.setattr("boltbo.llm.sampling.sample.PROMPTS", 2)
     assert sampled(30) == at_once
     assert max(sizes) <= 60
     sizes.clear()

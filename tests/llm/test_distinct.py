@@ -17,14 +17,14 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from boltbo import Slots
-from boltbo.llm import decoder
 from boltbo.llm.backend import Prompt
-from boltbo.llm.compact import CompactModel, _Reader
+from boltbo.llm.compact import decoder
+from boltbo.llm.compact.model import CompactModel, _Reader
 from boltbo.llm.contract import EXAMPLES, Brackets
-from boltbo.llm.distinct import below, draw, gumbel, mixed
-from boltbo.llm.masking import Machine
-from boltbo.llm.reader import Draws
-from boltbo.llm.sampling import MOST_TOKENS
+from boltbo.llm.sampling.distinct import below, draw, gumbel, mixed
+from boltbo.llm.sampling.masking import Machine
+from boltbo.llm.sampling.reader import Draws
+from boltbo.llm.sampling.sample import MOST_TOKENS
 
 SYMBOLS = ["a", "b", "c"]
 STOP = 3

@@ -8,9 +8,9 @@ import torch
 
 from boltbo import Slots
 from boltbo.llm.backend import Example, Guidable, Prompt
-from boltbo.llm.compact import CompactModel, _Reader
+from boltbo.llm.compact.guidance import Guided
+from boltbo.llm.compact.model import CompactModel, _Reader
 from boltbo.llm.contract import EXAMPLES
-from boltbo.llm.guidance import Guided
 
 LETTERS = "abcd"
 PROMPT = Prompt("any", Slots([LETTERS] * 6))

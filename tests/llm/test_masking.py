@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from boltbo.domain import END
 from boltbo.llm.contract import Brackets
-from boltbo.llm.masking import Machine
-from boltbo.problem import END
+from boltbo.llm.sampling.masking import Machine
 
 STOP = 0
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boltbo.llm.backend import Example
-from boltbo.llm.packing import pack, stack
+from boltbo.llm.tuning.packing import pack, stack
 
 texts = st.text("abc", min_size=1, max_size=4)
 STOP = 9

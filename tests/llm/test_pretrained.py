@@ -17,13 +17,15 @@ import torch
 import transformers
 
 from boltbo import Slots
-from boltbo.llm import hub, pretrained
-from boltbo.llm.backend import CorruptModel, Prompt
+from boltbo.errors import CorruptModel
+from boltbo.llm.backend import Prompt
 from boltbo.llm.contract import EXAMPLES, PROMPTS, check_language_model
-from boltbo.llm.packing import Batch, pack, stack
-from boltbo.llm.pretrained import Lora, PretrainedModel
-from boltbo.llm.pretrained_reader import CopyingReader, TreeReader
-from boltbo.llm.sampling import sample
+from boltbo.llm.pretrained import hub
+from boltbo.llm.pretrained import model as pretrained
+from boltbo.llm.pretrained.model import Lora, PretrainedModel
+from boltbo.llm.pretrained.reader import CopyingReader, TreeReader
+from boltbo.llm.sampling.sample import sample
+from boltbo.llm.tuning.packing import Batch, pack, stack
 
 TEXTS = [f"{e.context} {e.solution}" for e in EXAMPLES] * 3
 VOCABULARY = 300

@@ -16,14 +16,14 @@ import pytest
 from service_server import KEY, Service
 
 from boltbo import Campaign, Settings
-from boltbo.llm.backend import CorruptModel, Example, ModelUnavailable, Prompt
+from boltbo.campaign.results import progress_of
+from boltbo.errors import CorruptModel, InvalidCandidate, ModelUnavailable
+from boltbo.llm.backend import Example, Prompt
 from boltbo.llm.contract import EXAMPLES, PROMPTS, check_language_model
 from boltbo.llm.service import Connection, ServiceModel
 from boltbo.llm.service.client import Client
 from boltbo.llm.service.journal import Journal, Usage
 from boltbo.llm.service.model import candidate, plain_answer
-from boltbo.problem import InvalidCandidate
-from boltbo.results import progress_of
 from quadratic import Quadratic, make_tasks
 
 pytest.importorskip("openai")

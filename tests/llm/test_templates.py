@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boltbo.llm.templates import VERSION, plain, prompt_text
+from boltbo.llm.pretrained.templates import VERSION, plain, prompt_text
 
 GOLDEN = {
     1: (

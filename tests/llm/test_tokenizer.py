@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boltbo.llm.tokenizer import ANSWER, BEGIN, LINE, STOP, Tokenizer
+from boltbo.llm.compact.tokenizer import ANSWER, BEGIN, LINE, STOP, Tokenizer
 
 words = st.text(st.characters(exclude_categories=("Cs", "Z", "Cc")), min_size=1, max_size=8)
 

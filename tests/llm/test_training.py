@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from boltbo.llm import compact, training
 from boltbo.llm.backend import Example
-from boltbo.llm.compact import CompactModel, threads_change_no_bit
+from boltbo.llm.compact import model as compact
+from boltbo.llm.compact.model import CompactModel, threads_change_no_bit
 from boltbo.llm.contract import EXAMPLES
-from boltbo.llm.training import PATIENCE, REPORTS, Schedule, _epoch, train
+from boltbo.llm.tuning import loop as training
+from boltbo.llm.tuning.loop import PATIENCE, REPORTS, Schedule, _epoch, train
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def test_epochs_may_be_a_fraction_and_steps_have_a_limit() -> None:
 
 def test_it_stops_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))
-    monkeypatch.setattr("boltbo.llm.training.time.perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr("boltbo.llm.tuning.loop.time.perf_counter", lambda: float(next(clock)))
     bowl, seen = Bowl(), []
     report = train(
         bowl, [Point(1.0)] * 100, bowl.loss, schedule(1.0, max_seconds=10.0), seed=0, progress=lambda *a: seen.append(a)

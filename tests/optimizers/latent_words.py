@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from boltbo.errors import InvalidCandidate
 from boltbo.latent.space import LatentSpace
 from boltbo.latent.vae import SequenceVAE
-from boltbo.problem import InvalidCandidate
 
 LETTERS = "abcd"
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from boltbo.optimizers import gp
-from boltbo.optimizers.surrogate import Surrogate
+from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates.surrogate import Surrogate
 
 FACTOR, FIRST = 1.5, 3.0
 TOLD, SEEDS = 70, range(6)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from boltbo import Slots, Status, Task
+from boltbo.campaign.oracle import call_oracle
 from boltbo.optimizers import make_optimizer
-from boltbo.optimizers.feasibility import Feasibility, observed
-from boltbo.optimizers.turbo import Turbo
+from boltbo.optimizers.box.turbo import Turbo
+from boltbo.optimizers.surrogates.feasibility import Feasibility, observed
 from boltbo.problem import Evaluation, Observation
-from boltbo.solve import call_oracle
 
 D = 6
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from boltbo.domain import SearchSpace, StringSpace
 from boltbo.optimizers import CLASSES, NAMES, Optimizer, make_optimizer
+from boltbo.optimizers.box.random_search import RandomSearch
 from boltbo.optimizers.contract import check_optimizer
-from boltbo.optimizers.random_search import RandomSearch
-from boltbo.problem import SearchSpace, StringSpace
 from boltbo.spaces import Slots, Strings
 
 BOX = [name for name in NAMES if name != "lolbo"]  # that one's contract stands in test_lolbo.py

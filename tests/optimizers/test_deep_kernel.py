@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from boltbo.optimizers import deep_kernel, gp
+from boltbo.latent import deep_kernel
+from boltbo.latent.deep_kernel import Bound, DeepKernel, DeepPosterior, DeepSurrogate
+from boltbo.optimizers.box.turbo import Turbo
 from boltbo.optimizers.contract import check_optimizer
-from boltbo.optimizers.deep_kernel import Bound, DeepKernel, DeepPosterior, DeepSurrogate
-from boltbo.optimizers.surrogate import Surrogate
-from boltbo.optimizers.turbo import Turbo
+from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates.surrogate import Surrogate
 from boltbo.spaces import Slots
 
 
@@ -143,5 +144,5 @@ def test_other_surrogates_are_refused():
 
 
 def test_the_exact_surrogate_needs_no_torch():
-    code = "import sys, boltbo.optimizers.turbo as t; assert 'torch' not in sys.modules"
+    code = "import sys, boltbo.optimizers.box.turbo as t; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

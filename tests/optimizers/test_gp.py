@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boltbo.optimizers import gp
+from boltbo.optimizers.surrogates import gp
 
 
 def data(n=30, d=4, seed=0):

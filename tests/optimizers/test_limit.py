@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from boltbo.optimizers import CLASSES, NAMES, Limiting, gp, make_optimizer
-from boltbo.optimizers.censored import conditioned
-from boltbo.optimizers.surrogate import SURE, Surrogate
-from boltbo.problem import Evaluation, Observation, SearchSpace, Status, Stoppable, StringSpace, Task
-from boltbo.solve import solve
+from boltbo.campaign.run import solve
+from boltbo.domain import SearchSpace, Stoppable, StringSpace
+from boltbo.optimizers import CLASSES, NAMES, Limiting, make_optimizer
+from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates.censored import conditioned
+from boltbo.optimizers.surrogates.surrogate import SURE, Surrogate
+from boltbo.problem import Evaluation, Observation, Status, Task
 from boltbo.spaces import Slots, Strings
 from boltbo.storage import Run, Stage, Store
 from quadratic import Quadratic, make_tasks

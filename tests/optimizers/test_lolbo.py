@@ -7,13 +7,14 @@ import pytest
 import torch
 from latent_words import LETTERS, Words, random_words, slots_space
 
-from boltbo.latent import tune
+from boltbo.domain import AdaptiveSpace
+from boltbo.latent import deep_kernel, tune
+from boltbo.latent.lolbo import LolBO
 from boltbo.latent.space import LatentSpace
 from boltbo.latent.vae import SequenceVAE
-from boltbo.optimizers import deep_kernel, make_optimizer
+from boltbo.optimizers import make_optimizer
 from boltbo.optimizers.contract import check_optimizer
-from boltbo.optimizers.lolbo import LolBO
-from boltbo.problem import AdaptiveSpace, Observation, Status
+from boltbo.problem import Observation, Status
 from boltbo.spaces import Slots
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from boltbo.optimizers import make_optimizer
-from boltbo.optimizers.turbo import Turbo
+from boltbo.optimizers.box.turbo import Turbo
 from boltbo.problem import Observation, Status
 from boltbo.spaces import Slots
 

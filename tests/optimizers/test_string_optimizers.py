@@ -12,9 +12,10 @@ import pytest
 from scipy.optimize import check_grad
 from scipy.spatial.distance import pdist
 
-from boltbo.optimizers import make_optimizer, string_surrogate
-from boltbo.optimizers.string_features import SLICES, Features
-from boltbo.optimizers.string_surrogate import GROUPS, StringSurrogate
+from boltbo.optimizers import make_optimizer
+from boltbo.optimizers.surrogates import string_surrogate
+from boltbo.optimizers.surrogates.string_features import SLICES, Features
+from boltbo.optimizers.surrogates.string_surrogate import GROUPS, StringSurrogate
 from boltbo.problem import Observation, Status
 from boltbo.spaces import Strings
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import integrate, stats
 
-from boltbo.optimizers import gp
-from boltbo.optimizers.censored import sites
-from boltbo.optimizers.surrogate import Surrogate
-from boltbo.optimizers.warp import Warp
+from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates.censored import sites
+from boltbo.optimizers.surrogates.surrogate import Surrogate
+from boltbo.optimizers.surrogates.warp import Warp
 
 # --- the warp ---------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from boltbo.problem import FloatArray, OracleUnavailable
+from boltbo.errors import OracleUnavailable
+from boltbo.problem import FloatArray
 
 EFFECT = {**dict.fromkeys("KR", -0.12), **dict.fromkeys("ILWF", -0.06), **dict.fromkeys("DE", 0.15)}
 

@@ -6,13 +6,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from boltbo.domain import END
 from boltbo.domains.peptides.design import conservative, hydrophobic_face, initial_design
 from boltbo.domains.peptides.free_pairs import free_pairs
 from boltbo.domains.peptides.oracle import AMINO_ACIDS
 from boltbo.domains.peptides.similarity import edit_budget, similarity
 from boltbo.domains.peptides.space import Relatives
 from boltbo.domains.peptides.templates import LONGEST, SHORTEST, what_is_wrong
-from boltbo.problem import END
 
 templates = st.text(AMINO_ACIDS, min_size=SHORTEST, max_size=LONGEST)
 leasts = st.sampled_from([0.5, 0.75, 0.8, 0.9])

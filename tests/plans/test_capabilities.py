@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from boltbo import OracleUnavailable
 from boltbo.cli.app import app
-from boltbo.domains.plans.capabilities import Capabilities, capabilities, shown
-from boltbo.domains.plans.conditions import conditions, size_of
 from boltbo.domains.plans.dialects.choose import choose
-from boltbo.domains.plans.embedded import create_database, database_url
-from boltbo.domains.plans.server import Server
-from boltbo.settings import ConfigError
+from boltbo.domains.plans.server.capabilities import Capabilities, capabilities, shown
+from boltbo.domains.plans.server.conditions import conditions, size_of
+from boltbo.domains.plans.server.connection import Server
+from boltbo.domains.plans.server.embedded import create_database, database_url
+from boltbo.errors import ConfigError
 
 
 def look(url: str) -> Capabilities:

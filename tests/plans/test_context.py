@@ -10,15 +10,15 @@ from typing import get_args
 
 import pytest
 
+from boltbo.domains.plans.build import build
 from boltbo.domains.plans.context import WORDS, ContextWriter, Policy, sql_words
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.parse import parse_query
-from boltbo.domains.plans.server import Server
-from boltbo.domains.plans.sources import template_of
-from boltbo.domains.plans.workload import build
-from boltbo.llm.tokenizer import Tokenizer
-from boltbo.progress import Bars
-from boltbo.settings import ConfigError
+from boltbo.domains.plans.server.connection import Server
+from boltbo.domains.plans.workload.files import template_of
+from boltbo.errors import ConfigError
+from boltbo.llm.compact.tokenizer import Tokenizer
+from boltbo.system.progress import Bars
 
 SQL = """
 SELECT COUNT(*), MIN(n.name)  -- how many
@@ -148,7 +148,7 @@ def test_tasks_stay_where_other_options_are_tried_on_the_same_storage(
         with build(chosen, 0, tmp_path, Bars(False)) as problem:
             made.append((problem.tasks, problem.validation))
     assert made[0] != made[1]
-    monkeypatch.setattr("boltbo.domains.plans.workload._parts", lambda *_: pytest.fail("screened once more"))
+    monkeypatch.setattr("boltbo.domains.plans.build._parts", lambda *_: pytest.fail("screened once more"))
     searched_otherwise = options(imdb_url, space="tree", timeout="model")
     for chosen, tasks in zip((first, other, searched_otherwise), [*made, made[0]], strict=True):
         with build(chosen, 0, tmp_path, Bars(False)) as problem:

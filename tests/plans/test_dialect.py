@@ -4,11 +4,11 @@ import pytest
 
 from boltbo.domains.plans.dialects import by_name
 from boltbo.domains.plans.dialects.sql import ONLY_HASH, ORDER_KEPT
-from boltbo.domains.plans.language import format_plan, parse_plan
+from boltbo.domains.plans.language.explain import follows, plan_from_explain
+from boltbo.domains.plans.language.grammar import format_plan, parse_plan
+from boltbo.domains.plans.language.plan import Join, Operator, Plan, Scan
 from boltbo.domains.plans.parse import parse_query
-from boltbo.domains.plans.plan import Join, Operator, Plan, Scan
-from boltbo.domains.plans.tree import follows, plan_from_explain
-from boltbo.problem import InvalidCandidate
+from boltbo.errors import InvalidCandidate
 
 QUERY = parse_query("""
     SELECT a.y, count(*) FROM a, s.b AS b, c, d WHERE a.x = b.x AND b.x = c.x AND c.z = d.z AND a.w > 1 AND b.w > 2

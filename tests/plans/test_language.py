@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boltbo.domains.plans.canonical import canonical_plan
-from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
-from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
-from boltbo.domains.plans.query import Block, Query, Relation
-from boltbo.domains.plans.spelling import trees_of
-from boltbo.problem import END, InvalidCandidate
+from boltbo.domain import END
+from boltbo.domains.plans.language.canonical import canonical_plan
+from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan, parse_plan
+from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
+from boltbo.domains.plans.language.query import Block, Query, Relation
+from boltbo.domains.plans.language.spelling import trees_of
+from boltbo.errors import InvalidCandidate
 
 H, M, N, J = Operator.HASH, Operator.MERGE, Operator.NEST, Operator.JOIN
 ODD = ["default", "hash", ";", "seq", "join", "nest", "(", ")", "my alias", "-hash", 'a"b', '"a"', "%20", "50%", "ü"]

@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
+from boltbo.campaign.run import solve
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.latent import Recipe, ensure_vae
 from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.search.latent import Recipe, ensure_vae
 from boltbo.problem import Status
-from boltbo.solve import solve
 from boltbo.storage import Run, Stage, Store
 
 SQL = """

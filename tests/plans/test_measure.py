@@ -10,14 +10,14 @@ import numpy as np
 import psycopg
 import pytest
 
-from boltbo.domains.plans import cpu_time as module
-from boltbo.domains.plans import measure as measuring
-from boltbo.domains.plans.cpu_time import PROBE, Slowness, cpu_is_all
+from boltbo.domains.plans.build import build
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.measure import Objective, measure
-from boltbo.domains.plans.workload import build
-from boltbo.problem import OracleUnavailable
-from boltbo.progress import Bars
+from boltbo.domains.plans.server import cpu_time as module
+from boltbo.domains.plans.server import measure as measuring
+from boltbo.domains.plans.server.cpu_time import PROBE, Slowness, cpu_is_all
+from boltbo.domains.plans.server.measure import Objective, measure
+from boltbo.errors import OracleUnavailable
+from boltbo.system.progress import Bars
 
 SLOW = "SELECT count(*) FROM title a, title b WHERE a.id < 300 AND b.id < 300"
 QUICK = "SELECT count(*) FROM title a WHERE a.id < 300"

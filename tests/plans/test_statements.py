@@ -11,13 +11,13 @@ import psycopg
 import pytest
 from clusters import WHEEL, cluster
 
-from boltbo.domains.plans.constants import CannotFill, Constants
+from boltbo.domains.plans.build import build
 from boltbo.domains.plans.imdb.load import ensure_database
-from boltbo.domains.plans.server import Server
-from boltbo.domains.plans.statements import parameters, read_stat_statements
-from boltbo.domains.plans.workload import build
-from boltbo.progress import Bars
-from boltbo.settings import ConfigError
+from boltbo.domains.plans.server.connection import Server
+from boltbo.domains.plans.workload.constants import Constants
+from boltbo.domains.plans.workload.pg_stat_statements import parameters, read_stat_statements
+from boltbo.errors import CannotFill, ConfigError
+from boltbo.system.progress import Bars
 
 JOINED = "SELECT COUNT(*) FROM title t, kind_type kt, movie_info mi WHERE t.kind_id = kt.id AND mi.movie_id = t.id"
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boltbo.domains.plans.language import PlanGrammar, parse_plan
-from boltbo.domains.plans.latent import PlanCodec, Recipe, ensure_vae, part_of, random_strings, random_tree
-from boltbo.domains.plans.plan import PLAIN_SQL, Abilities, Join, Operator, Plan, Scan
-from boltbo.domains.plans.query import Block, Query, Relation
-from boltbo.domains.plans.strings import from_string, longest, names_of, to_string, vocabulary, well_formed
+from boltbo.domains.plans.language.grammar import PlanGrammar, parse_plan
+from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Operator, Plan, Scan
+from boltbo.domains.plans.language.query import Block, Query, Relation
+from boltbo.domains.plans.search.latent import PlanCodec, Recipe, ensure_vae, part_of, random_strings, random_tree
+from boltbo.domains.plans.search.strings import from_string, longest, names_of, to_string, vocabulary, well_formed
 
 HINTS = Abilities((Operator.HASH, Operator.MERGE, Operator.NEST))
 TABLES = ("title", "name", "info_type", "cast_info")

@@ -2,8 +2,9 @@
 
 import pytest
 
+from boltbo.domain import Stoppable
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.problem import Stoppable, Task
+from boltbo.problem import Task
 
 TASK = Task("q", "", {"default_value": 1.0})
 NOWHERE = "postgresql://nowhere"

@@ -11,13 +11,13 @@ import pytest
 from clusters import cluster, folders, major
 
 from boltbo import Status
-from boltbo.domains.plans.capabilities import NEWEST, OLDEST, capabilities
 from boltbo.domains.plans.dialects import DialectName, Statement
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.imdb.load import ensure_database
-from boltbo.domains.plans.measure import Objective
-from boltbo.domains.plans.rows import same_results
-from boltbo.domains.plans.server import Server
+from boltbo.domains.plans.server.capabilities import NEWEST, OLDEST, capabilities
+from boltbo.domains.plans.server.connection import Server
+from boltbo.domains.plans.server.measure import Objective
+from boltbo.domains.plans.server.rows import same_results
 
 SQL = """
 SELECT t.production_year, COUNT(*), MIN(n.name) FROM title AS t, movie_keyword AS mk, keyword AS k, cast_info AS ci, name AS n

@@ -16,14 +16,14 @@ from boltbo import Campaign, Domain, Observation, OracleUnavailable, Settings, S
 from boltbo.cli.app import app
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.templates import Template
-from boltbo.domains.plans.language import PlanGrammar
+from boltbo.domains.plans.language.grammar import PlanGrammar
 from boltbo.domains.plans.parse import parse_query
-from boltbo.domains.plans.space import PlanSpace
+from boltbo.domains.plans.search.box import PlanSpace
+from boltbo.errors import ConfigError
 from boltbo.report.campaign import Gathered, campaign_page
 from boltbo.report.campaign.gather import DEFAULT, STBO, TaskFound
 from boltbo.report.campaign.page import flat
 from boltbo.report.campaign.tasks import ROWS
-from boltbo.settings import ConfigError
 from boltbo.storage import Run, Stage, Store
 from html_page import Page
 from quadratic import Quadratic, make_tasks

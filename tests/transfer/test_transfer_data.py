@@ -10,8 +10,8 @@ from transfer_bowls import SPACE, Numbers, sources
 
 from boltbo import Observation, Task, Trajectory
 from boltbo.problem import Status
-from boltbo.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
-from boltbo.transfer.sources import STANDARDISATIONS, Scaler, chosen, padded, read, standardised
+from boltbo_bench.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
+from boltbo_bench.transfer.sources import STANDARDISATIONS, Scaler, chosen, padded, read, standardised
 
 TASK = Task("t", "select a from b")
 

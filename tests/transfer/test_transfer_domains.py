@@ -5,11 +5,11 @@ import pytest
 
 from boltbo import Observation, Task, Trajectory
 from boltbo.domains.peptides.space import Relatives
-from boltbo.domains.plans.query import Block, Query, Relation
-from boltbo.domains.plans.space import PlanSpace
+from boltbo.domains.plans.language.query import Block, Query, Relation
+from boltbo.domains.plans.search.box import PlanSpace
 from boltbo.problem import Status
-from boltbo.transfer import make, random_search
-from boltbo.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
+from boltbo_bench.transfer import make, random_search
+from boltbo_bench.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
 
 pytest.importorskip("torch")
 METHODS = ["icm", "fsbo", "sgpe", "rgpe", "ablr"]

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 
 from boltbo import Observation, Task, Trajectory
+from boltbo.domain import StringSpace
 from boltbo.llm.backend import Example
-from boltbo.llm.compact import CompactModel
+from boltbo.llm.compact.model import CompactModel
 from boltbo.optimizers.contract import check_optimizer
-from boltbo.problem import Status, StringSpace
-from boltbo.transfer.history import BETTER, LEAST, MOST, examples, levels, text
-from boltbo.transfer.language import LanguageOptimizer
+from boltbo.problem import Status
+from boltbo_bench.transfer.history import BETTER, LEAST, MOST, examples, levels, text
+from boltbo_bench.transfer.language import LanguageOptimizer
 from quadratic import Quadratic, make_tasks
 
 TASK = Task("new", "a new task")

@@ -7,10 +7,10 @@ import pytest
 from scipy.optimize import check_grad
 from transfer_bowls import SPACE, sources, task, value
 
-from boltbo.optimizers import gp
-from boltbo.transfer import icm, make
-from boltbo.transfer.experts import Plain, left_out, misordered, product, ranking_weights
-from boltbo.transfer.features import BoxFeatures
+from boltbo.optimizers.surrogates import gp
+from boltbo_bench.transfer import icm, make
+from boltbo_bench.transfer.experts import Plain, left_out, misordered, product, ranking_weights
+from boltbo_bench.transfer.features import BoxFeatures
 
 BOX = BoxFeatures(lambda _: SPACE)
 
@@ -173,7 +173,7 @@ def test_icm_kernel_equals_gpytorch():
 
 def test_ablr_posterior_and_evidence_against_closed_forms():
     pytest.importorskip("torch")
-    from boltbo.transfer.ablr import LinearPosterior
+    from boltbo_bench.transfer.ablr import LinearPosterior
 
     rng = np.random.default_rng(0)
     Phi, y, new, a, b = rng.standard_normal((8, 5)), rng.standard_normal(8), rng.standard_normal((3, 5)), 0.7, 4.0
@@ -190,7 +190,7 @@ def test_ablr_posterior_and_evidence_against_closed_forms():
 
 def test_ablr_loss_is_minus_the_evidence_of_tasks_of_different_sizes():
     torch = pytest.importorskip("torch")
-    from boltbo.transfer.ablr import LinearPosterior, loss
+    from boltbo_bench.transfer.ablr import LinearPosterior, loss
 
     rng = np.random.default_rng(1)
     Phi, y = rng.standard_normal((2, 6, 4)), rng.standard_normal((2, 6))
@@ -204,7 +204,7 @@ def test_ablr_loss_is_minus_the_evidence_of_tasks_of_different_sizes():
 
 def test_deep_process_loss_is_the_marginal_likelihood_of_its_posterior_and_padding_says_nothing():
     torch = pytest.importorskip("torch")
-    from boltbo.transfer.few_shot import OUT, DeepProcess
+    from boltbo_bench.transfer.few_shot import OUT, DeepProcess
 
     X, y = data(7, 3, 0)
     model = DeepProcess(3, seed=0)

@@ -7,13 +7,14 @@ import pytest
 from transfer_bowls import SPACE, observe, search, sources, task
 
 from boltbo import Observation, Task, Trajectory
+from boltbo.domain import StringSpace
 from boltbo.optimizers.contract import check_optimizer
-from boltbo.problem import Status, StringSpace
+from boltbo.problem import Status
 from boltbo.spaces import Strings
-from boltbo.transfer import SURROGATES, make, random_search
-from boltbo.transfer.cost import search as timed_search
-from boltbo.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
-from boltbo.transfer.optimizer import PoolOptimizer, log_improvement
+from boltbo_bench.transfer import SURROGATES, make, random_search
+from boltbo_bench.transfer.cost import search as timed_search
+from boltbo_bench.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
+from boltbo_bench.transfer.optimizer import PoolOptimizer, log_improvement
 
 pytest.importorskip("torch")
 TASK = Task("new", "a new task")

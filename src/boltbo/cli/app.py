@@ -12,19 +12,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from boltbo import __version__
-from boltbo.cli.bench import bench
+from boltbo._version import __version__
 from boltbo.cli.common import Format, FormatOption, SetOption, console, opened, print_json
 from boltbo.cli.peptides import peptides
 from boltbo.cli.plans import plans
+from boltbo.domains.build import Problem
+from boltbo.errors import ConfigError
 from boltbo.problem import Task
-from boltbo.settings import ConfigError
-from boltbo.setup import Problem
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(plans, name="plans")
 app.add_typer(peptides, name="peptides")
-app.add_typer(bench, name="bench")
 
 
 class Start(StrEnum):
@@ -103,7 +101,7 @@ def status(storage: StorageOption = None, name: NameOption = None, format: Forma
 
     What was imported counts neither as an oracle call nor among the seconds.
     """
-    from boltbo.results import progress_of
+    from boltbo.campaign.results import progress_of
 
     with _existing(storage, name) as store:
         rows = progress_of(store)
@@ -140,7 +138,7 @@ def report(
 
       boltbo report --storage examples/plans.db --html result.html
     """
-    from boltbo.results import Results
+    from boltbo.campaign.results import Results
 
     with _existing(storage, name) as store:
         if html is None:
@@ -335,7 +333,8 @@ def doctor(
 
 @contextmanager
 def _existing(storage: str | None, name: str | None) -> Iterator[Any]:
-    from boltbo.storage import StorageError, Store
+    from boltbo.errors import StorageError
+    from boltbo.storage import Store
 
     where = storage or "boltbo.db"
     if "://" not in where and not Path(where).exists():

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 
 from boltbo.cli.config import load_config
-from boltbo.settings import ConfigError
-from boltbo.setup import Problem
+from boltbo.domains.build import Problem
+from boltbo.errors import ConfigError
 
 console = Console()
 
@@ -38,8 +38,8 @@ def opened(
     """The campaign of a configuration file, its domain ready to score."""
     loaded = load_config(config, changes or ())
     settings = loaded.settings if workers is None else loaded.settings.model_copy(update={"workers": workers})
-    from boltbo.campaign import Campaign
-    from boltbo.progress import Bars
+    from boltbo.campaign.campaign import Campaign
+    from boltbo.system.progress import Bars
 
     where = storage or str(config.with_suffix(".db"))
     caches = config.with_suffix(".artifacts") if "://" in where else Path(where).with_suffix(".artifacts")

@@ -22,10 +22,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from boltbo.settings import ConfigError, Settings, explain
-from boltbo.setup import Build
+from boltbo.domains.build import Build
+from boltbo.errors import ConfigError
+from boltbo.settings import Settings, explain
 
-BUILT_IN = {"plans": "boltbo.domains.plans.workload", "peptides": "boltbo.domains.peptides.workload"}
+BUILT_IN = {"plans": "boltbo.domains.plans.build", "peptides": "boltbo.domains.peptides.build"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def _storage(url: str | None) -> str:
 
 def _compact() -> str:
     from boltbo.llm.backend import Example, Prompt
-    from boltbo.llm.compact import CompactModel
+    from boltbo.llm.compact.model import CompactModel
     from boltbo.spaces import Slots
 
     grammar = Slots([["a", "b"], ["c", "d"]])
@@ -96,8 +96,8 @@ def _pretrained() -> str:
 
 
 def _embedded() -> str:
-    from boltbo.domains.plans.embedded import EmbeddedServer
-    from boltbo.domains.plans.server import Server
+    from boltbo.domains.plans.server.connection import Server
+    from boltbo.domains.plans.server.embedded import EmbeddedServer
 
     with EmbeddedServer() as server:
         [(found,)] = Server(server.url()).query("SHOW server_version")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from boltbo.cli.doctor import Finding
 
 if TYPE_CHECKING:
-    from boltbo.domains.plans.capabilities import Capabilities
+    from boltbo.domains.plans.server.capabilities import Capabilities
 
 
 def examine_database(url: str, hint_plan: str = "pg_hint_plan") -> list[Finding]:
@@ -19,9 +19,9 @@ def examine_database(url: str, hint_plan: str = "pg_hint_plan") -> list[Finding]
         ConfigError: The URL is none.
         OracleUnavailable: There is no connection; the message says why.
     """
-    from boltbo.domains.plans.capabilities import capabilities
-    from boltbo.domains.plans.conditions import conditions
-    from boltbo.domains.plans.server import Server
+    from boltbo.domains.plans.server.capabilities import capabilities
+    from boltbo.domains.plans.server.conditions import conditions
+    from boltbo.domains.plans.server.connection import Server
 
     with closing(Server(url, patience=0.0, hint_plan=hint_plan)) as server:
         found = capabilities(server)
@@ -37,7 +37,7 @@ def examine_database(url: str, hint_plan: str = "pg_hint_plan") -> list[Finding]
 
 
 def _version(found: Capabilities) -> Finding:
-    from boltbo.domains.plans.capabilities import NEWEST, OLDEST
+    from boltbo.domains.plans.server.capabilities import NEWEST, OLDEST
 
     seen = f"PostgreSQL {found.version_text}, {found.where}{', a superuser' if found.superuser else ''}"
     cost = "" if found.supported else f"boltbo was never tested on it: {OLDEST} to {NEWEST} are supported"

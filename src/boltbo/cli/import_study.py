@@ -8,10 +8,10 @@ from typing import Literal
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from boltbo.campaign import Campaign
-from boltbo.imports import ImportReport
+from boltbo.campaign.campaign import Campaign
+from boltbo.campaign.past_runs import ImportReport
+from boltbo.errors import ConfigError
 from boltbo.problem import Task
-from boltbo.settings import ConfigError
 from boltbo.spaces import Slots
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from boltbo.cli.common import Format, FormatOption, console, print_json
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError
 
 peptides = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Peptides: design relatives of a template, train a predictor."
@@ -76,9 +76,9 @@ def design(
       boltbo peptides design templates.fasta --model campaign.db --budget 200 --families 5 --out better
     """
     from boltbo.cli.peptides_design import Search, carry_out
+    from boltbo.domains.peptides.build import editable
     from boltbo.domains.peptides.domain import PeptidesDomain
     from boltbo.domains.peptides.templates import read_templates
-    from boltbo.domains.peptides.workload import editable
     from boltbo.report.peptides.page import label
     from boltbo.report.peptides.tables import as_plain
 

@@ -9,22 +9,23 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from boltbo import __version__
+from boltbo._version import __version__
+from boltbo.campaign.models import ModelVersions
+from boltbo.campaign.run import solve, solve_stored
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.oracle import MicPredictor, load_judge
 from boltbo.domains.peptides.properties import known_peptides
 from boltbo.domains.peptides.templates import Template
-from boltbo.model_versions import ModelVersions
-from boltbo.parallel import make_engine
+from boltbo.engines.processes import make_engine
+from boltbo.errors import CampaignMismatch, ConfigError
 from boltbo.problem import Task, Trajectory
-from boltbo.progress import Bars
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, seed_of
 from boltbo.report.peptides.page import About, page
 from boltbo.report.peptides.shortlist import Shortlist, shortlist
 from boltbo.report.peptides.tables import as_csv, as_fasta
-from boltbo.settings import ConfigError, Settings
-from boltbo.solve import solve, solve_stored
-from boltbo.storage import CampaignMismatch, Run, Stage, Store, calls_made
+from boltbo.settings import Settings
+from boltbo.storage import Run, Stage, Store, calls_made
+from boltbo.system.progress import Bars
 
 STORAGE = "design.db"
 BATCH = 10

@@ -17,7 +17,7 @@ from boltbo.cli.common import console
 from boltbo.domains.peptides.oracle.data import Measurements, read_measurements
 from boltbo.domains.peptides.oracle.predictor import MicPredictor
 from boltbo.domains.peptides.oracle.validation import IDENTITY, Split, cross_validate
-from boltbo.progress import Bars
+from boltbo.system.progress import Bars
 
 FILE = "validation.json"
 

@@ -16,11 +16,11 @@ from rich.table import Table
 
 from boltbo.cli.common import Format, FormatOption, SetOption, console, opened, print_json
 from boltbo.cli.config import load_config
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError
 
 if TYPE_CHECKING:
-    from boltbo.domains.plans.handover import Handover
-    from boltbo.domains.plans.server import Server
+    from boltbo.domains.plans.export.handover import Handover
+    from boltbo.domains.plans.server.connection import Server
 
 plans = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Query plans: hand them over, check them again."
@@ -70,9 +70,9 @@ def export(
       boltbo plans export examples/plans.toml --form hint-table --planning included --out faster
     """
     from boltbo.domains.plans.domain import PlansDomain
-    from boltbo.domains.plans.files import write
-    from boltbo.domains.plans.handover import DIFFERENT_RESULTS, best_candidates, hand_over
-    from boltbo.progress import Bars
+    from boltbo.domains.plans.export.handover import DIFFERENT_RESULTS, best_candidates, hand_over
+    from boltbo.domains.plans.export.scripts import write
+    from boltbo.system.progress import Bars
 
     where = storage or str(config.with_suffix(".db"))
     if "://" not in where and not Path(where).exists():
@@ -131,9 +131,9 @@ def verify(
       boltbo plans verify faster --database postgresql://me@db/shop
     """
     from boltbo.domains.plans.dialects.choose import load_hint_plan
-    from boltbo.domains.plans.files import read
-    from boltbo.domains.plans.handover import check
-    from boltbo.progress import Bars
+    from boltbo.domains.plans.export.handover import check
+    from boltbo.domains.plans.export.scripts import read
+    from boltbo.system.progress import Bars
 
     exported = read(folder)
     checked = []
@@ -169,11 +169,11 @@ def check_workload(
     """
     from contextlib import ExitStack
 
-    from boltbo.domains.plans.capabilities import shown
-    from boltbo.domains.plans.server import Server
-    from boltbo.domains.plans.sources import read_path
-    from boltbo.domains.plans.statements import STAT_STATEMENTS, read_stat_statements
-    from boltbo.domains.plans.survey import summary, survey
+    from boltbo.domains.plans.server.capabilities import shown
+    from boltbo.domains.plans.server.connection import Server
+    from boltbo.domains.plans.workload.files import read_path
+    from boltbo.domains.plans.workload.pg_stat_statements import STAT_STATEMENTS, read_stat_statements
+    from boltbo.domains.plans.workload.survey import summary, survey
 
     with ExitStack() as stack:
         server = None
@@ -208,8 +208,8 @@ def check_workload(
 @contextmanager
 def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterator[Server]:
     from boltbo.domains.plans.domain import PlansDomain
-    from boltbo.domains.plans.server import Server
-    from boltbo.progress import Bars
+    from boltbo.domains.plans.server.connection import Server
+    from boltbo.system.progress import Bars
 
     if (database is None) == (config is None):
         raise ConfigError("say where to check: --database URL, or --config CONFIG.toml")

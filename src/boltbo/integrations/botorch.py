@@ -23,8 +23,9 @@ from botorch.utils.sampling import draw_sobol_samples
 from botorch.utils.transforms import normalize, unnormalize
 from torch import Tensor
 
+from boltbo.domain import SearchSpace
 from boltbo.optimizers import Optimizer, make_optimizer
-from boltbo.problem import Observation, SearchSpace, Status, Task
+from boltbo.problem import Observation, Status, Task
 from boltbo.proposers import Proposer
 
 

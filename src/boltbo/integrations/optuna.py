@@ -18,9 +18,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from boltbo.campaign import Campaign
-from boltbo.imports import ImportReport, InvalidRuns
-from boltbo.problem import InvalidCandidate, Observation, Status, Task, Trajectory
+from boltbo.campaign.campaign import Campaign
+from boltbo.campaign.past_runs import ImportReport
+from boltbo.errors import InvalidCandidate, InvalidRuns
+from boltbo.problem import Observation, Status, Task, Trajectory
 from boltbo.proposers import Proposer
 from boltbo.spaces import Slots
 

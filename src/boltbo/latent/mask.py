@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from boltbo.problem import END, Grammar
+from boltbo.domain import END, Grammar
 
 
 class Mask:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from boltbo.llm.decoder import Block, Memory, Shape, frequencies
+from boltbo.llm.compact.decoder import Block, Memory, Shape, frequencies
 
 PAD, BEGIN, STOP = range(3)
 FIRST_SYMBOL = 3

@@ -10,10 +10,11 @@ import torch
 from scipy.special import ndtr, ndtri
 from torch import Tensor
 
+from boltbo.domain import Grammar, Guide
 from boltbo.latent.tune import tuned
 from boltbo.latent.vae import SequenceVAE
-from boltbo.problem import FloatArray, Grammar, Guide
-from boltbo.threads import one_torch_thread
+from boltbo.problem import FloatArray
+from boltbo.system.threads import one_torch_thread
 
 REACH = 4.0
 """So many standard deviations from the centre are within the box."""

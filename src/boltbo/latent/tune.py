@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from boltbo.domain import Guide
 from boltbo.latent.vae import SequenceVAE, Symbols, negative_bound, padded
-from boltbo.problem import FloatArray, Guide
+from boltbo.problem import FloatArray
 
 STEPS, ROWS = 30, 32
 RATE, GUIDE_RATE = 1e-3, 5e-3

@@ -20,13 +20,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from boltbo.domain import Grammar
+from boltbo.errors import CorruptModel
 from boltbo.latent.mask import Mask
 from boltbo.latent.network import BEGIN, FIRST_SYMBOL, PAD, STOP, Network, Size
-from boltbo.llm.backend import CorruptModel, FitReport, Progress
-from boltbo.llm.decoder import frequencies
-from boltbo.llm.training import Schedule, train
-from boltbo.llm.weights import filled
-from boltbo.problem import FloatArray, Grammar
+from boltbo.llm.backend import FitReport, Progress
+from boltbo.llm.compact.decoder import frequencies
+from boltbo.llm.tuning.loop import Schedule, train
+from boltbo.llm.tuning.weights import filled
+from boltbo.problem import FloatArray
 
 FORMAT = 1
 ROWS = 256

@@ -12,18 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
-from boltbo.problem import Grammar
+from boltbo.domain import Grammar
 
 Progress = Callable[[int, int], None]
 """Called as progress(done, total) during long work."""
-
-
-class CorruptModel(RuntimeError):
-    """A model directory that cannot be loaded. The message names the file, what is wrong with it, and what to do."""
-
-
-class ModelUnavailable(RuntimeError):
-    """A model that cannot be used now: its service does not answer or refuses. What was paid for is not lost."""
 
 
 @dataclass(frozen=True, slots=True)

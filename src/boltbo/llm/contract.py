@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from boltbo.llm.backend import CorruptModel, Example, LanguageModel, Prompt
-from boltbo.problem import END, InvalidCandidate
+from boltbo.domain import END
+from boltbo.errors import CorruptModel, InvalidCandidate
+from boltbo.llm.backend import Example, LanguageModel, Prompt
 
 
 class Brackets:

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from boltbo.domain import AdaptiveSpace, SearchSpace, StringSpace
 from boltbo.optimizers.base import BoxOptimizer, Limiting, Optimizer
-from boltbo.problem import AdaptiveSpace, SearchSpace, StringSpace
 
 CLASSES: dict[str, tuple[str, type]] = {
-    "turbo": ("turbo:Turbo", SearchSpace),
-    "lolbo": ("lolbo:LolBO", AdaptiveSpace),
-    "local": ("local_search:LocalSearch", SearchSpace),
-    "random": ("random_search:RandomSearch", SearchSpace),
-    "edits": ("edits:Edits", StringSpace),
-    "screened": ("screened:Screened", StringSpace),
-    "evolution": ("evolution:Evolution", StringSpace),
+    "turbo": ("boltbo.optimizers.box.turbo:Turbo", SearchSpace),
+    "lolbo": ("boltbo.latent.lolbo:LolBO", AdaptiveSpace),
+    "local": ("boltbo.optimizers.box.local_search:LocalSearch", SearchSpace),
+    "random": ("boltbo.optimizers.box.random_search:RandomSearch", SearchSpace),
+    "edits": ("boltbo.optimizers.strings.edits:Edits", StringSpace),
+    "screened": ("boltbo.optimizers.strings.screened:Screened", StringSpace),
+    "evolution": ("boltbo.optimizers.strings.evolution:Evolution", StringSpace),
 }
 """Where each optimizer is, and the kind of space that it searches."""
 
@@ -63,7 +63,7 @@ def make_optimizer(
             + "; some domains have a choice of spaces"
         )
     module, _, cls = place.partition(":")
-    chosen = getattr(import_module(f"boltbo.optimizers.{module}"), cls)
+    chosen = getattr(import_module(module), cls)
     try:
         optimizer = chosen(space, seed=seed, **options)
     except TypeError as error:

@@ -16,8 +16,9 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
+from boltbo.domain import SearchSpace
 from boltbo.optimizers.history import History, Told
-from boltbo.problem import FloatArray, Observation, SearchSpace
+from boltbo.problem import FloatArray, Observation
 
 Ranking = TypeVar("Ranking")
 """What a subclass of `AskTell` ranks: points of a box, or texts."""

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from boltbo.domain import END, SearchSpace, StringSpace
+from boltbo.errors import InvalidCandidate
 from boltbo.optimizers.base import Optimizer
-from boltbo.problem import END, InvalidCandidate, Observation, SearchSpace, Status, StringSpace
+from boltbo.problem import Observation, Status
 from boltbo.spaces import Slots, Strings
 
 SLOTS = [[str(j) for j in range(4 + i % 3)] for i in range(8)]

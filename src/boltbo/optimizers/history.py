@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from boltbo.problem import FloatArray, InvalidCandidate, Observation, SearchSpace, Status, StringSpace
+from boltbo.domain import SearchSpace, StringSpace
+from boltbo.errors import InvalidCandidate
+from boltbo.problem import FloatArray, Observation, Status
 
 
 class Told(ABC):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from boltbo.problem import Domain, Task
+from boltbo.domain import Domain
+from boltbo.problem import Task
 from boltbo.proposers.base import Progress, Proposal, seed_of
 
 

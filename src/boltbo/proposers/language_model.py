@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from boltbo.domain import Domain, Estimating
 from boltbo.llm.backend import LanguageModel, Prompt, Sample
-from boltbo.problem import Domain, Estimating, Task
+from boltbo.problem import Task
 from boltbo.proposers.base import Progress, Proposal, Proposer
 from boltbo.proposers.initial_design import InitialDesign
 from boltbo.proposers.order import ORDER_ALL, Estimate, First, check_first, ordered

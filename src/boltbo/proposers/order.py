@@ -22,9 +22,10 @@ from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 from scipy.stats import rankdata
 
+from boltbo.domain import Domain, Estimating
+from boltbo.errors import ConfigError
 from boltbo.llm.backend import LanguageModel, Prompt, Referenced, Sample
-from boltbo.problem import Domain, Estimating, FloatArray
-from boltbo.settings import ConfigError
+from boltbo.problem import FloatArray
 
 First = Literal["consensus", "estimated", "likeliest", "normalized", "raised", "drawn"]
 

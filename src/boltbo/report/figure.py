@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from boltbo.results import Results
+from boltbo.campaign.results import Results
 
 _STBO, _LINE = "#b3541e", "#555555"
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from rich import box
 from rich.table import Table
 
-from boltbo.results import Results
+from boltbo.campaign.results import Results
 
 
 def results_table(results: Results) -> Table:

@@ -1,25 +1,6 @@
 """Everything that was paid for, on disk before the next oracle call."""
 
 from boltbo.storage.calls_made import calls_made
-from boltbo.storage.store import (
-    CampaignBusy,
-    CampaignMismatch,
-    ModelVersion,
-    Run,
-    Stage,
-    Step,
-    StorageError,
-    Store,
-)
+from boltbo.storage.sql import ModelVersion, Run, Stage, Step, Store
 
-__all__ = [
-    "CampaignBusy",
-    "CampaignMismatch",
-    "ModelVersion",
-    "Run",
-    "Stage",
-    "Step",
-    "StorageError",
-    "Store",
-    "calls_made",
-]
+__all__ = ["ModelVersion", "Run", "Stage", "Step", "Store", "calls_made"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from boltbo.storage.store import Store
+from boltbo.storage.sql import Store
 
 
 def calls_made(store: Store, run_ids: Sequence[int]) -> Callable[[], int]:

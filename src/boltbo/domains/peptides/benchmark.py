@@ -12,7 +12,7 @@ from pathlib import Path
 
 from boltbo.domains.peptides.split import split
 from boltbo.domains.peptides.templates import Template, what_is_wrong
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError
 
 TRAIN, VALIDATION = 1400, 100
 SHORTEST, LONGEST = 8, 30

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from boltbo.domain import SearchSpace, StringSpace
 from boltbo.domains.peptides.design import initial_design
 from boltbo.domains.peptides.free_pairs import free_pairs
 from boltbo.domains.peptides.latent import latent_space
@@ -17,7 +18,8 @@ from boltbo.domains.peptides.oracle import MicPredictor, load_predictor
 from boltbo.domains.peptides.similarity import similarity
 from boltbo.domains.peptides.space import Relatives
 from boltbo.domains.peptides.templates import Template
-from boltbo.problem import FloatArray, InvalidCandidate, SearchSpace, StringSpace, Task
+from boltbo.errors import InvalidCandidate
+from boltbo.problem import FloatArray, Task
 
 INSTRUCTION = """\
 You design antimicrobial peptides. You are given a template peptide in one-letter codes{against}. Answer with one peptide of

@@ -18,8 +18,8 @@ from boltbo.domains.peptides.design import mutants
 from boltbo.domains.peptides.oracle.scales import AMINO_ACIDS
 from boltbo.domains.peptides.space import Relatives
 from boltbo.domains.peptides.templates import LONGEST, SHORTEST, read_templates, what_is_wrong
+from boltbo.errors import ConfigError
 from boltbo.latent.kept import keep, kept
-from boltbo.settings import ConfigError
 
 if TYPE_CHECKING:  # torch is imported when it is needed
     from boltbo.latent.space import LatentSpace

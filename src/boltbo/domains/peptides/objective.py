@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from boltbo.domains.peptides.oracle.predictor import MicPredictor
 from boltbo.domains.peptides.oracle.species import SPECIES, column_of
+from boltbo.errors import ConfigError
 from boltbo.problem import FloatArray
-from boltbo.settings import ConfigError
 
 PANELS = ("all", "gram-negative", "gram-positive")
 

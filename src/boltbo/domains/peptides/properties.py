@@ -19,8 +19,7 @@ from rapidfuzz.process import cdist
 
 from boltbo.domains.peptides.instability import weight
 from boltbo.domains.peptides.oracle.scales import AMINO_ACIDS, EISENBERG, HYDROPATHY
-from boltbo.problem import InvalidCandidate
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError, InvalidCandidate
 
 PKA_POSITIVE = {"K": 10.67, "R": 12.10, "H": 6.04}
 PKA_NEGATIVE = {"D": 3.71, "E": 4.15, "C": 8.14, "Y": 10.10}

@@ -8,7 +8,7 @@ import numpy as np
 
 from boltbo.domains.peptides.similarity import clusters
 from boltbo.domains.peptides.templates import Template
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError
 
 NEAR_COPY = 0.6
 """Identity from which on two peptides are near copies (see `similarity.identities`)"""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boltbo.domains.peptides.oracle.scales import AMINO_ACIDS
-from boltbo.settings import ConfigError
+from boltbo.errors import ConfigError
 
 SHORTEST, LONGEST = 5, 50
 """Residues of a template"""

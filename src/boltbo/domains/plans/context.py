@@ -26,11 +26,11 @@ import re
 from typing import Literal
 
 from boltbo.domains.plans.dialects.sql import written_out
-from boltbo.domains.plans.language import format_plan
-from boltbo.domains.plans.plan import PLAIN_SQL, Abilities
-from boltbo.domains.plans.query import Query, Relation
-from boltbo.domains.plans.server import Server
-from boltbo.domains.plans.tree import plan_from_explain
+from boltbo.domains.plans.language.explain import plan_from_explain
+from boltbo.domains.plans.language.grammar import format_plan
+from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities
+from boltbo.domains.plans.language.query import Query, Relation
+from boltbo.domains.plans.server.connection import Server
 
 Policy = Literal["sql", "structure", "plan"]
 

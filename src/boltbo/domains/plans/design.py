@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from boltbo.domains.plans.plan import SWITCHES
+from boltbo.domains.plans.language.plan import SWITCHES
 
 JOINS = ("-hash", "-merge", "-nest")
 SCANS = ("-seq", "-index", "-indexonly")

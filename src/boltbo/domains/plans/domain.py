@@ -10,24 +10,25 @@ from typing import Any, Literal
 import numpy as np
 import psycopg
 
+from boltbo.domain import SearchSpace, StringSpace
 from boltbo.domains.plans.context import READS, ContextWriter, Policy, server_plan_text
 from boltbo.domains.plans.design import bao_design
 from boltbo.domains.plans.dialects import Dialect, DialectName, Statement
 from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.free_pairs import free_pairs
-from boltbo.domains.plans.language import PlanGrammar, format_plan
-from boltbo.domains.plans.latent import latent_space
-from boltbo.domains.plans.measure import Measurement, Objective, Planning, Summary, measure
-from boltbo.domains.plans.moves import PlanMoves
+from boltbo.domains.plans.language.explain import follows, plan_from_explain, with_methods_of
+from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan
+from boltbo.domains.plans.language.plan import EVERYTHING, Plan
+from boltbo.domains.plans.language.query import Query
 from boltbo.domains.plans.parse import parse_query
-from boltbo.domains.plans.plan import EVERYTHING, Plan
-from boltbo.domains.plans.query import Query
-from boltbo.domains.plans.server import Server
-from boltbo.domains.plans.space import PlanSpace
-from boltbo.domains.plans.switches import SwitchSpace
-from boltbo.domains.plans.tree import follows, plan_from_explain, with_methods_of
-from boltbo.domains.plans.types import check_types
-from boltbo.problem import Evaluation, SearchSpace, Status, StringSpace, Task
+from boltbo.domains.plans.search.box import PlanSpace
+from boltbo.domains.plans.search.latent import latent_space
+from boltbo.domains.plans.search.moves import PlanMoves
+from boltbo.domains.plans.search.switches import SwitchSpace
+from boltbo.domains.plans.server.connection import Server
+from boltbo.domains.plans.server.measure import Measurement, Objective, Planning, Summary, measure
+from boltbo.domains.plans.server.types import check_types
+from boltbo.problem import Evaluation, Status, Task
 
 INSTRUCTION = """\
 You write join plans for PostgreSQL. You are given {reads}. Answer with one plan that runs fast:

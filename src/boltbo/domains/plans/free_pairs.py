@@ -20,10 +20,10 @@ import psycopg
 from boltbo.domains.plans.context import ContextWriter, server_plan_text
 from boltbo.domains.plans.design import bao_sets
 from boltbo.domains.plans.dialects.sql import Switches, written_out
-from boltbo.domains.plans.language import format_plan, parse_plan
-from boltbo.domains.plans.plan import Abilities, Join, Operator, Plan, Tree
-from boltbo.domains.plans.query import Query, Relation
-from boltbo.domains.plans.server import Server
+from boltbo.domains.plans.language.grammar import format_plan, parse_plan
+from boltbo.domains.plans.language.plan import Abilities, Join, Operator, Plan, Tree
+from boltbo.domains.plans.language.query import Query, Relation
+from boltbo.domains.plans.server.connection import Server
 
 PLANS_PER_QUERY = 4
 SWITCHED = 0.05

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from boltbo.llm.backend import ModelUnavailable
+from boltbo.errors import ModelUnavailable
 from boltbo.llm.service.journal import Journal, Usage
 
 T = TypeVar("T")

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from boltbo.llm.backend import ModelUnavailable, Progress
+from boltbo.errors import ModelUnavailable
+from boltbo.llm.backend import Progress
 from boltbo.llm.service.client import Client, Refused
 from boltbo.llm.service.journal import Journal, Usage
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from boltbo.llm.backend import CorruptModel
+from boltbo.errors import CorruptModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from boltbo.llm.backend import CorruptModel, Example, FitReport, ModelUnavailable, Progress, Prompt, Sample
+from boltbo.domain import Grammar
+from boltbo.errors import CorruptModel, InvalidCandidate, ModelUnavailable
+from boltbo.llm.backend import Example, FitReport, Progress, Prompt, Sample
+from boltbo.llm.pretrained.templates import VERSION, messages
 from boltbo.llm.service.client import Client, Connection, Refused
 from boltbo.llm.service.jobs import tune
 from boltbo.llm.service.journal import Journal, Usage
-from boltbo.llm.templates import VERSION, messages
-from boltbo.problem import Grammar, InvalidCandidate
 
 FORMAT = 1
 ROUNDS = 6

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from boltbo.imports import own_calls
+from boltbo.campaign.past_runs import own_calls
+from boltbo.campaign.results import Results, labels
 from boltbo.problem import Observation, Status, Task, Trajectory
-from boltbo.results import Results, labels
 from boltbo.storage import ModelVersion, Run, Stage, Store
 
 DEFAULT, DESIGN, STBO, FOUND = "default", "initial design", "STBO", "found"

@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from boltbo.campaign.results import Row
 from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered
 from boltbo.report.campaign.pictures import (
     learning_curve,
@@ -20,7 +21,6 @@ from boltbo.report.campaign.tasks import detailed, details, tasks_table
 from boltbo.report.chart import spread_out
 from boltbo.report.html import document, number, numbers, wide
 from boltbo.report.peptides.letters import sheet
-from boltbo.results import Row
 
 TABLE = (
     "Sum: of the tasks' best values, lower is better. Ratio: the sum over the default's, with a 95% bootstrap interval over "

@@ -8,10 +8,10 @@ from html import escape
 
 import numpy as np
 
+from boltbo.campaign.results import Row
 from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered, TaskFound
 from boltbo.report.chart import Axis, Level, Line, chart, spread_out, staircase
 from boltbo.report.html import legend, number, wide
-from boltbo.results import Row
 
 SHADES = ("s1", "s2", "s3", "s4", "s5")
 MOST_POINTS = 160

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from boltbo.domains.plans.plan import SWITCHES, Join, Operator, Scan, Tree, aliases_of
-from boltbo.domains.plans.spelling import DEFAULT, trees_of
-from boltbo.problem import InvalidCandidate
+from boltbo.domains.plans.language.plan import SWITCHES, Join, Operator, Scan, Tree, aliases_of
+from boltbo.domains.plans.language.spelling import DEFAULT, trees_of
+from boltbo.errors import InvalidCandidate
 
 STEP, INDENT, LEFT, LETTER = 24, 26, 12, 7.4
 MOST = 300

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.util import find_spec
 
-from boltbo.problem import InvalidCandidate, Observation, Task
+from boltbo.errors import InvalidCandidate
+from boltbo.problem import Observation, Task
 from boltbo.report.campaign.plan_tree import plan_picture
 from boltbo.report.html import number, wide
 from boltbo.report.peptides.alignment import aligned

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from boltbo.distil import top_k
+from boltbo.campaign.distil import top_k
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.objective import Objective
 from boltbo.domains.peptides.oracle import MicPredictor

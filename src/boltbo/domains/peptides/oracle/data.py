@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from boltbo.domains.peptides.oracle.files import LONGEST, SHORTEST
 from boltbo.domains.peptides.oracle.scales import AMINO_ACIDS
+from boltbo.errors import ConfigError
 from boltbo.problem import FloatArray
-from boltbo.settings import ConfigError
 
 LOWEST, HIGHEST = -5.0, 5.0
 """Of a believable log10 MIC in micromolar."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from boltbo.domains.peptides.oracle import files
 from boltbo.domains.peptides.oracle.features import feature_names, features
-from boltbo.domains.peptides.oracle.predictor import check_sequences
+from boltbo.domains.peptides.oracle.sequences import check_sequences
 from boltbo.problem import FloatArray
 
 NAME, KIND = "oracle", "ensemble of networks"

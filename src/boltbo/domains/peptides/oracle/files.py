@@ -13,7 +13,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from boltbo.llm.backend import CorruptModel
+from boltbo.errors import CorruptModel
 
 Arrays = Mapping[str, NDArray[Any]]
 T = TypeVar("T")

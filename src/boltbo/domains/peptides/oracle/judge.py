@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from boltbo.domains.peptides.oracle import files
 from boltbo.domains.peptides.oracle.kmers import kmer_names, kmers
-from boltbo.domains.peptides.oracle.predictor import check_sequences
+from boltbo.domains.peptides.oracle.sequences import check_sequences
 from boltbo.problem import FloatArray
 
 NAME, KIND = "judge", "boosted trees"

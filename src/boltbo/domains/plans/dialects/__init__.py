@@ -17,7 +17,7 @@ from typing import Literal
 from boltbo.domains.plans.dialects.hints import Hints, Leading
 from boltbo.domains.plans.dialects.sql import Order, PlainSql, Switches
 from boltbo.domains.plans.dialects.statement import Dialect, Statement
-from boltbo.domains.plans.plan import SWITCHES
+from boltbo.domains.plans.language.plan import SWITCHES
 
 __all__ = ["Dialect", "DialectName", "Statement", "by_name"]
 

@@ -6,8 +6,8 @@ import psycopg
 
 from boltbo.domains.plans.dialects import DialectName, by_name
 from boltbo.domains.plans.dialects.statement import Dialect
-from boltbo.domains.plans.server import Server
-from boltbo.settings import ConfigError
+from boltbo.domains.plans.server.connection import Server
+from boltbo.errors import ConfigError
 
 HINTED = ("hints", "leading")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from boltbo.domains.plans.dialects.hints import METHOD_HINTS, OPERATOR_HINTS, hint_name
-from boltbo.domains.plans.tree import JOINS, SCANS, SUFFIX, Node, is_input
+from boltbo.domains.plans.language.explain import JOINS, SCANS, SUFFIX, Node, is_input
 
 _PASSING = frozenset({"Hash", "Subquery Scan", "Materialize", "Sort", "Incremental Sort"})
 """Nodes that say nothing that the joins around them do not"""

@@ -15,9 +15,9 @@ from typing import ClassVar
 
 from boltbo.domains.plans.dialects.sql import ORDER_KEPT, Switches, joined
 from boltbo.domains.plans.dialects.statement import Statement
-from boltbo.domains.plans.plan import Abilities, Join, Method, Operator, Plan, Scan, Tree, aliases_of, scans_of
-from boltbo.domains.plans.query import Query
-from boltbo.problem import InvalidCandidate
+from boltbo.domains.plans.language.plan import Abilities, Join, Method, Operator, Plan, Scan, Tree, aliases_of, scans_of
+from boltbo.domains.plans.language.query import Query
+from boltbo.errors import InvalidCandidate
 
 OPERATOR_HINTS = {Operator.HASH: "HashJoin", Operator.MERGE: "MergeJoin", Operator.NEST: "NestLoop"}
 METHOD_HINTS = {

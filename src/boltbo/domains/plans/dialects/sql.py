@@ -20,12 +20,22 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from boltbo.domains.plans.canonical import canonical_plan
 from boltbo.domains.plans.dialects.statement import Statement
+from boltbo.domains.plans.language.canonical import canonical_plan
+from boltbo.domains.plans.language.plan import (
+    PLAIN_SQL,
+    SWITCHES,
+    Abilities,
+    Join,
+    Operator,
+    Plan,
+    Scan,
+    Tree,
+    operators_of,
+)
+from boltbo.domains.plans.language.query import Block, ColumnRef, Query, Relation, fill
 from boltbo.domains.plans.parse import quote
-from boltbo.domains.plans.plan import PLAIN_SQL, SWITCHES, Abilities, Join, Operator, Plan, Scan, Tree, operators_of
-from boltbo.domains.plans.query import Block, ColumnRef, Query, Relation, fill
-from boltbo.problem import InvalidCandidate
+from boltbo.errors import InvalidCandidate
 
 ORDER_KEPT = (("join_collapse_limit", "1"), ("from_collapse_limit", "1"), ("geqo", "off"))
 ONLY_HASH = (("enable_nestloop", "off"), ("enable_mergejoin", "off"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from boltbo.domains.plans.plan import Abilities, Plan
-from boltbo.domains.plans.query import Query
+from boltbo.domains.plans.language.plan import Abilities, Plan
+from boltbo.domains.plans.language.query import Query
 
 
 @dataclass(frozen=True, slots=True)

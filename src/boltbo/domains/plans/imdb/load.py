@@ -12,11 +12,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from boltbo.domains.plans.embedded import database_url
 from boltbo.domains.plans.imdb.generate import VERSION, Literals, generate
 from boltbo.domains.plans.imdb.table import Table, copy_text, n_rows
-from boltbo.domains.plans.server import redact
-from boltbo.problem import OracleUnavailable
+from boltbo.domains.plans.server.connection import redact
+from boltbo.domains.plans.server.embedded import database_url
+from boltbo.errors import OracleUnavailable
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is going on, done, of how many)."""

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from boltbo.domains.plans.language.query import Block, Query, mark, rewritten
 from boltbo.domains.plans.parse.block import BlockParser
-from boltbo.domains.plans.parse.errors import NotASelect, SqlSyntaxError, UnsupportedQuery
 from boltbo.domains.plans.parse.find import Candidate, Text, candidates, main_part
 from boltbo.domains.plans.parse.names import Columns, Scope, quote
 from boltbo.domains.plans.parse.read import read
-from boltbo.domains.plans.query import Block, Query, mark, rewritten
+from boltbo.errors import UnsupportedQuery
 
-__all__ = ["Columns", "NotASelect", "SqlSyntaxError", "UnsupportedQuery", "parse_query", "quote"]
+__all__ = ["Columns", "parse_query", "quote"]
 
 
 def parse_query(sql: str, columns: Columns | None = None) -> Query:
@@ -35,7 +35,7 @@ def parse_query(sql: str, columns: Columns | None = None) -> Query:
             names are refused in WHERE and ON; elsewhere they make every relation keep all its columns.
 
     Raises:
-        SqlSyntaxError, NotASelect: See `errors.py`.
+        SqlSyntaxError, NotASelect: See `boltbo.errors`.
         UnsupportedQuery: The statement has no block. The message says why its largest SELECT is none.
     """
     _, tokens = read(sql)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 
+from boltbo.domains.plans.language.query import Block, ColumnRef, Relation, Residual
 from boltbo.domains.plans.parse.classes import Classes, check_connected
-from boltbo.domains.plans.parse.errors import UnsupportedQuery
 from boltbo.domains.plans.parse.find import Candidate, Text
 from boltbo.domains.plans.parse.grouped import check_grouped
 from boltbo.domains.plans.parse.names import fold, listed, name_of, quote
@@ -16,7 +16,7 @@ from boltbo.domains.plans.parse.outside import outside
 from boltbo.domains.plans.parse.read import tree_of
 from boltbo.domains.plans.parse.sources import Sources, Using
 from boltbo.domains.plans.parse.tokens import clauses, depths, split_and, steps
-from boltbo.domains.plans.query import Block, ColumnRef, Relation, Residual
+from boltbo.errors import UnsupportedQuery
 
 MAX_RELATIONS = 100
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from boltbo.domains.plans.parse.errors import UnsupportedQuery
-from boltbo.domains.plans.query import Block, ColumnRef, Query
+from boltbo.domains.plans.language.query import Block, ColumnRef, Query
+from boltbo.errors import UnsupportedQuery
 
 
 class Classes:

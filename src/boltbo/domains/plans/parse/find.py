@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 
-from boltbo.domains.plans.parse.errors import UnsupportedQuery
+from boltbo.domains.plans.language.query import mark
 from boltbo.domains.plans.parse.names import Scope, clause
 from boltbo.domains.plans.parse.read import tree_of
 from boltbo.domains.plans.parse.tokens import branches, clauses, closing, is_query, steps
-from boltbo.domains.plans.query import mark
+from boltbo.errors import UnsupportedQuery
 
 
 @dataclass(frozen=True)

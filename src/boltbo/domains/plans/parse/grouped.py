@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from boltbo.domains.plans.parse.errors import UnsupportedQuery
+from boltbo.errors import UnsupportedQuery
 
 _OPAQUE = (exp.AggFunc, exp.Anonymous, exp.Filter, exp.WithinGroup, exp.Query, exp.Star)
 """What may read columns that are not grouped: aggregates (any function that is not known may be one), subqueries"""

@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 
-from boltbo.domains.plans.parse.errors import NotASelect, SqlSyntaxError, UnsupportedQuery
+from boltbo.errors import NotASelect, SqlSyntaxError, UnsupportedQuery
 
 T = TypeVar("T")
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 
-from boltbo.domains.plans.parse.errors import UnsupportedQuery
 from boltbo.domains.plans.parse.find import Text
 from boltbo.domains.plans.parse.names import Names, Scope, alias_of, clause, fold, items, join_in, quote
 from boltbo.domains.plans.parse.outside import children, names_of, outside
 from boltbo.domains.plans.parse.read import tree_of
 from boltbo.domains.plans.parse.tokens import Step, closing, steps
+from boltbo.errors import UnsupportedQuery
 
 INNER = frozenset({"", ",", "JOIN", "INNER JOIN", "CROSS JOIN"})
 OUTER = frozenset({"LEFT JOIN", "LEFT OUTER JOIN"})

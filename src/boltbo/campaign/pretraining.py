@@ -1,0 +1,124 @@
+"""The base that every fine-tuning starts from: a model as it comes, or the compact one, warmed up on pairs that cost no call.
+
+A warmed-up model is kept in the user's cache under the hash of all that it was made of: the next campaign on the same tasks
+with the same seed finds it there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from boltbo.domain import Domain, SearchSpace, WarmStart
+from boltbo.errors import CorruptModel
+from boltbo.llm.backend import Example, LanguageModel
+from boltbo.problem import Task
+from boltbo.proposers.base import seed_of
+from boltbo.settings import ModelSettings
+from boltbo.system.progress import Bars
+
+KEPT = 20
+"""Warmed-up models in the cache, of some 13 MB each; the one that was used longest ago goes first"""
+
+
+def cache() -> Path:
+    """Where warmed-up models are kept."""
+    return user_cache_path("boltbo") / "warmed-up"
+
+
+def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], seed: int, bars: Bars) -> LanguageModel:
+    """The model that `settings` describes, before any fine-tuning.
+
+    Args:
+        domain: Its instruction and its free pairs are used.
+        settings: Backend and warm-up.
+        tasks: Tasks of which free pairs may be made, and whose words the compact model knows.
+        seed: The campaign's.
+        bars: Progress.
+    """
+    separator = domain.grammar(tasks[0]).separator
+    if settings.backend == "transformers":
+        from boltbo.llm.pretrained.model import Lora, PretrainedModel
+
+        lora = Lora(**settings.lora.model_dump())
+        return PretrainedModel.open(
+            settings.name, instruction=domain.instruction, separator=separator, seed=seed, lora=lora
+        )
+    if settings.backend == "openai":
+        from boltbo.llm.service import Connection, ServiceModel
+
+        return ServiceModel(settings.name, domain.instruction, Connection(**settings.service.model_dump()))
+    from boltbo.llm.compact.model import CompactModel
+
+    pairs: list[Example] = []
+    wanted = settings.warm_up_pairs
+    with bars.track("free pairs for the warm-up", wanted) as update:
+        for context, solution in _free_pairs(domain, tasks, wanted, seed_of(seed, "free pairs")):
+            pairs.append(Example(context, solution))
+            update(len(pairs), wanted)
+    corpus = [*pairs, *(Example(t.context, "") for t in tasks)]
+    if not pairs:
+        return CompactModel.create(corpus, separator=separator, seed=seed)
+    kept = cache() / _key(corpus, separator, settings.warm_up_epochs, seed)
+    if kept.exists():
+        try:
+            model = CompactModel.load(kept)
+        except CorruptModel:
+            shutil.rmtree(kept, ignore_errors=True)
+        else:
+            kept.touch()
+            bars.note("the model was warmed up on these pairs before: taken from the cache")
+            return model
+    model = CompactModel.create(corpus, separator=separator, seed=seed)
+    with bars.track("warm-up of the model", 1) as update:
+        model.warm_up(pairs, epochs=settings.warm_up_epochs, seed=seed_of(seed, "warm-up"), progress=update)
+    _keep(model, kept)
+    return model
+
+
+def _key(corpus: Sequence[Example], separator: str, epochs: float, seed: int) -> str:
+    from boltbo._version import __version__
+    from boltbo.llm.compact.model import FORMAT, WARM_UP_RATE
+
+    made_of = [__version__, FORMAT, WARM_UP_RATE, separator, epochs, seed, *((e.context, e.solution) for e in corpus)]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
+
+
+def _keep(model: LanguageModel, path: Path) -> None:
+    """In the cache, if it can be written: without it, the next campaign only takes longer."""
+    half = path.with_name(f"{path.name}.half")
+    try:
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        model.save(half)
+        half.rename(path)
+        for old in sorted(path.parent.iterdir(), key=lambda p: -p.stat().st_mtime)[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _free_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
+    if isinstance(domain, WarmStart):
+        return domain.free_pairs(tasks, n, seed)
+    return _random_pairs(domain, tasks, n, seed)
+
+
+def _random_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
+    """For a domain without free pairs: its tasks with random valid solutions teach the way to write at least."""
+    rng = np.random.default_rng(seed)
+    each = -(-n // max(1, len(tasks)))
+    for task in tasks:
+        space = domain.space(task)
+        if isinstance(space, SearchSpace):
+            solutions = space.decode(rng.random((each, space.dim)))
+        else:
+            solutions = domain.initial_design(task, each, rng)
+        for solution in dict.fromkeys(solutions):
+            yield task.context, solution

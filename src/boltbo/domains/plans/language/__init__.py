@@ -1,0 +1,1 @@
+"""Plans and queries as values, and plans as text: the grammar, the one canonical spelling, what EXPLAIN shows."""

@@ -1,0 +1,1 @@
+"""The spaces in which an optimizer looks for plans."""

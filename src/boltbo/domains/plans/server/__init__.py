@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, what a server can do, and how long a plan takes there."""

@@ -1,0 +1,1 @@
+"""Where runs happen: in this process, or in local worker processes."""

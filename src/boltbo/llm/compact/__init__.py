@@ -1,0 +1,1 @@
+"""The embedded default: a small decoder on the domain's own symbols."""

@@ -1,0 +1,1 @@
+"""Any pretrained causal model of the Hugging Face format, tuned with LoRA."""

@@ -1,0 +1,1 @@
+"""Sampling from a local model under a grammar."""

@@ -1,0 +1,115 @@
+"""Samples that are drawn independently of each other, repeats among them: what says how often a model is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from boltbo.llm.sampling.masking import conditional, padded
+from boltbo.llm.sampling.reader import SPARE, Draws, Prefix, Reader
+from boltbo.problem import FloatArray
+
+Array = NDArray[Any]
+
+
+@dataclass(slots=True)
+class _Row:
+    """One sample in the making; beyond what is wanted of a prompt one that has ended already.
+
+    Attributes:
+        draws: Whose it is.
+        prefix: What it wrote.
+        noise: A number in [0, 1) for each token.
+    """
+
+    draws: Draws
+    prefix: Prefix
+    noise: FloatArray
+
+    @classmethod
+    def begun(cls, draws: Draws, i: int, most_tokens: int) -> _Row:
+        """The `i`-th of a prompt."""
+        state = draws.machine.start if i < draws.wanted else -1
+        return cls(draws, Prefix((), state), np.random.default_rng([draws.seed, draws.first + i]).random(most_tokens))
+
+    def add(self, token: int, logprob: float, log_mass: float) -> None:
+        """One more token, unless it has ended."""
+        p = self.prefix
+        if p.state < 0:
+            return
+        p.logprob += logprob
+        p.log_mass += log_mass
+        p.state = self.draws.machine.advance(p.state, token)
+        if p.state >= 0:
+            p.ids = (*p.ids, token)
+
+
+@torch.inference_mode()
+def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: float, top_p: float) -> None:
+    """Fill draws, all side by side with as many rows as the neediest wants. Texts of more than `most_tokens` are left out."""
+    width = max(d.wanted for d in draws)
+    rows = [_Row.begun(d, i, most_tokens) for d in draws for i in range(width)]
+    for i, d in enumerate(draws):
+        d.prefixes = [row.prefix for row in rows[i * width : i * width + d.wanted]]
+    logits, memory = reader.read([d.context for d in draws], width)
+    active = rows
+    for step in range(most_tokens):
+        allowed = padded([row.draws.machine.allowed[max(row.prefix.state, 0)] for row in active])
+        tokens, own, log_mass = _choose(
+            logits, allowed, np.array([row.noise[step] for row in active]), temperature, top_p
+        )
+        for row, *drawn in zip(active, tokens.tolist(), own.tolist(), log_mass.tolist(), strict=True):
+            row.add(*drawn)
+        places = _living(np.array([row.prefix.state >= 0 for row in active]).reshape(-1, width))
+        if not places.size:
+            break
+        if places.size < SPARE * len(active):
+            reader.keep(torch.from_numpy(places), memory)
+            width, tokens, active = places.shape[1], tokens[places.ravel()], [active[i] for i in places.flat]
+        logits = reader.step(torch.from_numpy(tokens), memory)
+    for d in draws:
+        d.prefixes = [p for p in d.prefixes if p.state < 0]
+
+
+def _living(alive: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The places of the rows that are alive (P', n'), ended ones among them where prompts have fewer than others.
+
+    Args:
+        alive: (P, n).
+    """
+    prompts = np.flatnonzero(alive.any(1))
+    most = int(alive.sum(1).max())
+    first = np.argsort(~alive[prompts], axis=1, kind="stable")[:, :most]
+    places: NDArray[np.int64] = prompts[:, None] * alive.shape[1] + first
+    return places
+
+
+def _choose(
+    logits: Tensor, allowed: Array, noise: Array, temperature: float, top_p: float
+) -> tuple[Array, Array, Array]:
+    """Inverse-CDF sampling among the allowed ids.
+
+    Args:
+        logits: (rows, V).
+        allowed: (rows, A) ids, padded with -1.
+        noise: (rows,) in [0, 1).
+        temperature: Divides the logits.
+        top_p: Share of the allowed probability that is kept, most likely first.
+
+    Returns:
+        The ids, their log-probability among the allowed at temperature 1, and the log of the allowed ids' probability
+        among all at this temperature; each (rows,).
+    """
+    index = torch.from_numpy(allowed)
+    log_p, own, log_mass = conditional(logits, index, temperature, top_p)
+    edges = log_p.exp().cumsum(1)
+    u = torch.from_numpy(noise).to(edges)[:, None] * edges[:, -1:]
+    last = edges.shape[1] - 1 - (log_p > -torch.inf).flip(1).byte().argmax(1, keepdim=True)
+    place = torch.minimum((edges <= u).sum(1, keepdim=True), last)  # rounding never picks an id that is not allowed
+    return index.gather(1, place)[:, 0].numpy(), own.gather(1, place)[:, 0].numpy(), log_mass.numpy()

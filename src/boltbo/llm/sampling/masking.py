@@ -1,0 +1,139 @@
+"""A grammar over symbols as a machine over token ids, so that a sampler can obey it.
+
+A symbol may be several tokens, symbols may share their first tokens, and one may begin another: where a prefix of ids can be
+read in several ways, all readings are kept (a non-deterministic automaton, its sets of readings made into states as they
+are met). What a state allows is a trie, built once for each set of symbols: per step, a batch of rows costs one look-up a row.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from boltbo.domain import END, Grammar
+
+Ids = tuple[int, ...]
+Reading = tuple[Hashable, bool, Ids]
+"""(grammar state, whether it is the first of the text, ids of a symbol begun)"""
+
+
+class _Trie:
+    """Some symbols by their ids.
+
+    Attributes:
+        after: Ids begun -> the ids that may follow within a symbol.
+        whole: Ids begun -> the symbols that they spell in full.
+    """
+
+    def __init__(self, spelled: Iterable[tuple[Ids, str]]) -> None:
+        self.after: dict[Ids, set[int]] = {(): set()}
+        self.whole: dict[Ids, list[str]] = {}
+        for ids, symbol in spelled:
+            for at, token in enumerate(ids):
+                self.after.setdefault(ids[:at], set()).add(token)
+            self.whole.setdefault(ids, []).append(symbol)
+
+
+class Machine:
+    """The grammar of one prompt over token ids.
+
+    Args:
+        grammar: Over symbols.
+        spell: (symbol, whether it is the first of the text) -> its ids.
+        stop: The id that ends a text.
+    """
+
+    def __init__(self, grammar: Grammar, spell: Callable[[str, bool], Ids], stop: int) -> None:
+        self._grammar = grammar
+        self._spell = spell
+        self._stop = stop
+        self._numbers: dict[frozenset[Reading], int] = {}
+        self._readings: list[frozenset[Reading]] = []
+        self._next: list[dict[int, int]] = []
+        self._tries: dict[tuple[Hashable, bool], _Trie] = {}
+        self._known: dict[tuple[tuple[str, ...], bool], _Trie] = {}
+        self._growing = threading.Lock()  # batches of one prompt may be sampled in several threads
+        self.allowed: list[NDArray[np.int64]] = []
+        """For each state, the ids that may come next."""
+        self.start = self._number({(grammar.start(), True, ())})
+
+    def advance(self, state: int, token: int) -> int:
+        """The state after an allowed id; -1 after `stop`."""
+        known = self._next[state]
+        if token not in known:
+            with self._growing:
+                known[token] = -1 if token == self._stop else self._number(self._read(self._readings[state], token))
+        return known[token]
+
+    def _read(self, readings: Iterable[Reading], token: int) -> set[Reading]:
+        """Each reading that may go on with `token`, and each in which it completes a symbol."""
+        after: set[Reading] = set()
+        for state, first, begun in readings:
+            trie, ids = self._trie(state, first), (*begun, token)
+            if ids in trie.after:
+                after.add((state, first, ids))
+            for symbol in trie.whole.get(ids, ()):
+                after.add((self._grammar.advance(state, symbol), False, ()))
+        return after
+
+    def _trie(self, state: Hashable, first: bool) -> _Trie:
+        if (state, first) not in self._tries:
+            symbols = tuple(self._grammar.allowed(state))
+            if not symbols:
+                raise ValueError(f"the grammar allows nothing after state {state!r}, not even END")
+            if (symbols, first) not in self._known:
+                self._known[symbols, first] = _Trie(
+                    ((self._stop,) if s == END else self._spell(s, first), s) for s in symbols
+                )
+            self._tries[state, first] = self._known[symbols, first]
+        return self._tries[state, first]
+
+    def _number(self, readings: set[Reading]) -> int:
+        found = frozenset(readings)
+        if found not in self._numbers:
+            ids = set().union(*(self._trie(state, first).after[begun] for state, first, begun in found))
+            self._numbers[found] = len(self._readings)
+            self._readings.append(found)
+            self._next.append({})
+            self.allowed.append(np.array(sorted(ids), dtype=np.int64))
+        return self._numbers[found]
+
+
+def padded(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """What each of many rows allows as one table (rows, A), padded with -1."""
+    width = max(map(len, rows))
+    table = np.full((len(rows), width), -1, dtype=np.int64)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table
+
+
+def conditional(logits: Tensor, allowed: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-probabilities of the allowed ids alone.
+
+    Args:
+        logits: (rows, V).
+        allowed: (rows, A) ids, padded with -1, whose log-probability is -inf.
+        temperature: Divides the logits.
+        top_p: Share of the allowed probability that is kept, most likely first; the others' is -inf.
+
+    Returns:
+        At this temperature and nucleus (rows, A); at temperature 1 (rows, A); and the log of what is allowed among all ids'
+        probability at this temperature (rows,).
+    """
+    logits = logits.float()
+    own = logits.gather(1, allowed.clamp(min=0)).masked_fill(allowed < 0, -torch.inf)
+    warm = own / temperature
+    total = warm.logsumexp(1, keepdim=True)
+    log_mass = (total[:, 0] - (logits / temperature).logsumexp(1)).clamp(max=0.0)
+    log_p = warm - total
+    if top_p < 1:
+        p, order = log_p.exp().sort(1, descending=True)
+        left_out = torch.zeros_like(p, dtype=torch.bool).scatter(1, order, p.cumsum(1) - p >= top_p)
+        log_p = log_p.masked_fill(left_out, -torch.inf).log_softmax(1)
+    return log_p, own.log_softmax(1), log_mass

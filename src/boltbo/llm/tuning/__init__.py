@@ -1,0 +1,1 @@
+"""How a local model is trained: the loop, how examples are packed, in which precision, how weights are read."""

@@ -1,0 +1,241 @@
+"""The one training loop: AdamW, warm-up and cosine decay, batches of like lengths under a token budget.
+
+Its end is a number of epochs or, before that, of steps or seconds, or when held-out items say so.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from boltbo.llm.backend import Example, FitReport, Progress
+from boltbo.system.threads import torch_threads_by_load
+
+
+class Sized(Protocol):
+    """Something to learn from that knows its length in tokens."""
+
+    @property
+    def length(self) -> int: ...
+
+
+REPORTS = 20
+"""How often a run reports its loss, and is judged by what is held out."""
+
+PATIENCE = 4
+"""So many judgements without a better one end it."""
+
+Item = TypeVar("Item", bound=Sized)
+
+Loss = Callable[[list[Item]], tuple[Tensor, float]]
+"""A batch -> (weighted sum of the completion tokens' losses in nats, sum of their weights)"""
+
+
+@dataclass(frozen=True)
+class Schedule(Generic[Item]):
+    """How long and how fast to learn.
+
+    Attributes:
+        epochs: Passes over the items; may be a fraction.
+        rate: The highest learning rate.
+        tokens: Of a batch, padding included.
+        warm_up: Share of the steps in which the rate rises.
+        decay: Weight decay of matrices.
+        clip: The largest norm of a gradient.
+        micro_tokens: Of what is computed at a time; a batch's parts add their gradients up. None: the whole batch.
+        threads_by_load: Use one thread while other processes want the cores. Only where the number of threads changes no
+            bit of what is learnt.
+        max_steps: Stop there, if the epochs last longer.
+        max_seconds: Stop about then. Where it binds, the result depends on how fast the machine is.
+    """
+
+    epochs: float
+    rate: float
+    tokens: int = 4096
+    warm_up: float = 0.05
+    decay: float = 0.05
+    clip: float = 1.0
+    micro_tokens: int | None = None
+    threads_by_load: bool = False
+    max_steps: int | None = None
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.epochs < math.inf:
+            raise ValueError(f"expected a finite number of epochs, not negative, got {self.epochs}")
+
+    def pace(self, done: float) -> float:
+        """The learning rate at a share of the way: linear up, then a cosine down to a twentieth."""
+        if done < self.warm_up:
+            return self.rate * done / self.warm_up
+        return self.rate * (0.05 + 0.475 * (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up))))
+
+
+def something_to_learn(examples: Sequence[Example]) -> None:
+    """Raise ValueError if there is nothing to learn from."""
+    if not any(e.weight > 0 for e in examples):
+        raise ValueError(f"there is no example to learn from: none of {len(examples)} has a positive weight")
+
+
+def train(
+    model: nn.Module,
+    items: Sequence[Item],
+    loss: Loss[Item],
+    schedule: Schedule[Item],
+    *,
+    seed: int,
+    held_out: Sequence[Item] = (),
+    progress: Progress | None = None,
+) -> FitReport:
+    """Train the parameters of `model` that ask for gradients.
+
+    With `held_out` items, training stops once it no longer helps on them, and the parameters that did best are kept.
+
+    Raises:
+        FloatingPointError: The loss or its gradient is not finite: the learning rate is too high, or the model is damaged.
+    """
+    began = time.perf_counter()
+    torch.manual_seed(seed)
+    batches = list(_all_batches(items, schedule, np.random.default_rng(seed)))[: schedule.max_steps]
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = _optimizer(parameters, schedule)
+    judge = _Judge(held_out, loss, parameters, schedule.tokens)
+    losses: list[tuple[int, float]] = []
+    recent: list[float] = []
+    steps = tokens = 0
+    every = max(1, len(batches) // REPORTS)
+    model.train()
+    with ExitStack() as at_the_end:
+        at_the_end.callback(model.eval)
+        done = at_the_end.enter_context(torch_threads_by_load()) if schedule.threads_by_load else None
+        for batch in batches:
+            spent = (time.perf_counter() - began) / schedule.max_seconds if schedule.max_seconds else 0.0
+            if spent >= 1 and steps:
+                break
+            rate = schedule.pace(min(1.0, max((steps + 0.5) / len(batches), spent)))
+            parts = map(loss, _batches(batch, schedule.micro_tokens or schedule.tokens))
+            recent.append(_step(parts, parameters, optimizer, rate, schedule.clip, steps + 1))
+            steps += 1
+            size = sum(item.length for item in batch)
+            tokens += size
+            if done is not None:
+                done(size)
+            if progress is not None:
+                progress(steps, len(batches))
+            if steps % every == 0:
+                losses.append((steps, sum(recent) / len(recent)))
+                recent = []
+                if judge.has_seen_enough(steps):
+                    break
+    if recent:
+        losses.append((steps, sum(recent) / len(recent)))
+    judge.restore()
+    if progress is not None and steps < len(batches):
+        progress(len(batches), len(batches))
+    return FitReport(steps, tokens, time.perf_counter() - began, losses, judge.losses)
+
+
+def _optimizer(parameters: list[nn.Parameter], schedule: Schedule[Item]) -> torch.optim.AdamW:
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": schedule.decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=schedule.rate, betas=(0.9, 0.98), fused=True)
+
+
+def _step(
+    parts: Iterable[tuple[Tensor, float]],
+    parameters: list[nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    rate: float,
+    clip: float,
+    step: int,
+) -> float:
+    """One update; the mean loss before it."""
+    total = weight = 0.0
+    optimizer.zero_grad(set_to_none=True)
+    for part, own in parts:
+        part.backward()  # type: ignore[no-untyped-call]
+        total, weight = total + part.item(), weight + own
+    mean = total / max(weight, 1e-9)
+    for p in parameters:
+        if p.grad is not None:
+            p.grad /= max(weight, 1e-9)
+    norm = nn.utils.clip_grad_norm_(parameters, clip)
+    if not (math.isfinite(mean) and math.isfinite(norm.item())):
+        raise FloatingPointError(
+            f"step {step}: the loss is {mean} and its gradient's norm {norm.item()}, both must be finite. "
+            "Lower the learning rate or, if this is the first step, start from a model that is not damaged."
+        )
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    return mean
+
+
+class _Judge(Generic[Item]):
+    """Watches the loss on held-out items, and keeps the parameters that did best."""
+
+    def __init__(self, items: Sequence[Item], loss: Loss[Item], parameters: list[nn.Parameter], tokens: int) -> None:
+        self.batches = list(_batches(sorted(items, key=lambda item: item.length), tokens))
+        self.loss = loss
+        self.parameters = parameters
+        self.best: list[Tensor] = []
+        self.losses: list[tuple[int, float]] = []
+
+    @torch.no_grad()
+    def has_seen_enough(self, step: int) -> bool:
+        """Whether the last checks were all worse than one before them."""
+        if not self.batches:
+            return False
+        found = [(total.item(), weight) for total, weight in map(self.loss, self.batches)]
+        now = sum(total for total, _ in found) / max(sum(weight for _, weight in found), 1e-9)
+        if all(now < before for _, before in self.losses):
+            self.best = [p.detach().clone() for p in self.parameters]
+        self.losses.append((step, now))
+        values = [value for _, value in self.losses]
+        return len(values) - 1 - values.index(min(values)) >= PATIENCE
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        for p, best in zip(self.parameters, self.best, strict=False):
+            p.copy_(best)
+
+
+def _all_batches(items: Sequence[Item], schedule: Schedule[Item], rng: np.random.Generator) -> Iterator[list[Item]]:
+    """Whole epochs, then the rest of the last one, each in a new order."""
+    left = schedule.epochs
+    while left > 1e-9:
+        batches = list(_epoch(items, schedule.tokens, rng))
+        yield from batches[: max(1, math.ceil(min(left, 1.0) * len(batches) - 1e-9))]
+        left -= 1.0
+
+
+def _epoch(items: Sequence[Item], tokens: int, rng: np.random.Generator) -> Iterable[list[Item]]:
+    """Every item once: sorted by length within random pools, so that a batch is of like lengths but ever another one."""
+    order = rng.permutation(len(items)).tolist()
+    batches: list[list[Item]] = []
+    for start in range(0, len(order), 512):
+        pool = sorted((items[i] for i in order[start : start + 512]), key=lambda item: item.length)
+        batches += _batches(pool, tokens)
+    return [batches[i] for i in rng.permutation(len(batches)).tolist()]
+
+
+def _batches(pool: Sequence[Item], tokens: int) -> Iterator[list[Item]]:
+    """Items in order of length, cut where a batch would have more than so many tokens, padding included."""
+    batch: list[Item] = []
+    for item in pool:
+        if batch and item.length * (len(batch) + 1) > tokens:
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch

@@ -1,0 +1,106 @@
+"""What Bayesian optimizers over strings share: the model of what was told, and the limits that it sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+
+from boltbo.domain import StringSpace
+from boltbo.errors import InvalidCandidate
+from boltbo.optimizers.strings.base import StringOptimizer
+from boltbo.optimizers.surrogates.refits import Refits
+from boltbo.optimizers.surrogates.string_features import Features
+from boltbo.optimizers.surrogates.string_surrogate import StringSurrogate
+from boltbo.problem import FloatArray, Observation, Status
+
+FIRST_ITERATIONS, NEXT_ITERATIONS = 20, 10
+
+
+class ModelledStrings(StringOptimizer):
+    """A `StringOptimizer` with a `StringSurrogate`.
+
+    Args:
+        space: Candidates as strings of symbols.
+        seed: Of every random choice.
+        initial: Candidates before which the model has no say.
+        max_points: Observations that the model uses, those nearest to the centre.
+
+    Raises:
+        ValueError: An option is out of range.
+    """
+
+    def __init__(self, space: StringSpace, *, seed: int, initial: int, max_points: int) -> None:
+        super().__init__(space, seed=seed)
+        self.initial, self.max_points = initial, max_points
+        self._features = Features()
+        self._theta: FloatArray | None = None
+        self._refits = Refits(FIRST_ITERATIONS, NEXT_ITERATIONS)
+        self._model: StringSurrogate | None = None
+        self._at_least_one("initial", "max_points")
+
+    def _at_least_one(self, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def _centre(self) -> int | None:
+        """The place about which the search is, if any candidate is known that can be one."""
+        return self.history.best()
+
+    def limit(self, candidate: str) -> float | None:
+        """See `base.Limiting`: BayesQO's rule; None as long as fewer than `initial` candidates were told."""
+        best = self.history.best()
+        if best is None or len(self.history) < self.initial:
+            return None
+        centre = self._centre()
+        try:
+            string = tuple(self.space.symbols(candidate))
+        except InvalidCandidate:
+            return None
+        with self._timed("acquire"):
+            model = self._surrogate(best if centre is None else centre)
+            return model.limit(self._features.of([string])[0], float(self.history.values[best]))
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        self._model = None
+        super().tell(observations)
+
+    def _fitted(self, centre: int) -> StringSurrogate:
+        """The model of everything told; hyperparameters follow once a tenth of the history is new."""
+        model = self._surrogate(centre)
+        if iterations := self._refits.due(len(self.history)):
+            self._theta = model.fit(iterations)
+        return model
+
+    def _surrogate(self, centre: int) -> StringSurrogate:
+        """The model with the hyperparameters of the last fit."""
+        if self._model is None:
+            self._model = StringSurrogate(self._theta, *self._data(centre))
+        return self._model
+
+    def _data(self, centre: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+        """Vectors, values and where these are bounds, of the `max_points` nearest to the centre.
+
+        An infeasible candidate is taken to be no better than the median: without a word about it the sampler would come back
+        to its neighbours for ever. (`turbo` models feasibility instead.)
+        """
+        values, complete = self.history.values, self.history.having(Status.COMPLETE)
+        values[self.history.having(Status.INFEASIBLE)] = np.median(values[complete])
+        strings = self.history.strings
+        if len(strings) > self.max_points:
+            far = np.array([Levenshtein.distance(strings[centre], s) for s in strings])
+            near = np.sort(np.argsort(far, kind="stable")[: self.max_points])
+            strings, values, complete = [strings[i] for i in near], values[near], complete[near]
+        return self._features.of(strings, keep=True), values, ~complete
+
+    def _own_state(self) -> dict[str, Any]:
+        return {"theta": None if self._theta is None else self._theta.tolist(), "fitted_at": self._refits.at}
+
+    def _restore_own(self, state: dict[str, Any]) -> None:
+        self._theta = None if state["theta"] is None else np.array(state["theta"], dtype=float)
+        self._refits.at = int(state["fitted_at"])
+        self._model = None

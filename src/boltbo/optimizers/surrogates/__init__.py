@@ -1,0 +1,1 @@
+"""Models of the objective: Gaussian processes over points and over strings, and their parts."""

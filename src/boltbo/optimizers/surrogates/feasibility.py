@@ -1,0 +1,76 @@
+"""Constraints that only the oracle can see, by the rule of SCBO.
+
+Eriksson and Poloczek, "Scalable constrained Bayesian optimization" (AISTATS 2021), written from the paper: each constraint
+c_j(x) <= 0 has a Gaussian process of its own, over bilog(c) = sign(c) log(1 + |c|), which stretches what happens around 0.
+From every process a function is drawn at all candidate points; those at which all constraints hold are ranked by the
+objective and go before the others, which are ranked by their total violation. Where an observation only says that it was
+infeasible, there is one constraint, -1 where there was a value and +1 where not (least-squares classification, Rasmussen &
+Williams, 2006, section 6.5).
+
+Notation:
+    n, m, p     numbers of observations, of constraints, of candidate points
+    C           what was observed of the constraints, shape (n, m), NaN where nothing was
+    violation   sum over the constraints of max(c, 0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltbo.optimizers.surrogates import gp
+from boltbo.problem import FloatArray
+
+
+class Feasibility:
+    """What is believed of the constraints; a pure function of its arguments.
+
+    Args:
+        thetas: Log-hyperparameters of each constraint's process, shape (d + 2,); as many as there are constraints, or none.
+        X: Points, shape (n, d).
+        C: See above; no row with NaN, and at least one.
+    """
+
+    def __init__(self, thetas: Sequence[FloatArray], X: FloatArray, C: FloatArray) -> None:
+        self._X, values = X, bilog(C)
+        # scaled, not centred: zero must stay where it is
+        self._values = values / np.maximum(np.sqrt((values * values).mean(axis=0)), 1e-12)
+        self.thetas = list(thetas) or [gp.initial_theta(X.shape[1]) for _ in range(C.shape[1])]
+
+    def fit(self, iterations: int) -> list[FloatArray]:
+        """Move the hyperparameters towards their most probable values; returns them."""
+        self.thetas = [
+            gp.fit(theta, self._X, y, iterations=iterations)
+            for theta, y in zip(self.thetas, self._values.T, strict=True)
+        ]
+        return self.thetas
+
+    def violations(self, points: FloatArray, q: int, rng: np.random.Generator) -> FloatArray:
+        """The total violation in `q` draws of all constraints at `points` (p, d); shape (q, p), 0 where feasible."""
+        total = np.zeros((q, len(points)))
+        for theta, y in zip(self.thetas, self._values.T, strict=True):
+            total += np.maximum(gp.Posterior(theta, self._X, y).sample(points, q, rng), 0.0)
+        return total
+
+
+def bilog(C: FloatArray) -> FloatArray:
+    """sign(c) log(1 + |c|)."""
+    return np.asarray(np.sign(C) * np.log1p(np.abs(C)))
+
+
+def observed(constraints: Sequence[Sequence[float]], infeasible: NDArray[np.bool_]) -> FloatArray | None:
+    """C for a history: the numbers that came with the observations, or labels where none had any.
+
+    Args:
+        constraints: Of each observation, as many numbers as there are constraints, or none; length n.
+        infeasible: Which observations were infeasible, shape (n,).
+
+    Returns:
+        Shape (n, m); None where nothing was ever infeasible nor came with numbers: there is nothing to model.
+    """
+    m = max(map(len, constraints), default=0)
+    if m == 0:
+        return np.where(infeasible, 1.0, -1.0)[:, None] if infeasible.any() else None
+    return np.array([c if len(c) == m else (np.nan,) * m for c in constraints], dtype=float).reshape(-1, m)

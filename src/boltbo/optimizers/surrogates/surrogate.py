@@ -1,0 +1,102 @@
+"""The model that the trust region searches on: a warp of the objective, sites for the bounds, a Gaussian process."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates.censored import conditioned, sites
+from boltbo.optimizers.surrogates.warp import Warp
+from boltbo.problem import FloatArray
+
+BEYOND_WORST = 0.5
+"""How far above the worst complete observation a bound may count, in standard deviations."""
+
+SURE = 2.0
+"""Standard deviations between a point's mean and the best value from which on the model is sure that it is worse."""
+
+HALVINGS = 20
+
+
+class Surrogate:
+    """A posterior over the warped objective; a pure function of its arguments.
+
+    Args:
+        theta: Log-hyperparameters of `gp`, shape (d + 2,).
+        X: Points, shape (n, d).
+        values: Objectives, or lower bounds where censored; shape (n,).
+        censored: Where `values` are bounds, shape (n,). At least one is not.
+    """
+
+    def __init__(self, theta: FloatArray, X: FloatArray, values: FloatArray, censored: NDArray[np.bool_]) -> None:
+        best, worst = float(values[~censored].min()), float(values[~censored].max())
+        # Bounds have a say in the scale: where most observations are bounds, the complete ones are the good tail alone, and
+        # to standardise that would leave the model no room above it. But no more than they can tell: a bound of a minute
+        # among values of milliseconds would squash these.
+        self.warp = Warp.fit(np.where(censored, np.minimum(values, worst + (worst - best)), values))
+        targets = self.warp(values)
+        # A lower bound stays one when it is lowered, and far beyond the worst value seen it would only bend the model.
+        targets[censored] = np.minimum(targets[censored], targets[~censored].max() + BEYOND_WORST)
+        self._worst = worst
+        order = np.argsort(censored, kind="stable")  # complete observations first
+        self._X = X[order]
+        self._complete = int((~censored).sum())
+        self._y, self._bounds = targets[order][: self._complete], targets[order][self._complete :]
+        self.condition(theta)
+
+    def fit(self, iterations: int) -> FloatArray:
+        """Move the hyperparameters towards their most probable values; returns them.
+
+        With bounds, hyperparameters and sites take turns, twice. At a fixed point of expectation propagation the
+        evidence does not change with the sites to first order (Rasmussen & Williams, 2006, section 5.5.2), so the turns
+        climb it.
+        """
+        for _ in range(2 if len(self._bounds) else 1):
+            self.condition(self._improved(iterations))
+        return self.theta
+
+    def condition(self, theta: FloatArray) -> None:
+        """Compute the posterior for these hyperparameters."""
+        self.theta = theta
+        known, open_ = self._X[: self._complete], self._X[self._complete :]
+        posterior = self._given(known, self._y)
+        self._targets, self._variances = self._y, None
+        if len(open_):
+            means, variances = sites(*posterior.joint(open_), self._bounds, float(np.exp(theta[-1])))
+            self._targets = np.concatenate([self._y, means])
+            self._variances = np.concatenate([np.full(self._complete, np.nan), variances])
+            posterior = self._given(self._X, self._targets, self._variances)
+        self.posterior = posterior
+
+    def _improved(self, iterations: int) -> FloatArray:
+        """Hyperparameters a few steps more probable for the targets as they stand."""
+        return gp.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations)
+
+    def _given(self, X: FloatArray, y: FloatArray, variances: FloatArray | None = None) -> gp.Posterior:
+        """The process given data, for the present hyperparameters."""
+        return gp.Posterior(self.theta, X, y, variances)
+
+    def limit(self, x: FloatArray, best: float) -> float:
+        """The value at which an evaluation at `x`, shape (d,), may be stopped: BayesQO's rule (Tao et al., SIGMOD 2025).
+
+        The least t between `best` and the worst complete value such that having seen "at least t" would leave the
+        function's mean - `SURE` standard deviations above `best`: what matters is known by then. `best` itself if the model
+        is sure already; the worst value if no bound would make it so. Halving finds it, because both the mean and minus the
+        variance of a truncated Gaussian rise with t.
+        """
+        mean, variance = self.posterior.marginals(x[None])
+        noise = float(np.exp(self.theta[-1]))
+        threshold = self.warp(np.array([best]))
+
+        def sure(t: float) -> bool:
+            m, v = conditioned(mean, variance, self.warp(np.array([t])), noise)
+            return bool(m - SURE * np.sqrt(v) >= threshold)
+
+        low, high = best, max(best, self._worst)
+        if sure(low):
+            return low
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            low, high = (low, middle) if sure(middle) else (middle, high)
+        return high

@@ -1,0 +1,1 @@
+"""What every part needs of the machine: threads, memory, progress bars, files."""
