@@ -19,9 +19,9 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache_of_warmed_up_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def own_cache_of_pretrained_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Tests neither find nor leave anything in the user's."""
-    folder = tmp_path_factory.mktemp("warmed-up")
+    folder = tmp_path_factory.mktemp("pretrained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("boltbo.campaign.pretraining.cache", lambda: folder)
         yield

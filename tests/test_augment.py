@@ -1,4 +1,4 @@
-"""Self-augmentation, what a fine-tuning reads and is judged by, and the cache of warmed-up models."""
+"""Self-augmentation, what a fine-tuning reads and is judged by, and the cache of pretrained models."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_a_round_without_tasks_scores_the_models_own_samples(tmp_path: Path) -> 
 
 
 def test_each_round_of_self_augmentation_may_have_its_own_calls_and_recall(tmp_path: Path) -> None:
-    c = campaign(tmp_path, rounds=(3, 0, 3, 0), augment={"samples": (2, 4), "recall": (0.0, 0.5)})
+    c = campaign(tmp_path, rounds=(3, 0, 3, 0), augment={"samples": (2, 4), "retrieval": (0.0, 0.5)})
     results = c.run()
     runs = (c.store.runs(Stage.AUGMENT, t) for t in (1, 3))
     first, second = ([own_calls(x).observations for x in c.store.trajectories(own)] for own in runs)
     assert [len(found) for found in first] == [2] * 3
     assert [len(found) for found in second] == [4] * 6
     assert {o.source for found in first for o in found} == {"llm"}
-    assert {o.source for found in second for o in found} == {"llm", "reuse"}
+    assert {o.source for found in second for o in found} == {"llm", "retrieval"}
     assert {r.method.split()[0] for r in results.rows if "BOLT" in r.method} == {
         "BOLT-3",
         "BOLT-3+",
@@ -152,9 +152,9 @@ def test_a_key_in_a_url_is_refused_and_not_repeated() -> None:
 
 def test_a_wrong_value_among_those_of_each_round_is_named() -> None:
     with pytest.raises(ValidationError) as raised:
-        Settings(augment={"recall": [0, 2]})
+        Settings(augment={"retrieval": [0, 2]})
     message = str(explain(raised.value, "mine.toml"))
-    assert "augment.recall.1: Input should be less than or equal to 1, got 2" in message
+    assert "augment.retrieval.1: Input should be less than or equal to 1, got 2" in message
     assert "constrained" not in message
 
 
@@ -216,16 +216,16 @@ def test_every_task_counts_the_same_if_so_set(tmp_path: Path) -> None:
         assert sum(e.weight for e in pairs) == pytest.approx(1.0)
 
 
-def test_a_base_is_warmed_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_base_is_pretrained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    own = CompactModel.warm_up
+    own = CompactModel.pretrain
 
     def counted(self: CompactModel, *args: object, **rest: object) -> FitReport:
         calls.append(1)
         return own(self, *args, **rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("boltbo.campaign.pretraining.cache", lambda: tmp_path / "kept")
-    monkeypatch.setattr(CompactModel, "warm_up", counted)
+    monkeypatch.setattr(CompactModel, "pretrain", counted)
     rows = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -27,7 +27,7 @@ SMALL = {
     "rounds": (3, 3),
     "run": {"budget": 14, "initial": 6, "optimizer": "local"},
     "distil": {"top_k": 4},
-    "model": {"warm_up_pairs": 60, "warm_up_epochs": 1, "epochs": 2},
+    "model": {"pretraining_pairs": 60, "pretraining_epochs": 1, "epochs": 2},
     "validation": {"samples": 5, "reference_budget": 10},
 }
 
@@ -95,28 +95,32 @@ def test_what_the_domain_cannot_do_is_said_before_anything_is_paid_for(tmp_path:
 
 
 def test_solutions_of_similar_tasks_are_recalled_between_the_samples(tmp_path: Path) -> None:
-    c = campaign(tmp_path, model={**SMALL["model"], "recall": 0.5})  # type: ignore[dict-item]
+    c = campaign(tmp_path, model={**SMALL["model"], "retrieval": 0.5})  # type: ignore[dict-item]
     c.run()
     for run in c.store.runs(Stage.VALIDATE, 0):
-        recalled = {text for text, source in run.initial if source == "reuse"}
+        retrieved = {text for text, source in run.initial if source == "retrieval"}
         known = {o.candidate for x in c.trajectories(0) for o in x.observations if o.complete}
-        assert recalled
-        assert recalled <= known  # of the tasks solved until then
+        assert retrieved
+        assert retrieved <= known  # of the tasks solved until then
         assert run.initial[0][1] == "llm"
-    assert {source for run in c.store.runs(Stage.TRAIN, 1) for _, source in run.initial} >= {"default", "reuse"}
+    assert {source for run in c.store.runs(Stage.TRAIN, 1) for _, source in run.initial} >= {"default", "retrieval"}
 
 
 def test_training_runs_may_recall_where_validation_is_of_the_samples_alone(tmp_path: Path) -> None:
-    c = campaign(tmp_path, run={**SMALL["run"], "recall": 0.5})  # type: ignore[dict-item]
+    c = campaign(tmp_path, run={**SMALL["run"], "retrieval": 0.5})  # type: ignore[dict-item]
     c.run()
     sources = [
         {source for run in c.store.runs(stage, 1) for _, source in run.initial}
         for stage in (Stage.TRAIN, Stage.VALIDATE)
     ]
-    assert sources[0] >= {"default", "llm", "reuse"}
+    assert sources[0] >= {"default", "llm", "retrieval"}
     assert sources[1] == {"llm"}
     c.optimize(Task("new", c.validation[0].context, dict(c.validation[0].data)), 10)
-    assert {source for run in c.store.runs(Stage.SINGLE) for _, source in run.initial} >= {"default", "llm", "reuse"}
+    assert {source for run in c.store.runs(Stage.SINGLE) for _, source in run.initial} >= {
+        "default",
+        "llm",
+        "retrieval",
+    }
 
 
 def test_a_finished_campaign_pays_for_nothing_again(tmp_path: Path) -> None:

@@ -118,19 +118,19 @@ def test_the_remoteness_is_the_mean_of_edits_away_from_all(texts: list[str]) -> 
 def test_what_is_recalled_takes_turns_with_the_samples() -> None:
     class Recalling:
         def propose(self, tasks: Sequence[Task], n: int, seed: int, progress: object = None) -> list[list[Proposal]]:
-            return [[(c, "reuse") for c in ("7 7 7", "1 1 1", "8 8 8")][:n] for _ in tasks]
+            return [[(c, "retrieval") for c in ("7 7 7", "1 1 1", "8 8 8")][:n] for _ in tasks]
 
     model = Fixed(*((f"{i} {i} {i}", 0.0) for i in range(4)))
-    half = ModelProposer(Quadratic(), model, recall=Recalling(), recall_share=0.5)  # type: ignore[arg-type]
-    # 1 1 1 was recalled, too, before its turn as a sample; where nothing more is recalled the samples go on
+    half = ModelProposer(Quadratic(), model, retrieval=Recalling(), retrieval_share=0.5)  # type: ignore[arg-type]
+    # 1 1 1 was retrieved, too, before its turn as a sample; where nothing more is retrieved the samples go on
     assert [c for c, _ in half.propose(TASKS, 6, 0)[0]] == ["0 0 0", "7 7 7", "1 1 1", "8 8 8", "2 2 2", "3 3 3"]
-    assert [s for _, s in half.propose(TASKS, 4, 0)[0]] == ["llm", "reuse", "llm", "reuse"]
-    tenth = ModelProposer(Quadratic(), model, recall=Recalling(), recall_share=0.25)  # type: ignore[arg-type]
-    assert [s for _, s in tenth.propose(TASKS, 4, 0)[0]] == ["llm", "llm", "llm", "reuse"]
-    alone = ModelProposer(Quadratic(), model, recall=Recalling(), recall_share=1.0)  # type: ignore[arg-type]
+    assert [s for _, s in half.propose(TASKS, 4, 0)[0]] == ["llm", "retrieval", "llm", "retrieval"]
+    tenth = ModelProposer(Quadratic(), model, retrieval=Recalling(), retrieval_share=0.25)  # type: ignore[arg-type]
+    assert [s for _, s in tenth.propose(TASKS, 4, 0)[0]] == ["llm", "llm", "llm", "retrieval"]
+    alone = ModelProposer(Quadratic(), model, retrieval=Recalling(), retrieval_share=1.0)  # type: ignore[arg-type]
     assert [c for c, _ in alone.propose(TASKS, 3, 0)[0]] == ["7 7 7", "1 1 1", "8 8 8"]
-    design = ModelProposer(Quadratic(), model, recall=Recalling(), recall_share=0.5, design_share=0.5)  # type: ignore[arg-type]
-    assert [s for _, s in design.propose(TASKS, 4, 0)[0]] == ["default", "reuse", "llm", "design"]
+    design = ModelProposer(Quadratic(), model, retrieval=Recalling(), retrieval_share=0.5, design_share=0.5)  # type: ignore[arg-type]
+    assert [s for _, s in design.propose(TASKS, 4, 0)[0]] == ["default", "retrieval", "llm", "design"]
 
 
 def test_the_domains_guess_and_the_consensus_together_say_what_goes_first() -> None:

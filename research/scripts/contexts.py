@@ -3,7 +3,7 @@
     python research/scripts/contexts.py --set domain.workload=FOLDER --storage contexts --out contexts.json
 
 One campaign for each policy, `contexts.toml` each time: the same tasks, default values, seeds and searches; only the text of
-the contexts differs, in the free pairs of the warm-up too. Stop and repeat it at any time.
+the contexts differs, in the pretraining pairs of pretraining too. Stop and repeat it at any time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, get_args
 from boltbo import Campaign, Task
 from boltbo.campaign.results import Results
 from boltbo.cli.config import Config, load_config
-from boltbo.domains.build import Problem
+from boltbo.domains.build import Built
 from boltbo.domains.plans.context import Policy
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.system.progress import Bars
@@ -45,7 +45,7 @@ def main() -> None:
         args.out.write_text(text.replace("Infinity", "null").replace("NaN", "null"))
 
 
-def one_policy(config: Config, problem: Problem, policy: Policy, storage: str) -> Results:
+def one_policy(config: Config, problem: Built, policy: Policy, storage: str) -> Results:
     """The campaign in which contexts are of this policy."""
     assert isinstance(problem.domain, PlansDomain)
     domain = copy.copy(problem.domain)

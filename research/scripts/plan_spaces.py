@@ -22,7 +22,7 @@ from typing import Any, get_args
 import numpy as np
 
 from boltbo.campaign.run import solve
-from boltbo.domains.build import Problem
+from boltbo.domains.build import Built
 from boltbo.domains.plans.build import build
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.server.measure import Objective
@@ -68,7 +68,7 @@ def main() -> None:
     show(args, vae)
 
 
-def search(args: argparse.Namespace, problem: Problem) -> None:
+def search(args: argparse.Namespace, problem: Built) -> None:
     """Every run that is not done yet, query after query, so that the machine's drift meets all arms."""
     assert isinstance(problem.domain, PlansDomain)
     strings, tree = problem.domain, copy.copy(problem.domain)

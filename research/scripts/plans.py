@@ -25,7 +25,7 @@ from typing import Any, get_args
 import numpy as np
 
 from boltbo.campaign.run import solve
-from boltbo.domains.build import Problem
+from boltbo.domains.build import Built
 from boltbo.domains.plans.build import build
 from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.domain import PlansDomain
@@ -83,7 +83,7 @@ def main() -> None:
 # -- search -------------------------------------------------------------------------------------------------------------
 
 
-def search(args: argparse.Namespace, problem: Problem) -> None:
+def search(args: argparse.Namespace, problem: Built) -> None:
     bars = Bars()
     with bars.track("searches", len(problem.tasks)) as update:
         for i, task in enumerate(problem.tasks):
@@ -107,7 +107,7 @@ def search(args: argparse.Namespace, problem: Problem) -> None:
 # -- compare ------------------------------------------------------------------------------------------------------------
 
 
-def measure(args: argparse.Namespace, problem: Problem) -> None:
+def measure(args: argparse.Namespace, problem: Built) -> None:
     assert isinstance(problem.domain, PlansDomain)
     domain, path = problem.domain, Path(args.storage).with_suffix(".compared.jsonl")
     done = {json.loads(line)["task"] for line in path.read_text().splitlines()} if path.exists() else set()

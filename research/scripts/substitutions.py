@@ -58,7 +58,7 @@ class Substitutions:
 
     grammar = space
 
-    def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterator[tuple[str, str]]:
+    def pretraining_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterator[tuple[str, str]]:
         """Random templates with random mutants of theirs: what solutions look like, not which are good."""
         rng = np.random.default_rng([seed, 2])
         for _ in range(n):

@@ -1,7 +1,7 @@
 """What a domain is: how to score a candidate, where a search may start, which texts are candidates at all.
 
 `Domain` is what boltbo asks of a user. The other protocols are what a domain hands over (`SearchSpace`, `StringSpace`,
-`Grammar`) or what it may offer besides (`Constrained`, `Estimating`, `WarmStart`).
+`Grammar`) or what it may offer besides (`Constrained`, `Estimating`, `Pretraining`).
 """
 
 from __future__ import annotations
@@ -199,9 +199,9 @@ class Estimating(Protocol):
 
 
 @runtime_checkable
-class WarmStart(Protocol):
+class Pretraining(Protocol):
     """A domain that can write (context, solution) pairs without an oracle; see `llm.compact` for their use."""
 
-    def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
+    def pretraining_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
         """About `n` pairs of a context and a valid solution, for tasks like `tasks` (never for validation tasks)."""
         ...

@@ -45,9 +45,9 @@ class RunSettings(Frozen):
         " `lolbo`; on strings `edits`, `screened`, `evolution`; auto: `turbo` or `edits`, among plans' moves `screened`",
     )
     design_share: Share = Field(0.2, description="share of the initial candidates that stays the domain's own design")
-    recall: Share | None = Field(
+    retrieval: Share | None = Field(
         None,
-        description="share of the initial candidates, the design's apart, that is recalled; none: as `model.recall`",
+        description="share of the initial candidates, the design's apart, that is retrieved; none: as `model.retrieval`",
     )
 
 
@@ -70,17 +70,17 @@ class AugmentSettings(Frozen):
     samples: Count | Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
         10, description="oracle calls for each task solved so far; or a list: of the first such round, the second, …"
     )
-    recall: Share | Annotated[tuple[Share, ...], Field(min_length=1)] | None = Field(
-        None, description="share of these that is recalled, where it is not `model.recall`; or a list, as `samples`"
+    retrieval: Share | Annotated[tuple[Share, ...], Field(min_length=1)] | None = Field(
+        None, description="share of these that is retrieved, where it is not `model.retrieval`; or a list, as `samples`"
     )
 
     def calls(self, i: int) -> int:
         """Oracle calls for each task in the `i`-th such round, from 0 on."""
         return nth(self.samples, i)
 
-    def recalled(self, i: int) -> float | None:
-        """Share of them that is recalled; None: as anywhere else."""
-        return None if self.recall is None else nth(self.recall, i)
+    def retrieved(self, i: int) -> float | None:
+        """Share of them that is retrieved; None: as anywhere else."""
+        return None if self.retrieval is None else nth(self.retrieval, i)
 
 
 class ServiceSettings(Frozen):
@@ -150,15 +150,15 @@ class ModelSettings(Frozen):
         " as they come (drawn). Or the order of all, those that are far from each other first: the likeliest by symbol"
         " (normalized); compact only: those that fine-tuning raised most (raised)",
     )
-    recall: Share = Field(
+    retrieval: Share = Field(
         0.0,
         description="share of the candidates, in turn with the samples, that are solutions of the solved tasks with the most"
         " similar contexts",
     )
-    warm_up_pairs: Annotated[int, Field(ge=0)] = Field(
-        4000, description="compact only: free pairs before the first round"
+    pretraining_pairs: Annotated[int, Field(ge=0)] = Field(
+        4000, description="compact only: pretraining pairs before the first round"
     )
-    warm_up_epochs: Annotated[float, Field(gt=0)] = 2.0
+    pretraining_epochs: Annotated[float, Field(gt=0)] = 2.0
 
     def sampling(self) -> dict[str, Any]:
         """What a `ModelProposer` takes of these."""

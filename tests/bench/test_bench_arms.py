@@ -36,7 +36,7 @@ SMALL = {
     "rounds": (3, 3),
     "run": {"budget": 10, "initial": 5, "optimizer": "local"},
     "distil": {"top_k": 3},
-    "model": {"warm_up_pairs": 40, "warm_up_epochs": 1, "epochs": 1},
+    "model": {"pretraining_pairs": 40, "pretraining_epochs": 1, "epochs": 1},
     "validation": {"samples": 4, "reference_budget": 8},
 }
 ARMS = (

@@ -14,7 +14,7 @@ pytest.importorskip("modlamp", reason="the benchmark's templates come with modla
 
 ROOT = Path(__file__).parents[2]
 SMALLER = (
-    "rounds=[2,2]", "domain.train=4", "domain.validation=3", "run.budget=12", "run.initial=6", "model.warm_up_pairs=60",
+    "rounds=[2,2]", "domain.train=4", "domain.validation=3", "run.budget=12", "run.initial=6", "model.pretraining_pairs=60",
     "model.epochs=1", "validation.samples=6", "validation.reference_budget=12",
 )  # fmt: skip
 

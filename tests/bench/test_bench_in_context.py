@@ -47,7 +47,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_begins_as_stbo_does_and_asks_what_is_new(tiny: Path, tmp_path: Path) -> None:
     settings = Settings(
         rounds=(2,), run={"budget": 6, "initial": 5, "optimizer": "local"},
-        model={"name": str(tiny), "warm_up_pairs": 10, "warm_up_epochs": 1, "epochs": 1},
+        model={"name": str(tiny), "pretraining_pairs": 10, "pretraining_epochs": 1, "epochs": 1},
         validation={"samples": 2, "reference_budget": 10},
     )  # fmt: skip
     c = Campaign(Quadratic(), make_tasks(2), make_tasks(2, 1, "v"), settings=settings, storage=tmp_path / "s.db")

@@ -50,7 +50,7 @@ def test_it_learns_a_rule_and_applies_it_to_new_contexts() -> None:
         return float(np.mean([samples[0].text == moved(t) for t, samples in zip(new, lists, strict=True)]))
 
     assert right() < 0.2
-    model.warm_up(pairs, epochs=60, seed=0)
+    model.pretrain(pairs, epochs=60, seed=0)
     assert right() > 0.8
 
 

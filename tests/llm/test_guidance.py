@@ -25,7 +25,7 @@ def tuned() -> tuple[CompactModel, CompactModel]:
 
     usual, good = words(200, [0.25] * 4), words(100, [0.55, 0.15, 0.15, 0.15])
     base = CompactModel.create(usual, width=32, layers=1, heads=2)
-    base.warm_up(usual, epochs=3, seed=0)
+    base.pretrain(usual, epochs=3, seed=0)
     model = CompactModel(base.tokenizer, CompactModel.create(usual, width=32, layers=1, heads=2).decoder)
     model.decoder.load_state_dict(base.decoder.state_dict())
     model.fit(good, epochs=60, seed=0, rate=3e-3)

@@ -1,4 +1,4 @@
-"""Whatever is proposed without an oracle is feasible: initial designs, free pairs, what the grammar writes."""
+"""Whatever is proposed without an oracle is feasible: initial designs, pretraining pairs, what the grammar writes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from boltbo.domain import END
 from boltbo.domains.peptides.design import conservative, hydrophobic_face, initial_design
-from boltbo.domains.peptides.free_pairs import free_pairs
 from boltbo.domains.peptides.oracle import AMINO_ACIDS
+from boltbo.domains.peptides.pretraining import pretraining_pairs
 from boltbo.domains.peptides.similarity import edit_budget, similarity
 from boltbo.domains.peptides.space import Relatives
 from boltbo.domains.peptides.templates import LONGEST, SHORTEST, what_is_wrong
@@ -55,8 +55,8 @@ def test_the_faces_of_magainin_are_its_greasy_and_its_charged_side() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(templates, min_size=1, max_size=5), leasts, st.integers(0, 2**31))
-def test_free_pairs_are_feasible_relatives_of_new_templates(own: list[str], least: float, seed: int) -> None:
-    pairs = list(free_pairs(own, least, " ".join, 20, seed))
+def test_pretraining_pairs_are_feasible_relatives_of_new_templates(own: list[str], least: float, seed: int) -> None:
+    pairs = list(pretraining_pairs(own, least, " ".join, 20, seed))
     assert 15 <= len(pairs) <= 20 or edit_budget(min(own, key=len), least) == 0
     for context, solution in pairs:
         template = context.replace(" ", "")
@@ -64,7 +64,7 @@ def test_free_pairs_are_feasible_relatives_of_new_templates(own: list[str], leas
         assert what_is_wrong(template) is None
         assert feasible(template, solution, least)
         assert set(template) <= set("".join(own))
-    assert pairs == list(free_pairs(own, least, " ".join, 20, seed))
+    assert pairs == list(pretraining_pairs(own, least, " ".join, 20, seed))
 
 
 @settings(deadline=None)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 OWN = {"domain.predictor": "own_predictor:oracle", "domain.objective": "E. coli"}
 SMALL = {
     **OWN, "domain.train": "4", "domain.validation": "3", "rounds": "[2, 2]", "run.budget": "25", "run.initial": "15",
-    "model.warm_up_pairs": "80", "model.epochs": "1", "validation.samples": "12", "validation.reference_budget": "25",
+    "model.pretraining_pairs": "80", "model.epochs": "1", "validation.samples": "12", "validation.reference_budget": "25",
 }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from boltbo.campaign.oracle import call_oracle
-from boltbo.domain import Domain, SearchSpace, StringSpace, WarmStart
-from boltbo.domains.build import Problem
+from boltbo.domain import Domain, Pretraining, SearchSpace, StringSpace
+from boltbo.domains.build import Built
 from boltbo.domains.peptides.build import build
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.templates import Template
@@ -32,16 +32,16 @@ def task(domain: PeptidesDomain) -> Task:
     return domain.task_of(Template("magainin-2", MAGAININ))
 
 
-def built(folder: Path, **options: object) -> Problem:
+def built(folder: Path, **options: object) -> Built:
     with build({"predictor": OWN, **options}, 0, folder, Bars(False)) as problem:
         return problem
 
 
-def test_it_is_a_domain_with_free_pairs(domain: PeptidesDomain, task: Task) -> None:
+def test_it_is_a_domain_with_pretraining_pairs(domain: PeptidesDomain, task: Task) -> None:
     assert isinstance(domain, Domain)
-    assert isinstance(domain, WarmStart)
+    assert isinstance(domain, Pretraining)
     assert isinstance(domain.space(task), StringSpace)
-    assert len(list(domain.free_pairs([task], 10, 0))) == 10
+    assert len(list(domain.pretraining_pairs([task], 10, 0))) == 10
 
 
 def test_the_context_is_the_letters_and_the_objective_where_it_is_not_the_default(domain: PeptidesDomain) -> None:

@@ -103,10 +103,10 @@ def test_the_compact_model_reads_sql_as_words() -> None:
 
 
 @pytest.mark.parametrize("policy", get_args(Policy))
-def test_free_pairs_read_like_tasks(imdb_url: str, policy: Policy) -> None:
+def test_pretraining_pairs_read_like_tasks(imdb_url: str, policy: Policy) -> None:
     domain = PlansDomain(imdb_url, context=policy)
     task = domain.task_of("q", SQL, 1.0)
-    pairs = list(domain.free_pairs([task], 8, 0))
+    pairs = list(domain.pretraining_pairs([task], 8, 0))
     assert {context for context, _ in pairs} == {task.context}
     assert all(domain.grammar(task).canonical(plan) for _, plan in pairs)
     domain.server.close()

@@ -132,14 +132,14 @@ def test_the_servers_cost_is_an_estimate_of_each_plan(
     assert domain.estimates(task, plans) == [float("inf")] * len(plans)
 
 
-def test_free_pairs_are_valid_plans_of_new_queries(domain: PlansDomain, task: Task) -> None:
+def test_pretraining_pairs_are_valid_plans_of_new_queries(domain: PlansDomain, task: Task) -> None:
     other = domain.task_of("p", SQL.replace("1990", "2005").replace("'f'", "'m'"), 1.0)
-    pairs = list(domain.free_pairs([task, other], 40, 0))
+    pairs = list(domain.pretraining_pairs([task, other], 40, 0))
     assert len(pairs) >= 40
     assert len({context for context, _ in pairs}) == 4  # two years x two genders
     for _, solution in pairs:
         assert domain.grammar(task).canonical(solution) == solution
-    assert list(domain.free_pairs([task, other], 40, 0)) == pairs
+    assert list(domain.pretraining_pairs([task, other], 40, 0)) == pairs
 
 
 def test_a_query_from_its_parts_finds_the_same(domain: PlansDomain) -> None:
@@ -203,7 +203,7 @@ def test_a_server_that_dies_stops_the_campaign_and_the_next_start_goes_on(tmp_pa
         settings = Settings(
             rounds=(3,),
             run={"budget": 12, "initial": 4, "optimizer": "evolution"},
-            model={"warm_up_pairs": 8, "warm_up_epochs": 1, "epochs": 1},
+            model={"pretraining_pairs": 8, "pretraining_epochs": 1, "epochs": 1},
         )
 
         class Mortal(PlansDomain):

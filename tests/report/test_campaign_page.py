@@ -33,7 +33,7 @@ SMALL = {
     "name": "small & <i>quick</i>",
     "rounds": (2, 2),
     "run": {"budget": 8, "initial": 4, "optimizer": "local"},
-    "model": {"warm_up_pairs": 20, "warm_up_epochs": 1, "epochs": 1},
+    "model": {"pretraining_pairs": 20, "pretraining_epochs": 1, "epochs": 1},
     "validation": {"samples": 3, "reference_budget": 6},
 }
 NASTY = "</p><script>alert(1)</script><img src=http://x.example/y.png>&\"'"
@@ -73,7 +73,7 @@ def test_the_page_says_what_the_campaign_found(finished: Gathered) -> None:
         assert row.method in page.text
     assert "BOLT-2" in page.text
     assert text.count("<details id=") == 3
-    for activity in ("oracle", "fine-tuning", "sampling", "warm-up", "initial design"):
+    for activity in ("oracle", "fine-tuning", "sampling", "pretraining", "initial design"):
         assert activity in page.text
     assert "were not recorded" not in page.text
     assert sum(finished.statuses.values()) == finished.results.oracle_calls

@@ -18,7 +18,7 @@ class Costs:
     Attributes:
         oracle: Of all training runs, those of self-augmentation included.
         optimizer: Theirs beside the oracle.
-        warm_up: The base of the models, with its free pairs; little where it came from the cache.
+        pretrain: The base of the models, with its pretraining pairs; little where it came from the cache.
         fine_tuning: All rounds.
         sampling: The samples of the training runs.
         tasks: Training tasks.
@@ -26,14 +26,14 @@ class Costs:
 
     oracle: float
     optimizer: float
-    warm_up: float
+    pretrain: float
     fine_tuning: float
     sampling: float
     tasks: int
 
     @property
     def model(self) -> float:
-        return self.warm_up + self.fine_tuning + self.sampling
+        return self.pretrain + self.fine_tuning + self.sampling
 
     @property
     def total(self) -> float:
@@ -54,7 +54,7 @@ def costs(part: Part) -> Costs:
     return Costs(
         oracle=float(seconds["oracle"]),
         optimizer=sum(float(seconds.get(k, 0.0)) for k in OPTIMIZER),
-        warm_up=float(train["models"].get("base_seconds", 0.0)),
+        pretrain=float(train["models"].get("base_seconds", 0.0)),
         fine_tuning=fits,
         sampling=seconds_a_sample(part) * int(train["samples"]) if train["samples"] else 0.0,
         tasks=int(part.models[-1]["tasks"]) if part.models else 0,
@@ -76,7 +76,7 @@ def seconds_a_sample(part: Part) -> float:
 
 
 def model_share(parts: Sequence[Part]) -> float:
-    """Warm-up, fine-tunings and samples over all seconds of training; the mean over seeds.
+    """Pretraining, fine-tunings and samples over all seconds of training; the mean over seeds.
 
     Raises:
         NotMeasured: See `costs`.

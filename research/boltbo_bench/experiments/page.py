@@ -27,10 +27,10 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
     ("Other multi-task methods", "All over STBO after as many calls, from the same initial design, of winners measured again "
      "where they were; *ms a call* is without the oracle. Beside them the samples of BOLT-T, which have no optimizer; "
      "*s to learn* is their fine-tuning.", tables.transfer),
-    ("At one fixed total budget", "All at the seconds that STBO takes for a task: oracle, optimizer, samples, and the warm-up "
+    ("At one fixed total budget", "All at the seconds that STBO takes for a task: oracle, optimizer, samples, and pretraining "
      "and fine-tunings divided among the training tasks. The calls of the training runs are not divided: they solved tasks of "
      "their own.", tables.fixed_budget),
-    ("Seconds of the campaigns' training", "Wall time within the process; the warm-up is short where it came from the cache.",
+    ("Seconds of the campaigns' training", "Wall time within the process; pretraining is short where it came from the cache.",
      tables.seconds),
     ("Models", "What each read, the share of its samples that the grammar would refuse, its first ten samples over the "
      "default's value, and the most memory that the process held while it was made.", tables.trained),

@@ -26,7 +26,7 @@ from boltbo.campaign.stage import solve_all
 from boltbo.errors import ConfigError
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.problem import Task, Trajectory
-from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Retrieval, Unseen, seed_of
 from boltbo.settings import Settings
 from boltbo.storage import Run, Stage, Store
 from boltbo.system.memory import begin_peak, peak_mib
@@ -196,9 +196,14 @@ class OneArm:
     ) -> Proposer:
         """A model with this arm's settings; what is recalled is of the trajectories that it read."""
         s = self.settings.model
-        recall = self._reuse(True, read()) if s.recall else None
+        retrieval = self._reuse(True, read()) if s.retrieval else None
         return ModelProposer(
-            self.campaign.domain, model, recall=recall, recall_share=s.recall, design_share=design_share, **s.sampling()
+            self.campaign.domain,
+            model,
+            retrieval=retrieval,
+            retrieval_share=s.retrieval,
+            design_share=design_share,
+            **s.sampling(),
         )
 
     def _perturbed(self) -> Proposer:
@@ -213,7 +218,7 @@ class OneArm:
     def _reuse(self, nearest: bool, read: Sequence[Trajectory] | None = None) -> Proposer:
         trajectories = self._learnt_from() if read is None else read
         pairs = training_pairs(self.campaign.domain, trajectories, self.settings.distil)
-        return Reuse.of(self.campaign.domain, trajectories, pairs, nearest=nearest)
+        return Retrieval.of(self.campaign.domain, trajectories, pairs, nearest=nearest)
 
     # --- models ----------------------------------------------------------------------------------------------------------
 
@@ -260,7 +265,7 @@ class OneArm:
     def _tune(self, pairs: dict[str, list[Example]], probe: Sequence[Task]) -> None:
         if self.settings.model.backend == self.campaign.settings.model.backend:
             self._copy_base()
-        self.models.fine_tune(self.last, pairs, warm_up_on=self.campaign.tasks, probe=probe)
+        self.models.fine_tune(self.last, pairs, pretraining_tasks=self.campaign.tasks, probe=probe)
 
     def _augmented(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
         """What the campaign's last model proposes for every training task, with this arm's settings, scored."""

@@ -212,7 +212,7 @@ def fixed_budget(m: Measured) -> str:
         for (p, c), seconds in zip(told_of, stbo, strict=True):
             initial = p.longest(arm) if arm == p.final else int(p.told["settings"]["run"]["initial"])
             asks = 0.0 if arm == "perturb" else seconds_a_sample(p) * initial
-            model.append(asks + (0.0 if arm == "perturb" else (c.warm_up + c.fine_tuning) / max(c.tasks, 1)))
+            model.append(asks + (0.0 if arm == "perturb" else (c.pretrain + c.fine_tuning) / max(c.tasks, 1)))
             a_call = seconds_a_call(p.methods[arm]["seconds"], p.methods[arm]["calls"])
             counts.append(min(p.longest(arm), int((seconds - model[-1]) / max(a_call, 1e-12))))
         k = min(counts)
@@ -241,7 +241,7 @@ def seconds(m: Measured) -> str:
         c = costs(p)
         places = ", ".join(f"{s:.3g} s at task {place}" for place, s in p.told["train"]["tasks"].items()) or "-"
         rows.append((
-            p.variant or "plain", str(p.seed), f"{c.oracle:.4g}", f"{c.optimizer:.4g}", f"{c.warm_up:.4g}",
+            p.variant or "plain", str(p.seed), f"{c.oracle:.4g}", f"{c.optimizer:.4g}", f"{c.pretrain:.4g}",
             f"{c.fine_tuning:.4g}", f"{c.sampling:.4g}", f"{c.model / c.total:.1%}", places,
         ))  # fmt: skip
     head = (
@@ -249,7 +249,7 @@ def seconds(m: Measured) -> str:
         "seed",
         "oracle, s",
         "optimizer",
-        "warm-up",
+        "pretraining",
         "fine-tuning",
         "samples",
         "model's share",

@@ -20,7 +20,7 @@ from boltbo.campaign.stage import feasible, solve_all
 from boltbo.domain import Domain
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.problem import Observation, Task, Trajectory
-from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Reuse, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Retrieval, Unseen, seed_of
 from boltbo.proposers.order import check_first
 from boltbo.settings import Settings
 from boltbo.storage import Run, Stage, Store
@@ -94,7 +94,7 @@ class Campaign:
     def _solve(self, t: int, tasks: Sequence[Task]) -> None:
         """Initial candidates from the last model (the domain's design while there is none), then the optimizer."""
         s = self.settings.run
-        proposer = partial(self.proposer, design_share=s.design_share, recall_share=s.recall)
+        proposer = partial(self.proposer, design_share=s.design_share, retrieval_share=s.retrieval)
         self._runs(Stage.TRAIN, t, tasks, proposer, initial=s.initial, budget=s.budget, optimizer=s.optimizer)
 
     def _augment(self, t: int) -> None:
@@ -103,7 +103,7 @@ class Campaign:
         Each run begins with the best that is known of its task, so that an oracle stops early what is far from it.
         """
         earlier, s = sum(not batch for batch in self.batches[:t]), self.settings.augment
-        n, proposer = s.calls(earlier), partial(self.proposer, recall_share=s.recalled(earlier), in_order=False)
+        n, proposer = s.calls(earlier), partial(self.proposer, retrieval_share=s.retrieved(earlier), in_order=False)
         ids = {task.id for batch in self.batches[:t] for task in batch}
         solved = [x for x in self.trajectories(t - 1) if x.task.id in ids]
         self._runs(
@@ -124,7 +124,7 @@ class Campaign:
     def _fine_tune(self, t: int, pairs: Mapping[str, Sequence[Example]]) -> None:
         """BOLT-T: the model that has read the solutions of all T tasks finished so far."""
         if t not in self.models:
-            self.models.fine_tune(t, pairs, warm_up_on=self.tasks, probe=self.validation or self.tasks)
+            self.models.fine_tune(t, pairs, pretraining_tasks=self.tasks, probe=self.validation or self.tasks)
 
     def _validate(self, t: int) -> None:
         """Best@k of this round's model on tasks that it has not seen; no default, no design beside its samples."""
@@ -148,7 +148,7 @@ class Campaign:
         *,
         round: int | None = None,
         design_share: float | None = None,
-        recall_share: float | None = None,
+        retrieval_share: float | None = None,
         in_order: bool = True,
     ) -> Proposer:
         """The model of `round` (the last one by default) as a proposer; the initial design where there is no model.
@@ -159,23 +159,23 @@ class Campaign:
         if model is None:
             return InitialDesign(self.domain)
         s = self.settings.model
-        share = s.recall if recall_share is None else recall_share
-        recall = self.recall(round) if share else None
+        share = s.retrieval if retrieval_share is None else retrieval_share
+        retrieval = self.retrieval(round) if share else None
         return ModelProposer(
             self.domain,
             model,
-            recall=recall,
-            recall_share=share,
+            retrieval=retrieval,
+            retrieval_share=share,
             design_share=design_share,
             in_order=in_order,
             **s.sampling(),
         )
 
-    def recall(self, t: int | None = None) -> Reuse:
+    def retrieval(self, t: int | None = None) -> Retrieval:
         """Proposes what was distilled, up to round `t`, of the tasks whose contexts are most like a task's own."""
         trajectories = self.trajectories(t)
         pairs = training_pairs(self.domain, trajectories, self.settings.distil)
-        return Reuse.of(self.domain, trajectories, pairs, nearest=True)
+        return Retrieval.of(self.domain, trajectories, pairs, nearest=True)
 
     def propose(self, task: Task, n: int = 10) -> list[str]:
         """The current model's candidates for one task, the domain's initial design while there is no model."""
@@ -189,7 +189,7 @@ class Campaign:
         """
         s = self.settings.run
         budget = budget or s.budget
-        own = partial(self.proposer, design_share=s.design_share, recall_share=s.recall)
+        own = partial(self.proposer, design_share=s.design_share, retrieval_share=s.retrieval)
         proposer = partial(InitialDesign, self.domain) if from_design else own
         with self.store.hold():
             earlier = [r for r in self.store.runs(Stage.SINGLE) if r.task.id == task.id]

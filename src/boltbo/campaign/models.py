@@ -32,8 +32,8 @@ class ModelVersions:
 
     Args:
         store: Where the versions are entered; its folder of artifacts holds them.
-        domain: Its instruction and free pairs make the base.
-        settings: Backend, epochs, warm-up.
+        domain: Its instruction and pretraining pairs make the base.
+        settings: Backend, epochs, pretraining.
         seed: The campaign's.
         bars: Progress.
         base: A user's own base model, in place of the one that `settings` describes.
@@ -83,7 +83,7 @@ class ModelVersions:
         t: int,
         pairs: Mapping[str, Sequence[Example]],
         *,
-        warm_up_on: Sequence[Task],
+        pretraining_tasks: Sequence[Task],
         probe: Sequence[Task],
     ) -> None:
         """Tune the base (or the last version, if so set) on all pairs and keep the result as the model of round `t`.
@@ -91,7 +91,7 @@ class ModelVersions:
         Args:
             t: The round.
             pairs: Task id -> its pairs.
-            warm_up_on: Tasks of which free pairs may be made, should there be no base yet.
+            pretraining_tasks: Tasks of which pretraining pairs may be made, should there be no base yet.
             probe: Tasks on which the share of raw samples that the grammar would have refused is measured.
 
         Raises:
@@ -99,7 +99,7 @@ class ModelVersions:
         """
         if not any(pairs.values()):
             raise ValueError(f"round {t + 1}: no run found a single valid solution, so there is nothing to learn from")
-        model = self._start(t, warm_up_on)
+        model = self._start(t, pretraining_tasks)
         examples, held_out = self._parted(t, pairs)
         began = begin_peak()
         with self.bars.track(f"fine-tune on {len(pairs)} tasks", 1) as update:
@@ -113,7 +113,7 @@ class ModelVersions:
             "peak_mib": peak_mib(began),
         }
         if not self.store.models():  # what the base took counts once
-            metrics["warm_up_seconds"] = json.loads((self._base / "boltbo.json").read_text()).get("seconds", 0.0)
+            metrics["pretraining_seconds"] = json.loads((self._base / "boltbo.json").read_text()).get("seconds", 0.0)
         self._write(model, self.store.artifacts / path, {"tasks": list(pairs), "metrics": metrics})
         self.store.add_model(ModelVersion(t, str(path), tuple(pairs), metrics))
 
@@ -140,7 +140,7 @@ class ModelVersions:
         mass = [sample.valid_mass for samples in lists for sample in samples]
         return 1.0 - float(np.mean(mass)) if mass else None
 
-    def _start(self, t: int, warm_up_on: Sequence[Task]) -> LanguageModel:
+    def _start(self, t: int, pretraining_tasks: Sequence[Task]) -> LanguageModel:
         """The model that this round's fine-tuning starts from, fresh from disk: `fit` changes it."""
         self._loaded = None
         versions = self.store.models() if self.settings.start == "continued" else []
@@ -149,7 +149,7 @@ class ModelVersions:
         path = self._base
         if not path.exists():
             began = time.perf_counter()
-            model = self._own_base or make_base(self.domain, self.settings, warm_up_on, self.seed, self.bars)
+            model = self._own_base or make_base(self.domain, self.settings, pretraining_tasks, self.seed, self.bars)
             self._write(model, path, {"seconds": time.perf_counter() - began})
         return self._read(path)
 

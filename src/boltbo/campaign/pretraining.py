@@ -1,6 +1,6 @@
-"""The base that every fine-tuning starts from: a model as it comes, or the compact one, warmed up on pairs that cost no call.
+"""The base that every fine-tuning starts from: a model as it comes, or the compact one, pretrained on pairs that cost no call.
 
-A warmed-up model is kept in the user's cache under the hash of all that it was made of: the next campaign on the same tasks
+A pretrained model is kept in the user's cache under the hash of all that it was made of: the next campaign on the same tasks
 with the same seed finds it there.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from boltbo.domain import Domain, SearchSpace, WarmStart
+from boltbo.domain import Domain, Pretraining, SearchSpace
 from boltbo.errors import CorruptModel
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.problem import Task
@@ -28,17 +28,17 @@ KEPT = 20
 
 
 def cache() -> Path:
-    """Where warmed-up models are kept."""
-    return user_cache_path("boltbo") / "warmed-up"
+    """Where pretrained models are kept."""
+    return user_cache_path("boltbo") / "pretrained"
 
 
 def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], seed: int, bars: Bars) -> LanguageModel:
     """The model that `settings` describes, before any fine-tuning.
 
     Args:
-        domain: Its instruction and its free pairs are used.
-        settings: Backend and warm-up.
-        tasks: Tasks of which free pairs may be made, and whose words the compact model knows.
+        domain: Its instruction and its pretraining pairs are used.
+        settings: Backend and pretraining.
+        tasks: Tasks of which pretraining pairs may be made, and whose words the compact model knows.
         seed: The campaign's.
         bars: Progress.
     """
@@ -57,15 +57,15 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
     from boltbo.llm.compact.model import CompactModel
 
     pairs: list[Example] = []
-    wanted = settings.warm_up_pairs
-    with bars.track("free pairs for the warm-up", wanted) as update:
-        for context, solution in _free_pairs(domain, tasks, wanted, seed_of(seed, "free pairs")):
+    wanted = settings.pretraining_pairs
+    with bars.track("pretraining pairs for pretraining", wanted) as update:
+        for context, solution in _pretraining_pairs(domain, tasks, wanted, seed_of(seed, "pretraining pairs")):
             pairs.append(Example(context, solution))
             update(len(pairs), wanted)
     corpus = [*pairs, *(Example(t.context, "") for t in tasks)]
     if not pairs:
         return CompactModel.create(corpus, separator=separator, seed=seed)
-    kept = cache() / _key(corpus, separator, settings.warm_up_epochs, seed)
+    kept = cache() / _key(corpus, separator, settings.pretraining_epochs, seed)
     if kept.exists():
         try:
             model = CompactModel.load(kept)
@@ -73,20 +73,28 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
             shutil.rmtree(kept, ignore_errors=True)
         else:
             kept.touch()
-            bars.note("the model was warmed up on these pairs before: taken from the cache")
+            bars.note("the model was pretrained on these pairs before: taken from the cache")
             return model
     model = CompactModel.create(corpus, separator=separator, seed=seed)
-    with bars.track("warm-up of the model", 1) as update:
-        model.warm_up(pairs, epochs=settings.warm_up_epochs, seed=seed_of(seed, "warm-up"), progress=update)
+    with bars.track("pretraining of the model", 1) as update:
+        model.pretrain(pairs, epochs=settings.pretraining_epochs, seed=seed_of(seed, "warm-up"), progress=update)
     _keep(model, kept)
     return model
 
 
 def _key(corpus: Sequence[Example], separator: str, epochs: float, seed: int) -> str:
     from boltbo._version import __version__
-    from boltbo.llm.compact.model import FORMAT, WARM_UP_RATE
+    from boltbo.llm.compact.model import FORMAT, PRETRAINING_RATE
 
-    made_of = [__version__, FORMAT, WARM_UP_RATE, separator, epochs, seed, *((e.context, e.solution) for e in corpus)]
+    made_of = [
+        __version__,
+        FORMAT,
+        PRETRAINING_RATE,
+        separator,
+        epochs,
+        seed,
+        *((e.context, e.solution) for e in corpus),
+    ]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
 
 
@@ -104,14 +112,14 @@ def _keep(model: LanguageModel, path: Path) -> None:
         shutil.rmtree(half, ignore_errors=True)
 
 
-def _free_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
-    if isinstance(domain, WarmStart):
-        return domain.free_pairs(tasks, n, seed)
+def _pretraining_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
+    if isinstance(domain, Pretraining):
+        return domain.pretraining_pairs(tasks, n, seed)
     return _random_pairs(domain, tasks, n, seed)
 
 
 def _random_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
-    """For a domain without free pairs: its tasks with random valid solutions teach the way to write at least."""
+    """For a domain without pretraining pairs: its tasks with random valid solutions teach the way to write at least."""
     rng = np.random.default_rng(seed)
     each = -(-n // max(1, len(tasks)))
     for task in tasks:

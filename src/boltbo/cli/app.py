@@ -16,7 +16,7 @@ from boltbo._version import __version__
 from boltbo.cli.common import Format, FormatOption, SetOption, console, opened, print_json
 from boltbo.cli.peptides import peptides
 from boltbo.cli.plans import plans
-from boltbo.domains.build import Problem
+from boltbo.domains.build import Built
 from boltbo.errors import ConfigError
 from boltbo.problem import Task
 
@@ -346,7 +346,7 @@ def _existing(storage: str | None, name: str | None) -> Iterator[Any]:
         yield store
 
 
-def _task(problem: Problem, task_id: str | None, new: Path | None) -> Task:
+def _task(problem: Built, task_id: str | None, new: Path | None) -> Task:
     if (task_id is None) == (new is None):
         raise ConfigError("say which task: --task ID of the configuration, or --new FILE")
     if new is not None:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from boltbo.cli.config import load_config
-from boltbo.domains.build import Problem
+from boltbo.domains.build import Built
 from boltbo.errors import ConfigError
 
 console = Console()
@@ -34,7 +34,7 @@ SetOption = Annotated[
 @contextmanager
 def opened(
     config: Path, storage: str | None, workers: int | None = None, changes: list[str] | None = None
-) -> Iterator[tuple[Any, Problem]]:
+) -> Iterator[tuple[Any, Built]]:
     """The campaign of a configuration file, its domain ready to score."""
     loaded = load_config(config, changes or ())
     settings = loaded.settings if workers is None else loaded.settings.model_copy(update={"workers": workers})

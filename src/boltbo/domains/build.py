@@ -14,7 +14,7 @@ from boltbo.system.progress import Bars
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Built:
     """What a domain's `build` gives."""
 
     domain: Domain
@@ -23,5 +23,5 @@ class Problem:
     task_from: Callable[[Path], Task] | None = None
 
 
-Build = Callable[[Mapping[str, Any], int, Path, Bars], AbstractContextManager[Problem]]
+Build = Callable[[Mapping[str, Any], int, Path, Bars], AbstractContextManager[Built]]
 """build(options of the [domain] table, seed, folder for caches, progress bars) -> context manager"""

@@ -15,7 +15,7 @@ from boltbo.proposers.order import ORDER_ALL, Estimate, First, check_first, orde
 
 class ModelProposer:
     """Samples of a model for each task, with the domain's default and a share of its design beside them; in turn with them what
-    another proposer recalls.
+    another proposer retrieves.
 
     With the default among the candidates, a run with a bad model is never worse than a run without one; with some of
     the design, the optimizer sees more than one corner of its space.
@@ -23,8 +23,8 @@ class ModelProposer:
     Args:
         domain: The domain of the tasks; an `Estimating` one where `first` is `estimated`.
         model: Its language model.
-        recall: Proposes solutions of tasks solved before.
-        recall_share: Share of the candidates, the design's apart, that is recalled.
+        retrieval: Proposes solutions of tasks solved before.
+        retrieval_share: Share of the candidates, the design's apart, that is retrieved.
         design_share: Share of the candidates that is the domain's design, default included; None: the model alone.
         temperature: Of the sampling.
         top_p: Nucleus of the sampling.
@@ -41,8 +41,8 @@ class ModelProposer:
         domain: Domain,
         model: LanguageModel,
         *,
-        recall: Proposer | None = None,
-        recall_share: float = 0.0,
+        retrieval: Proposer | None = None,
+        retrieval_share: float = 0.0,
         design_share: float | None = None,
         temperature: float = 0.7,
         top_p: float = 1.0,
@@ -53,8 +53,8 @@ class ModelProposer:
         check_first(first, domain)
         self.domain = domain
         self.model = model
-        self.recall = recall
-        self.recall_share = recall_share
+        self.retrieval = retrieval
+        self.retrieval_share = retrieval_share
         self.design_share = design_share
         self.temperature = temperature
         self.top_p = top_p
@@ -67,8 +67,8 @@ class ModelProposer:
         kept = 0 if self.design_share is None else max(1, round(self.design_share * n))
         design = InitialDesign(self.domain).propose(tasks, kept, seed) if kept else [[] for _ in tasks]
         samples = [[(s.text, "llm") for s in own] for own in self.sample(tasks, n, seed, progress)]
-        recalled = self.recall.propose(tasks, n, seed) if self.recall is not None else [[] for _ in tasks]
-        own = [_alternating(s, r, self.recall_share) for s, r in zip(samples, recalled, strict=True)]
+        retrieved = self.retrieval.propose(tasks, n, seed) if self.retrieval is not None else [[] for _ in tasks]
+        own = [_alternating(s, r, self.retrieval_share) for s, r in zip(samples, retrieved, strict=True)]
         return [_merge(d, o, n) for d, o in zip(design, own, strict=True)]
 
     def sample(self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None) -> list[list[Sample]]:
@@ -86,11 +86,11 @@ class ModelProposer:
         return partial(self.domain.estimates, task) if isinstance(self.domain, Estimating) else None
 
 
-def _alternating(samples: Sequence[Proposal], recalled: Sequence[Proposal], share: float) -> list[Proposal]:
-    """Both, distinct, each part of it with about `share` of what is recalled; a sample goes first unless none are wanted."""
+def _alternating(samples: Sequence[Proposal], retrieved: Sequence[Proposal], share: float) -> list[Proposal]:
+    """Both, distinct, each part of it with about `share` of what is retrieved; a sample goes first unless none are wanted."""
     found: dict[str, str] = {}
-    lists = (iter(samples), iter(recalled))
-    for i in range(len(samples) + len(recalled)):
+    lists = (iter(samples), iter(retrieved))
+    for i in range(len(samples) + len(retrieved)):
         turn = int((i + 1) * share) > int(i * share)
         for own in (lists[turn], lists[not turn]):  # the other one where this has no more
             new = next((p for p in own if p[0] not in found), None)

@@ -37,7 +37,7 @@ class Solved:
         return cls(trajectory.task, default, tuple(solutions))
 
 
-class Reuse:
+class Retrieval:
     """Solutions of other tasks that are candidates of this one; then those that become one when only their edits are kept.
 
     Args:
@@ -54,7 +54,7 @@ class Reuse:
         pairs: Mapping[str, Sequence[Example]],
         *,
         nearest: bool,
-    ) -> Reuse:
+    ) -> Retrieval:
         """The solutions that were distilled of these tasks (`distil.training_pairs`)."""
         solved = [Solved.of(x, [e.solution for e in pairs[x.task.id]]) for x in trajectories]
         return cls(domain, solved, nearest=nearest)
@@ -82,7 +82,7 @@ class Reuse:
             found = _first(
                 n, [*found, *(text for text in self._edited(task, ranked, seed, valid) if text not in found)]
             )
-        return [(text, "reuse") for text in found]
+        return [(text, "retrieval") for text in found]
 
     def _edited(
         self, task: Task, ranked: Sequence[Solved], seed: int, valid: Callable[[str], str | None]

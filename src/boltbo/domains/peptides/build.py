@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from boltbo.domains.build import Problem
+from boltbo.domains.build import Built
 from boltbo.domains.peptides.benchmark import TRAIN, VALIDATION, benchmark_split
 from boltbo.domains.peptides.domain import DEFAULT_OBJECTIVE, PeptidesDomain
 from boltbo.domains.peptides.latent import Recipe, ensure_vae, read_corpus
@@ -58,7 +58,7 @@ class PeptidesOptions(Frozen):
 
 
 @contextmanager
-def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> Iterator[Problem]:
+def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> Iterator[Built]:
     """The door through which the command line reaches this domain.
 
     Raises:
@@ -92,7 +92,7 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             raise ConfigError(f"{path} holds {len(templates)} templates, one was expected")
         return domain.task_of(editable(templates, chosen.similarity, path)[0])
 
-    yield Problem(domain, [domain.task_of(t) for t in train], [domain.task_of(t) for t in validation], task_from)
+    yield Built(domain, [domain.task_of(t) for t in train], [domain.task_of(t) for t in validation], task_from)
 
 
 def _parts(options: PeptidesOptions) -> tuple[list[Template], list[Template]]:

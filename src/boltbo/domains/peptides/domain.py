@@ -11,10 +11,10 @@ import numpy as np
 
 from boltbo.domain import SearchSpace, StringSpace
 from boltbo.domains.peptides.design import initial_design
-from boltbo.domains.peptides.free_pairs import free_pairs
 from boltbo.domains.peptides.latent import latent_space
 from boltbo.domains.peptides.objective import Objective, parse_objective
 from boltbo.domains.peptides.oracle import MicPredictor, load_predictor
+from boltbo.domains.peptides.pretraining import pretraining_pairs
 from boltbo.domains.peptides.similarity import similarity
 from boltbo.domains.peptides.space import Relatives
 from boltbo.domains.peptides.templates import Template
@@ -130,8 +130,8 @@ class PeptidesDomain:
         relatives = self.grammar(task)
         return relatives if self.vae is None else latent_space(self.vae, relatives)
 
-    def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
-        return free_pairs([str(t.data["template"]) for t in tasks], self.least, self.context, n, seed)
+    def pretraining_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
+        return pretraining_pairs([str(t.data["template"]) for t in tasks], self.least, self.context, n, seed)
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
-from boltbo.domains.build import Problem
+from boltbo.domains.build import Built
 from boltbo.domains.plans.context import ContextWriter, Policy
 from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.domain import PlansDomain, Space, Timeout
@@ -91,7 +91,7 @@ class PlansOptions(Frozen):
 
 
 @contextmanager
-def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> Iterator[Problem]:
+def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> Iterator[Built]:
     """The door through which the command line reaches this domain.
 
     Raises:
@@ -135,7 +135,7 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
         def task_from(path: Path) -> Task:
             return new_task(domain, path)
 
-        yield Problem(domain, tasks["train"], tasks["validation"], task_from)
+        yield Built(domain, tasks["train"], tasks["validation"], task_from)
 
 
 def new_task(domain: PlansDomain, path: Path) -> Task:

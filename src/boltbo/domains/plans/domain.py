@@ -15,12 +15,12 @@ from boltbo.domains.plans.context import READS, ContextWriter, Policy, server_pl
 from boltbo.domains.plans.design import bao_design
 from boltbo.domains.plans.dialects import Dialect, DialectName, Statement
 from boltbo.domains.plans.dialects.choose import choose
-from boltbo.domains.plans.free_pairs import free_pairs
 from boltbo.domains.plans.language.explain import follows, plan_from_explain, with_methods_of
 from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan
 from boltbo.domains.plans.language.plan import EVERYTHING, Plan
 from boltbo.domains.plans.language.query import Query
 from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.pretraining import pretraining_pairs
 from boltbo.domains.plans.search.box import PlanSpace
 from boltbo.domains.plans.search.latent import latent_space
 from boltbo.domains.plans.search.moves import PlanMoves
@@ -247,8 +247,8 @@ class PlansDomain:
         made = PlanMoves if self.chosen_space == "moves" else PlanSpace
         return made(query, server_trees, abilities)
 
-    def free_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
-        return free_pairs(self.context_writer(), [self._parsed(t)[0] for t in tasks], n, seed)
+    def pretraining_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
+        return pretraining_pairs(self.context_writer(), [self._parsed(t)[0] for t in tasks], n, seed)
 
     def _parsed(self, task: Task) -> tuple[Query, PlanGrammar]:
         if task.id not in self._known:

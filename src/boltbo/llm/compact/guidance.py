@@ -1,6 +1,6 @@
 """Samples that are more of what a fine-tuning taught.
 
-A base that was warmed up on random valid solutions x of a context c knows what is usual; fine-tuning it on good ones teaches
+A base that was pretrained on random valid solutions x of a context c knows what is usual; fine-tuning it on good ones teaches
 what is good. By Bayes' rule the ratio of the two is how likely a solution is to be good: p(x | c, good) / p(x | c) is
 proportional to p(good | x, c). So
 

@@ -1,6 +1,6 @@
 """The embedded default: a small decoder on the domain's own symbols, trained in full on a CPU in minutes.
 
-It knows nothing at first. `warm_up` teaches it the language, the tasks' vocabulary and what sensible solutions look like, on
+It knows nothing at first. `pretrain` teaches it the language, the tasks' vocabulary and what sensible solutions look like, on
 pairs that no oracle was paid for; `fit` then teaches it what is good. Solutions of one context are read in one row behind one
 copy of it, each blind to the others: with ten solutions a task, that is several times less work.
 """
@@ -37,7 +37,7 @@ from boltbo.llm.tuning.weights import filled
 
 FORMAT = 2
 """Of a model's folder; those of format 1 have no head that counts places beside the context's"""
-WARM_UP_RATE, FIT_RATE = 1e-3, 3e-4
+PRETRAINING_RATE, FIT_RATE = 1e-3, 3e-4
 
 
 @lru_cache
@@ -153,14 +153,14 @@ class CompactModel:
                 self.decoder, rows, self._loss, schedule, seed=seed, held_out=self._rows(held_out), progress=progress
             )
 
-    def warm_up(
+    def pretrain(
         self,
         examples: Sequence[Example],
         *,
         epochs: float,
         seed: int,
         progress: Progress | None = None,
-        rate: float = WARM_UP_RATE,
+        rate: float = PRETRAINING_RATE,
         held_out: Sequence[Example] = (),
         max_steps: int | None = None,
         max_seconds: float | None = None,

@@ -131,7 +131,7 @@ def _seconds(pairs: Pairs, versions: Iterable[ModelVersion]) -> dict[str, float]
             spent["oracle"] += sum(o.seconds for o in trajectory.observations)
     for version in versions:
         spent["fine-tuning"] += float(version.metrics.get("fit_seconds", 0.0))
-        spent["warm-up"] += float(version.metrics.get("warm_up_seconds", 0.0))
+        spent["pretraining"] += float(version.metrics.get("pretraining_seconds", 0.0))
     return dict(spent)
 
 

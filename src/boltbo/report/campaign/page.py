@@ -122,7 +122,7 @@ METRICS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "invalid_raw": ("invalid without grammar", lambda v: f"{v:.1%}"),
     "fit_seconds": ("seconds", lambda v: number(v)),
     "peak_mib": ("peak MiB", lambda v: f"{v:,}"),
-    "warm_up_seconds": ("warm-up seconds", lambda v: number(v)),
+    "pretraining_seconds": ("pretraining seconds", lambda v: number(v)),
 }
 """Metric of a model version -> (title, how it is written)"""
 

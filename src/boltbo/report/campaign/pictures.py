@@ -20,7 +20,7 @@ MOST_POINTS = 160
 KINDS = {
     "oracle": "oracle",
     "fit": "optimizer", "acquire": "optimizer", "decode": "optimizer", "initial design": "optimizer",
-    "fine-tuning": "model", "sampling": "model", "warm-up": "model",
+    "fine-tuning": "model", "sampling": "model", "pretraining": "model",
 }  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def time_split(g: Gathered) -> str:
     )
     head = '<thead><tr><th class="row">activity</th><th class="text">of</th><th>seconds</th><th>share</th></tr></thead>'
     missing = [] if "sampling" in spent or not g.models else ["of sampling"]
-    missing += [] if "warm-up" in spent or not g.models else ["of the warm-up"]
+    missing += [] if "pretraining" in spent or not g.models else ["of pretraining"]
     note = f'<p class="soft">The seconds {" and ".join(missing)} were not recorded.</p>' if missing else ""
     return (
         f'<div class="split" role="img" aria-label="{escape(told)}">{bar}</div>'

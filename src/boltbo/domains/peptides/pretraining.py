@@ -1,4 +1,4 @@
-"""Pairs of a context and a relative that no prediction was asked for: what the model is warmed up on.
+"""Pairs of a context and a relative that no prediction was asked for: what the model is pretrained on.
 
 New templates are made of the training tasks' own: the beginning of one and the end of another, some residues replaced by
 ones as frequent as among them. What is learnt is to copy a template with changes, within the budget of edits. Copying is the
@@ -22,7 +22,7 @@ REPLACED = 0.3
 """At most this share of a mixed template's residues is replaced"""
 
 
-def free_pairs(
+def pretraining_pairs(
     templates: Sequence[str], least: float, context: Callable[[str], str], n: int, seed: int
 ) -> Iterator[tuple[str, str]]:
     """`n` pairs (context, relative), fewer where hardly an edit is allowed; the same for the same templates and seed.

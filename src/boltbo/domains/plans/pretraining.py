@@ -1,4 +1,4 @@
-"""Pairs of a context and a plan that no execution was paid for: what the model is warmed up on.
+"""Pairs of a context and a plan that no execution was paid for: what the model is pretrained on.
 
 New queries are made of the training tasks' own: the same joins with each relation's filters taken from another query of the
 same template. The server plans them under several settings (EXPLAIN takes milliseconds), so that the model learns the
@@ -40,7 +40,7 @@ FAST_PLANNING = (("geqo", "on"), ("geqo_threshold", "12"), ("geqo_effort", "2"))
 """Exhaustive planning of 14 relations takes a second; the genetic search takes milliseconds and is good enough here."""
 
 
-def free_pairs(writer: ContextWriter, queries: Sequence[Query], n: int, seed: int) -> Iterator[tuple[str, str]]:
+def pretraining_pairs(writer: ContextWriter, queries: Sequence[Query], n: int, seed: int) -> Iterator[tuple[str, str]]:
     """About `n` pairs (context, plan), the same for the same server, policy of contexts, queries and seed.
 
     Raises:
