@@ -20,7 +20,7 @@ from boltbo.errors import ConfigError, CorruptModel
 from boltbo.llm.backend import Prompt
 from boltbo.llm.compact.model import CompactModel
 from boltbo.proposers import InitialDesign
-from boltbo.storage import Stage, Store
+from boltbo.storage import Stage, Storage
 from quadratic import Quadratic, make_tasks
 
 SMALL = {
@@ -39,7 +39,7 @@ def campaign(path: Path, domain: Quadratic | None = None, **changes: object) -> 
     )
 
 
-def content(store: Store) -> list[tuple[object, ...]]:
+def content(store: Storage) -> list[tuple[object, ...]]:
     """Everything that a deterministic oracle determines, in an order that workers do not change."""
     return sorted(
         (r.stage, r.round, r.task.id, i, o.candidate, o.value, o.source)

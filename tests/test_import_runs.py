@@ -16,7 +16,7 @@ from boltbo.campaign.past_runs import rows_of
 from boltbo.campaign.results import progress_of
 from boltbo.campaign.run import solve
 from boltbo.errors import CampaignBusy, InvalidRuns
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, Storage, open_storage
 from quadratic import Quadratic, make_tasks
 from test_campaign import SMALL, campaign, content
 
@@ -230,8 +230,8 @@ def test_a_run_that_starts_from_imports_and_is_cut_short_ends_as_the_uninterrupt
                 raise Killed
             return super().evaluate(task, candidate, best)
 
-    def stored(name: str) -> tuple[Store, int]:
-        store = Store(str(tmp_path / f"{name}.db"))
+    def stored(name: str) -> tuple[Storage, int]:
+        store = open_storage(str(tmp_path / f"{name}.db"))
         store.attach("c", "quadratic", {}, "0")
         initial = (("8 8 8", "design"), ("15 0 15", "design")) if how == "add" else ()
         known = [Observation(c, v, Status.COMPLETE, 0.0, "import") for c, v in [("7 7 7", 50.0), ("3 3 3", 60.0)]]

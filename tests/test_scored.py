@@ -6,7 +6,7 @@ from boltbo.campaign.run import solve
 from boltbo.optimizers import make_optimizer
 from boltbo.problem import Evaluation, Observation, Status, Task
 from boltbo.spaces import Slots
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, open_storage
 
 SPACE = Slots([[str(i) for i in range(6)]] * 2)
 
@@ -37,7 +37,7 @@ class Rounding:
 
 def test_what_was_scored_is_recorded_and_nothing_is_asked_twice(tmp_path):
     domain, path = Rounding(), tmp_path / "store.db"
-    with Store(str(path)) as store:
+    with open_storage(str(path)) as store:
         store.attach("c", "rounding", {}, "0")
         run = Run(Stage.TRAIN, 0, Task("t", "c"), (("5 5", "design"),), budget=20, batch=1, optimizer="local", seed=1)
         store.add_runs([run])
@@ -63,10 +63,10 @@ def test_an_optimizer_does_not_ask_again_for_what_became_another_candidate():
 
 def test_a_storage_from_before_there_was_such_a_column(tmp_path):
     path = tmp_path / "old.db"
-    Store(str(path)).close()
+    open_storage(str(path)).close()
     with sqlite3.connect(path) as c:
         c.execute("ALTER TABLE observations DROP COLUMN asked")
-    with Store(str(path)) as store:
+    with open_storage(str(path)) as store:
         store.attach("c", "d", {}, "0")
         store.add_runs([Run(Stage.TRAIN, 0, Task("t", "c"), (), budget=1)])
         [run] = store.runs(Stage.TRAIN, 0)

@@ -11,14 +11,14 @@ from boltbo.campaign.step_times import step_times
 from boltbo.errors import ConfigError, InvalidCandidate, OracleUnavailable
 from boltbo.optimizers import make_optimizer
 from boltbo.problem import Evaluation, Status, Task
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, Storage, open_storage
 from quadratic import Quadratic, make_tasks
 
 [TASK] = make_tasks(1)
 
 
-def stored(path: Path, budget: int = 12, optimizer: str | None = "turbo", batch: int = 1) -> tuple[Store, int]:
-    store = Store(str(path / "s.db"))
+def stored(path: Path, budget: int = 12, optimizer: str | None = "turbo", batch: int = 1) -> tuple[Storage, int]:
+    store = open_storage(str(path / "s.db"))
     store.attach("c", "quadratic", {}, "0")
     initial = (("0 0 0", "default"), ("8 8 8", "design"), ("15 0 15", "design"))
     store.add_runs([Run(Stage.TRAIN, 0, TASK, initial, budget, batch, optimizer, seed=3)])

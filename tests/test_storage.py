@@ -8,11 +8,11 @@ import pytest
 
 from boltbo.errors import CampaignBusy, CampaignMismatch, StorageError
 from boltbo.problem import Observation, Status, Task
-from boltbo.storage import ModelVersion, Run, Stage, Step, Store, calls_made
+from boltbo.storage import ModelVersion, Run, Stage, Step, Storage, calls_made, open_storage
 
 
-def opened(path: Path, **config: object) -> Store:
-    store = Store(str(path / "s.db"))
+def opened(path: Path, **config: object) -> Storage:
+    store = open_storage(str(path / "s.db"))
     store.attach("c", "d", config, "0")
     return store
 
@@ -49,8 +49,8 @@ def test_calls_are_told_as_they_come_and_those_of_finished_runs_are_read_once(
         x, y, z = (r.id for r in store.runs())
         calls = calls_made(store, [x, y, z])
         read: list[int] = []
-        plain = Store.count
-        monkeypatch.setattr(Store, "count", lambda own, ids: (read.extend(ids), plain(own, ids))[1])
+        plain = Storage.count
+        monkeypatch.setattr(Storage, "count", lambda own, ids: (read.extend(ids), plain(own, ids))[1])
         assert calls() == 0
         for i in range(3):
             store.record(x, i, Observation(f"a{i}", 1.5, Status.COMPLETE, 0.1, "bo"))
@@ -165,7 +165,7 @@ def test_a_run_may_begin_with_what_was_observed_elsewhere_which_is_no_oracle_cal
 def test_a_file_that_is_no_storage_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "s.db").write_bytes(b"this is no database, it is a letter" * 100)
     with pytest.raises(StorageError, match="not a database"):
-        Store(str(tmp_path / "s.db"))
+        open_storage(str(tmp_path / "s.db"))
 
 
 def test_naming_an_unknown_campaign_lists_the_known(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from boltbo.errors import InvalidCandidate
 from boltbo.problem import Observation, Status, Trajectory
 from boltbo.proposers.transplant import transplanted
 from boltbo.report.peptides.shortlist import views
-from boltbo.storage import Stage, Store
+from boltbo.storage import Stage, Storage, open_storage
 from boltbo.system.progress import Bars
 from recorded import commit, cpu
 
@@ -63,7 +63,10 @@ def main() -> None:
     args = parser.parse_args()
     config = load_config(args.config, args.changes)
     folder = Path(args.storage).with_suffix(".artifacts")
-    with Store(args.storage) as store, config.build(config.options, config.settings.seed, folder, Bars()) as problem:
+    with (
+        open_storage(args.storage) as store,
+        config.build(config.options, config.settings.seed, folder, Bars()) as problem,
+    ):
         store.find(config.settings.name)
         domain = problem.domain
         assert isinstance(domain, PeptidesDomain)
@@ -78,7 +81,7 @@ def main() -> None:
         print(f"written: {args.out}")
 
 
-def evaluate(store: Store, domain: PeptidesDomain, judge: str) -> dict[str, Any]:
+def evaluate(store: Storage, domain: PeptidesDomain, judge: str) -> dict[str, Any]:
     """All tables as plain values."""
     reference = [r for r in store.runs(Stage.REFERENCE) if r.done]
     stbo = {x.task.id: x for x in store.trajectories(reference)}

@@ -28,7 +28,7 @@ from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.server.measure import Objective
 from boltbo.problem import Task, Trajectory
 from boltbo.proposers import seed_of
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, Storage, open_storage
 from boltbo.system.progress import Bars
 
 ARMS = {
@@ -86,7 +86,7 @@ def search(args: argparse.Namespace, problem: Built) -> None:
 def one_run(
     args: argparse.Namespace, domain: PlansDomain, arm: str, optimizer: str, i: int, task: Task, design: Sequence[str]
 ) -> None:
-    with Store(args.storage) as store:
+    with open_storage(args.storage) as store:
         attach(store, args, arm)
         known = {r.task.id: r for r in store.runs()}
         if task.id not in known:
@@ -104,7 +104,7 @@ def one_run(
             store.finish(run.id, {**timings, "all": time.perf_counter() - began})
 
 
-def attach(store: Store, args: argparse.Namespace, arm: str) -> None:
+def attach(store: Storage, args: argparse.Namespace, arm: str) -> None:
     settings = {k: getattr(args, k) for k in ("workload", "dialect", "objective", "calls", "design", "seed")}
     store.attach(arm, "plans", settings, "")
 
@@ -115,7 +115,7 @@ def attach(store: Store, args: argparse.Namespace, arm: str) -> None:
 def show(args: argparse.Namespace, vae: dict[str, float]) -> None:
     finished: dict[str, dict[str, tuple[Run, Trajectory]]] = {}
     for arm in ARMS:
-        with Store(args.storage) as store:
+        with open_storage(args.storage) as store:
             attach(store, args, arm)
             runs = [r for r in store.runs() if r.done]
             trajectories = store.trajectories(runs)

@@ -38,7 +38,7 @@ from boltbo.domains.plans.server.measure import measure as measure_plan
 from boltbo.domains.plans.server.paired import Comparison
 from boltbo.problem import Observation, Task
 from boltbo.proposers import seed_of
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, open_storage
 from boltbo.system.progress import Bars
 
 OPTIMIZERS = {"STBO": "turbo", "local search": "local"}
@@ -92,7 +92,7 @@ def search(args: argparse.Namespace, problem: Built) -> None:
                 for c in problem.domain.initial_design(task, 49, np.random.default_rng(seed_of(args.seed, task.id)))
             ]
             for arm, optimizer in OPTIMIZERS.items():
-                with Store(args.storage) as store:
+                with open_storage(args.storage) as store:
                     store.attach(arm, "plans", {"calls": args.calls, "seed": args.seed, "dialect": args.dialect}, "")
                     known = {r.task.id: r for r in store.runs()}
                     if task.id not in known:
@@ -112,7 +112,7 @@ def measure(args: argparse.Namespace, problem: Built) -> None:
     domain, path = problem.domain, Path(args.storage).with_suffix(".compared.jsonl")
     done = {json.loads(line)["task"] for line in path.read_text().splitlines()} if path.exists() else set()
     found = _winners(args.storage)
-    with Store(args.storage) as store:
+    with open_storage(args.storage) as store:
         store.find(next(iter(OPTIMIZERS)))
         tasks = [r.task for r in store.runs() if r.task.id in found and r.task.id not in done]
     with Bars().track("comparisons", len(tasks)) as update:
@@ -131,7 +131,7 @@ def _winners(storage: str) -> dict[str, dict[str, Observation]]:
     """Task id -> arm -> its best observation."""
     found: dict[str, dict[str, Observation]] = {}
     for arm in OPTIMIZERS:
-        with Store(storage) as store:
+        with open_storage(storage) as store:
             store.find(arm)
             for t in store.trajectories([r for r in store.runs() if r.done]):
                 for name, observations in _prefixes(arm, t.observations):

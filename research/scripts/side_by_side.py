@@ -26,9 +26,9 @@ from boltbo.campaign.campaign import Campaign
 from boltbo.campaign.results import labels
 from boltbo.cli.common import opened
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.engines.processes import make_engine
+from boltbo.engines import make_engine
 from boltbo.problem import Task
-from boltbo.storage import Stage, Store
+from boltbo.storage import Stage, Storage, open_storage
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.ratios import ratio
 from boltbo_bench.experiments.result_file import told_command
@@ -93,7 +93,7 @@ def each_task(
         told = json.loads(args.out.read_text())
     tasks = campaign.validation if tasks is None else tasks
     items = [(t, asked[t.id]) for t in tasks if t.id not in told["tasks"]]
-    for done in make_engine(args.workers).map(partial(_one, campaign.domain, job), items, lambda: None):
+    for done in make_engine(workers=args.workers).map(partial(_one, campaign.domain, job), items, lambda: None):
         told["tasks"] |= done
         args.out.write_text(json.dumps(told, indent=1) + "\n")
         print(f"{len(told['tasks'])} of {len(tasks)}: {', '.join(done)}", flush=True)
@@ -104,9 +104,9 @@ def _one(domain: PlansDomain, job: Callable[[PlansDomain, Task, Any], Any], item
     return {item[0].id: job(domain, *item)}
 
 
-def arms_of(store: Store, campaign: str) -> Iterator[tuple[str, Store]]:
+def arms_of(store: Storage, campaign: str) -> Iterator[tuple[str, Storage]]:
     """Name and storage of every arm that was begun on the campaign of this name."""
-    arms, prefix = Store(arms_url(store.url)), arm_prefix(campaign)
+    arms, prefix = open_storage(arms_url(store.url)), arm_prefix(campaign)
     for name in arms.names():
         if name.startswith(prefix):
             arms.campaign_id = arms.find(name)["id"]
@@ -125,7 +125,7 @@ def first_candidates(campaign: Campaign) -> Candidates:
     return {name: by_task for name, by_task in found.items() if ids <= by_task.keys()}
 
 
-def _first(store: Store, stage: Stage, t: int | None = None) -> dict[str, list[str]]:
+def _first(store: Storage, stage: Stage, t: int | None = None) -> dict[str, list[str]]:
     return {run.task.id: [candidate for candidate, _ in run.initial] for run in store.runs(stage, t)}
 
 

@@ -26,7 +26,7 @@ from boltbo.domains.plans.domain import PlansDomain
 from boltbo.errors import InvalidCandidate
 from boltbo.problem import Evaluation, FloatArray, Observation, Status, Task
 from boltbo.proposers import seed_of
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, open_storage
 from boltbo.system.progress import Bars
 
 RECORDED = Path(__file__).parents[1] / "tests" / "data" / "plan_landscapes.npz"
@@ -127,7 +127,7 @@ def one_run(
     for name, value in ARMS[arm].items():
         setattr(domain, name, value)
     settings = {k: getattr(args, k) for k in ("database", "workload", "objective", "calls", "design")}
-    with Store(args.storage) as store:
+    with open_storage(args.storage) as store:
         store.attach(f"{arm} {seed}", "plans", settings, "")
         if task.id not in {r.task.id for r in store.runs()}:
             initial = tuple((c, "design") for c in design)

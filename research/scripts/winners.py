@@ -25,7 +25,7 @@ from boltbo.cli.config import load_config
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.problem import Observation, Status, Task
 from boltbo.settings import Settings
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, Storage, open_storage
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.measured import Best
 from boltbo_bench.experiments.ratios import ratio
@@ -51,7 +51,7 @@ def main() -> None:
     show(json.loads(args.out.read_text()), args.over or "default")
 
 
-def winners(store: Store, settings: Settings, validation: Sequence[Task]) -> dict[str, dict[str, str]]:
+def winners(store: Storage, settings: Settings, validation: Sequence[Task]) -> dict[str, dict[str, str]]:
     """Method -> task -> the plan that it would hand over; of methods that are done on every task."""
     stbo = _of(store, store.runs(Stage.REFERENCE))
     design = {t: [o for o in obs if o.source in ("default", "design")] for t, obs in stbo.items()}
@@ -74,7 +74,7 @@ def beside(name: str, storage: str, validation: Sequence[Task]) -> dict[str, dic
     """The other campaign's methods, each with the experiment's name before its own."""
     experiment = read_experiment(name)
     settings = load_config(experiment.campaign, list(experiment.parts[0].changes)).settings
-    store = Store(storage)
+    store = open_storage(storage)
     store.campaign_id = store.find(settings.name)["id"]
     theirs = {r.task.id: r.task.data["sql"] for r in store.runs(Stage.REFERENCE)}
     if odd := [t.id for t in validation if theirs.get(t.id) != t.data["sql"]]:
@@ -85,7 +85,7 @@ def beside(name: str, storage: str, validation: Sequence[Task]) -> dict[str, dic
     }
 
 
-def _of(store: Store, runs: Sequence[Run]) -> dict[str, Sequence[Observation]]:
+def _of(store: Storage, runs: Sequence[Run]) -> dict[str, Sequence[Observation]]:
     return {x.task.id: x.observations for x in store.trajectories(runs)}
 
 

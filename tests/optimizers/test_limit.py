@@ -17,7 +17,7 @@ from boltbo.optimizers.surrogates.censored import conditioned
 from boltbo.optimizers.surrogates.surrogate import SURE, Surrogate
 from boltbo.problem import Evaluation, Observation, Status, Task
 from boltbo.spaces import Slots, Strings
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, Storage, open_storage
 from quadratic import Quadratic, make_tasks
 
 SPACE = Slots([["0", "1", "2", "3"]] * 6)
@@ -200,8 +200,8 @@ class Clock(Quadratic):
         return super().evaluate(task, candidate, best)
 
 
-def stored(path: Path, optimizer: str) -> tuple[Store, int]:
-    store = Store(str(path))
+def stored(path: Path, optimizer: str) -> tuple[Storage, int]:
+    store = open_storage(str(path))
     store.attach("c", "quadratic", {}, "0")
     initial = tuple((f"{i} {15 - i} {i}", "design") for i in range(0, 16, 2))
     options = {"initial": 6} if optimizer == "turbo" else {}

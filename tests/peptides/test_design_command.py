@@ -19,7 +19,7 @@ from boltbo.domains.peptides.similarity import similarity
 from boltbo.domains.peptides.templates import Template, read_templates
 from boltbo.errors import BoltboError, ConfigError, OracleUnavailable
 from boltbo.report.peptides.shortlist import APART, Shortlist
-from boltbo.storage import Stage, Store
+from boltbo.storage import Stage, open_storage
 from boltbo.system.progress import Bars
 from html_page import Page
 
@@ -111,7 +111,7 @@ def test_a_finished_search_is_not_paid_again_and_another_is_refused(tmp_path: Pa
 
 def test_every_candidate_that_was_scored_is_feasible(tmp_path: Path) -> None:
     carried_out(tmp_path, Search(60, 20, "edits", None, 1))
-    with Store(str(tmp_path / "design.db")) as store:
+    with open_storage(str(tmp_path / "design.db")) as store:
         store.find()
         [x] = store.trajectories(store.runs(Stage.SINGLE))
     assert len(x.observations) == 60

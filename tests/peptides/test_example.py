@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from boltbo.cli.app import app
 from boltbo.domains.peptides.similarity import similarity
-from boltbo.storage import Store
+from boltbo.storage import open_storage
 
 ROOT = Path(__file__).parents[2]
 OWN = {"domain.predictor": "own_predictor:oracle", "domain.objective": "E. coli"}
@@ -38,7 +38,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_no_oracle_call_is_spent_on_what_is_not_feasible(campaign: Path) -> None:
-    with Store(str(campaign)) as store:
+    with open_storage(str(campaign)) as store:
         store.find()
         runs = store.trajectories(store.runs())
     assert len(runs) == 4 + 3 + 2 * 3
@@ -57,7 +57,7 @@ def test_its_model_proposes_for_new_templates(campaign: Path, tmp_path: Path) ->
         "--out", str(tmp_path),
     ]  # fmt: skip
     assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
-    with Store(str(tmp_path / "design.db")) as store:
+    with open_storage(str(tmp_path / "design.db")) as store:
         store.find()
         sources = {o.source for x in store.trajectories(store.runs()) for o in x.observations}
     assert sources == {"default", "design", "llm", "bo"}

@@ -12,7 +12,7 @@ from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.search.latent import Recipe, ensure_vae
 from boltbo.problem import Status
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, open_storage
 
 SQL = """
 SELECT COUNT(*) FROM title AS t, movie_keyword AS mk, keyword AS k, movie_info AS mi
@@ -42,7 +42,7 @@ def test_every_point_is_a_plan_and_the_servers_own_have_points(strings):
 def test_a_run_searches_in_it(strings, tmp_path):
     strings = pickle.loads(pickle.dumps(strings))  # as worker processes get it
     task = strings.task_of("q", SQL, 0.02)  # seconds: bad plans are stopped soon
-    with Store(str(tmp_path / "s.db")) as store:
+    with open_storage(str(tmp_path / "s.db")) as store:
         store.attach("c", "plans", {}, "")
         store.add_runs([Run(Stage.SINGLE, 0, task, (("default", "default"),), 8, 1, "turbo", {}, 0)])
         found = solve(strings, store, store.runs()[0].id)

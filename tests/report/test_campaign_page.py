@@ -24,7 +24,7 @@ from boltbo.report.campaign import Gathered, campaign_page
 from boltbo.report.campaign.gather import DEFAULT, STBO, TaskFound
 from boltbo.report.campaign.page import flat
 from boltbo.report.campaign.tasks import ROWS
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, open_storage
 from html_page import Page
 from quadratic import Quadratic, make_tasks
 
@@ -262,7 +262,7 @@ def test_addresses_in_settings_are_not_shown() -> None:
 def test_a_large_campaign_gives_a_page_of_some_hundred_kilobytes(tmp_path: Path) -> None:
     rng = random.Random(0)
     context = "a long context " * 1000
-    with Store(str(tmp_path / "s.db")) as store:
+    with open_storage(str(tmp_path / "s.db")) as store:
         store.attach("large", "quadratic", Settings().resolved(), "0")
         for stage, n, calls in ((Stage.TRAIN, 1500, 50), (Stage.REFERENCE, 500, 50)):
             runs = [
@@ -286,7 +286,7 @@ def test_a_large_campaign_gives_a_page_of_some_hundred_kilobytes(tmp_path: Path)
 
 def test_half_a_character_is_no_reason_to_fail(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    with Store(str(path)) as store:
+    with open_storage(str(path)) as store:
         store.attach("half", "quadratic", Settings().resolved(), "0")
         task = Task("a", "half \ud83d of a smile", {"template": "\ud83d"})
         store.add_runs(

@@ -17,7 +17,7 @@ from boltbo.campaign.campaign import Campaign
 from boltbo.campaign.past_runs import own_calls
 from boltbo.campaign.results import labels
 from boltbo.errors import ConfigError
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, Storage, open_storage
 from boltbo.storage.agreement import differences
 from boltbo_bench.experiments import calls
 from boltbo_bench.experiments.experiment import Experiment
@@ -97,7 +97,7 @@ def part_of(campaign: Campaign, variant: str, command: str, options: Mapping[str
 def _arms(campaign: Campaign) -> dict[str, Any]:
     """Those at their end, under their texts."""
     prefix, found = arm_prefix(campaign.settings.name), dict[str, Any]()
-    with Store(arms_url(campaign.store.url)) as store:
+    with open_storage(arms_url(campaign.store.url)) as store:
         for name in [n for n in store.names() if n.startswith(prefix)]:
             row = store.find(name)
             runs = store.runs(Stage.VALIDATE)
@@ -115,12 +115,12 @@ def _arms(campaign: Campaign) -> dict[str, Any]:
     return found
 
 
-def _method(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
+def _method(store: Storage, runs: Sequence[Run]) -> dict[str, Any]:
     lines = {x.task.id: calls.write(own_calls(x).observations) for x in store.trajectories(runs)}
     return {**_seconds(store, runs), "values": lines}
 
 
-def _seconds(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
+def _seconds(store: Storage, runs: Sequence[Run]) -> dict[str, Any]:
     """Oracle calls of these runs, a model's samples among their first candidates, and the seconds by activity."""
     seconds: dict[str, float] = {}
     for run in runs:
@@ -146,7 +146,7 @@ def _base_seconds(path: Path) -> dict[str, float]:
         return {}
 
 
-def _task_seconds(store: Store) -> dict[str, float]:
+def _task_seconds(store: Storage) -> dict[str, float]:
     """Place of a training task -> the median seconds of the runs around it, everything within a run included."""
     runs = [r for r in store.runs(Stage.TRAIN) if r.done]
     found = {}

@@ -28,7 +28,7 @@ from boltbo.llm.backend import Example, LanguageModel
 from boltbo.problem import Task, Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Retrieval, Unseen, seed_of
 from boltbo.settings import Settings
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, Storage, open_storage
 from boltbo.system.memory import begin_peak, peak_mib
 from boltbo_bench.experiments.arms import IN_CONTEXT, TRAJECTORY, Arm, parse_arm
 from boltbo_bench.experiments.proposers import Perturbed, Random
@@ -71,7 +71,7 @@ def arm_prefix(campaign: str) -> str:
     return f"{campaign}: "
 
 
-def open_arm(campaign: Campaign, arm: Arm) -> Store:
+def open_arm(campaign: Campaign, arm: Arm) -> Storage:
     """The arm's campaign, begun if it is new.
 
     Raises:
@@ -79,7 +79,7 @@ def open_arm(campaign: Campaign, arm: Arm) -> Store:
     """
     from boltbo._version import __version__
 
-    store = Store(arms_url(campaign.store.url))
+    store = open_storage(arms_url(campaign.store.url))
     config = {"campaign": campaign.settings.resolved(), "arm": arm.text}
     store.attach(arm_prefix(campaign.settings.name) + arm.text, campaign.domain.name, config, __version__)
     return store
@@ -88,7 +88,7 @@ def open_arm(campaign: Campaign, arm: Arm) -> Store:
 class OneArm:
     """An arm of a finished campaign."""
 
-    def __init__(self, campaign: Campaign, arm: Arm, store: Store) -> None:
+    def __init__(self, campaign: Campaign, arm: Arm, store: Storage) -> None:
         self.campaign = campaign
         self.arm = arm
         self.store = store
@@ -290,7 +290,7 @@ class OneArm:
             half.rename(own)
 
 
-def note(store: Store, **facts: Any) -> None:
+def note(store: Storage, **facts: Any) -> None:
     """Keep facts about an arm beside its models."""
     path = store.artifacts / "arm.json"
     known = noted(store)
@@ -299,7 +299,7 @@ def note(store: Store, **facts: Any) -> None:
     half.rename(path)
 
 
-def noted(store: Store) -> dict[str, Any]:
+def noted(store: Storage) -> dict[str, Any]:
     """What `note` kept."""
     path = store.artifacts / "arm.json"
     return dict(json.loads(path.read_text())) if path.exists() else {}

@@ -23,7 +23,7 @@ from boltbo.problem import Observation, Task, Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Retrieval, Unseen, seed_of
 from boltbo.proposers.order import check_first
 from boltbo.settings import Settings
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, open_storage
 from boltbo.system.progress import Bars
 
 
@@ -69,7 +69,7 @@ class Campaign:
         _check_ids([*tasks, *validation])
         check_first(self.settings.model.first, domain)
         self.bars = Bars(progress)
-        self.store = Store(str(storage))
+        self.store = open_storage(str(storage))
         self.store.attach(self.settings.name, domain.name, self.settings.resolved(), __version__)
         self.models = ModelVersions(self.store, domain, self.settings.model, self.settings.seed, self.bars, model)
 

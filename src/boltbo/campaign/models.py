@@ -22,7 +22,7 @@ from boltbo.llm.backend import Example, FitReport, Guidable, LanguageModel, Prom
 from boltbo.problem import Task
 from boltbo.proposers.base import seed_of
 from boltbo.settings import ModelSettings
-from boltbo.storage import ModelVersion, Store
+from boltbo.storage import ModelVersion, Storage
 from boltbo.system.memory import begin_peak, peak_mib
 from boltbo.system.progress import Bars
 
@@ -40,7 +40,7 @@ class ModelVersions:
     """
 
     def __init__(
-        self, store: Store, domain: Domain, settings: ModelSettings, seed: int, bars: Bars, base: LanguageModel | None
+        self, store: Storage, domain: Domain, settings: ModelSettings, seed: int, bars: Bars, base: LanguageModel | None
     ) -> None:
         self.store = store
         self.domain = domain

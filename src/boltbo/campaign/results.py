@@ -18,7 +18,7 @@ from boltbo.campaign.past_runs import own_calls
 from boltbo.campaign.step_times import step_times
 from boltbo.llm.service.journal import Journal
 from boltbo.problem import Observation, Status, Trajectory
-from boltbo.storage import ModelVersion, Stage, Store
+from boltbo.storage import ModelVersion, Stage, Storage
 
 BEST_AT = (1, 10, 50, 100, 1000)
 
@@ -65,7 +65,7 @@ class Results:
     models: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
-    def read(cls, store: Store) -> Results:
+    def read(cls, store: Storage) -> Results:
         """Read the campaign that `store` is attached to."""
         with_names = store.row()
         train = store.runs(Stage.TRAIN)
@@ -109,7 +109,7 @@ def labels(models: Sequence[ModelVersion]) -> dict[int, str]:
     return {m.round: f"BOLT-{n}" + "+" * sizes[:i].count(n) for i, (m, n) in enumerate(zip(models, sizes, strict=True))}
 
 
-def _columns(store: Store, learnt: Mapping[int, str]) -> list[Column]:
+def _columns(store: Storage, learnt: Mapping[int, str]) -> list[Column]:
     """The stored validation and reference runs that are done, each as one method."""
     columns: list[Column] = []
     reference = [r for r in store.runs(Stage.REFERENCE) if r.done]
@@ -191,7 +191,7 @@ def _curve(observations: Sequence[Observation]) -> list[float]:
     return values
 
 
-def progress_of(store: Store) -> dict[str, Any]:
+def progress_of(store: Storage) -> dict[str, Any]:
     """Where the campaign that `store` is attached to stands, as plain values."""
     campaign, runs = store.row(), store.runs()
     by_stage: dict[str, str] = {}

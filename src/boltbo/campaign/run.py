@@ -20,7 +20,7 @@ from boltbo.domain import Constrained, Domain, Stoppable
 from boltbo.errors import ConfigError
 from boltbo.optimizers import Limiting, Optimizer, make_optimizer
 from boltbo.problem import Observation, Trajectory
-from boltbo.storage import Run, Step, Store
+from boltbo.storage import Run, Step, Storage, open_storage
 
 Score = Callable[[str, str, float | None], None]
 """Calls the oracle for (candidate, source, limit)"""
@@ -31,7 +31,7 @@ Make = Callable[[Run], Optimizer]
 
 def solve(
     domain: Domain,
-    store: Store,
+    store: Storage,
     run_id: int,
     *,
     on_call: Callable[[], None] | None = None,
@@ -75,7 +75,7 @@ def solve(
 
 def solve_stored(domain: Domain, url: str, campaign_id: int, run_id: int) -> None:
     """`solve` in a process of its own, which opens the storage itself."""
-    with Store(url, campaign_id) as store:
+    with open_storage(url, campaign_id) as store:
         solve(domain, store, run_id)
 
 
@@ -87,7 +87,7 @@ def _built_in(domain: Domain, run: Run) -> Optimizer:
 
 def _optimize(
     domain: Domain,
-    store: Store,
+    store: Storage,
     run: Run,
     observations: list[Observation],
     score: Score,

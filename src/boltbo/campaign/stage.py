@@ -9,10 +9,10 @@ from functools import partial
 
 from boltbo.campaign.run import Make, solve, solve_stored
 from boltbo.domain import Constrained, Domain
-from boltbo.engines.processes import make_engine
+from boltbo.engines import make_engine
 from boltbo.problem import Observation, Task
 from boltbo.proposers import Proposal, Proposer, seed_of
-from boltbo.storage import Run, Store, calls_made
+from boltbo.storage import Run, Storage, calls_made
 from boltbo.system.progress import Bars, Update
 
 TOGETHER = 64
@@ -20,7 +20,7 @@ TOGETHER = 64
 
 
 def solve_all(
-    store: Store,
+    store: Storage,
     domain: Domain,
     tasks: Sequence[Task],
     proposer: Callable[[], Proposer],
@@ -64,12 +64,12 @@ def solve_all(
     with bars.track(f"{stage.value} round {t + 1}: oracle calls", total) as update:
         todo = [r.id for r in runs if not r.done]
         calls = calls_made(store, ids)
-        for _ in make_engine(workers).map(job, todo, lambda: update(calls(), total)):
+        for _ in make_engine(workers=workers).map(job, todo, lambda: update(calls(), total)):
             pass
 
 
 def _ask(
-    store: Store,
+    store: Storage,
     domain: Domain,
     tasks: Sequence[Task],
     proposer: Proposer,
@@ -78,7 +78,7 @@ def _ask(
     bars: Bars,
     begun: Mapping[str, Sequence[Observation]] | None,
 ) -> None:
-    """Store a run for each task with its first candidates."""
+    """Storage a run for each task with its first candidates."""
     label = f"{like.stage.value} round {like.round + 1}: first candidates"
     with bars.track(label, len(tasks)) as update:
         for at in range(0, len(tasks), TOGETHER):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from boltbo.storage import Stage, Store
+from boltbo.storage import Stage, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class StepTimes:
     total_seconds: float
 
 
-def step_times(store: Store) -> dict[str, dict[str, StepTimes]]:
+def step_times(store: Storage) -> dict[str, dict[str, StepTimes]]:
     """Stage -> activity -> its times; only stages whose runs have logged steps.
 
     A step whose candidates have not been scored yet counts for the optimizer's activities and not for the oracle.

@@ -334,14 +334,14 @@ def doctor(
 @contextmanager
 def _existing(storage: str | None, name: str | None) -> Iterator[Any]:
     from boltbo.errors import StorageError
-    from boltbo.storage import Store
+    from boltbo.storage import open_storage
 
     where = storage or "boltbo.db"
     if "://" not in where and not Path(where).exists():
         raise StorageError(
             f"there is no storage {where!r}; name one with --storage, or begin a campaign with boltbo run"
         )
-    with Store(where) as store:
+    with open_storage(where) as store:
         store.find(name)
         yield store
 

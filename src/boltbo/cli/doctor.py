@@ -66,12 +66,12 @@ def _machine() -> Finding:
 
 
 def _storage(url: str | None) -> str:
-    from boltbo.storage import Store
+    from boltbo.storage import open_storage
 
     if url is not None:
-        with Store(url) as store:
+        with open_storage(url) as store:
             return f"{url} opens; campaigns: {', '.join(store.names()) or 'none'}"
-    with tempfile.TemporaryDirectory() as folder, Store(f"{folder}/doctor.db") as store:
+    with tempfile.TemporaryDirectory() as folder, open_storage(f"{folder}/doctor.db") as store:
         return f"SQLite works ({len(store.names())} campaigns in a fresh file)"
 
 

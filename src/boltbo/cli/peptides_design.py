@@ -16,7 +16,7 @@ from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.oracle import MicPredictor, load_judge
 from boltbo.domains.peptides.properties import known_peptides
 from boltbo.domains.peptides.templates import Template
-from boltbo.engines.processes import make_engine
+from boltbo.engines import make_engine
 from boltbo.errors import CampaignMismatch, ConfigError
 from boltbo.problem import Task, Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, seed_of
@@ -24,7 +24,7 @@ from boltbo.report.peptides.page import About, page
 from boltbo.report.peptides.shortlist import Shortlist, shortlist
 from boltbo.report.peptides.tables import as_csv, as_fasta
 from boltbo.settings import Settings
-from boltbo.storage import Run, Stage, Store, calls_made
+from boltbo.storage import Run, Stage, Storage, calls_made, open_storage
 from boltbo.system.progress import Bars
 
 STORAGE = "design.db"
@@ -85,7 +85,7 @@ def run(
     """
     tasks = [domain.task_of(t) for t in templates]
     out.mkdir(parents=True, exist_ok=True)
-    with Store(str(out / STORAGE)) as store:
+    with open_storage(str(out / STORAGE)) as store:
         try:
             store.attach("design", domain.name, _settings(domain, search), __version__)
         except CampaignMismatch as error:
@@ -115,7 +115,7 @@ def _settings(domain: PeptidesDomain, search: Search) -> Mapping[str, object]:
     }  # fmt: skip
 
 
-def _add_runs(store: Store, domain: PeptidesDomain, tasks: Sequence[Task], search: Search, bars: Bars) -> None:
+def _add_runs(store: Storage, domain: PeptidesDomain, tasks: Sequence[Task], search: Search, bars: Bars) -> None:
     known = {r.task.id for r in store.runs(Stage.SINGLE)}
     new = [task for task in tasks if task.id not in known]
     if not new:
@@ -132,7 +132,7 @@ def _add_runs(store: Store, domain: PeptidesDomain, tasks: Sequence[Task], searc
     )  # fmt: skip
 
 
-def _solve(store: Store, domain: PeptidesDomain, runs: Sequence[Run], workers: int, bars: Bars) -> None:
+def _solve(store: Storage, domain: PeptidesDomain, runs: Sequence[Run], workers: int, bars: Bars) -> None:
     calls, total = calls_made(store, [r.id for r in runs]), sum(r.budget for r in runs)
     with bars.track("oracle calls", total) as update:
 
@@ -141,7 +141,7 @@ def _solve(store: Store, domain: PeptidesDomain, runs: Sequence[Run], workers: i
 
         todo = [r.id for r in runs if not r.done]
         if workers > 1:
-            for _ in make_engine(workers).map(partial(solve_stored, domain, store.url, store.campaign_id), todo, tick):
+            for _ in make_engine(workers=workers).map(partial(solve_stored, domain, store.url, store.campaign_id), todo, tick):
                 pass
         else:
             for run_id in todo:
@@ -154,7 +154,7 @@ def proposer(domain: PeptidesDomain, model: str | None, bars: Bars) -> Proposer:
         return InitialDesign(domain)
     if "://" not in model and not Path(model).exists():
         raise ConfigError(f"there is no storage {model!r}: --model names the .db file of a campaign of peptides")
-    with Store(model) as store:
+    with open_storage(model) as store:
         row = store.find()
         if row["domain"] != domain.name:
             raise ConfigError(f"{model} is a campaign of {row['domain']}, --model wants one of peptides")

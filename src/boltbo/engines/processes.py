@@ -1,4 +1,4 @@
-"""Running many tasks at once: one small interface, here on this machine's processes."""
+"""Many runs at once, in processes of this machine."""
 
 from __future__ import annotations
 
@@ -9,25 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-class Engine(Protocol):
-    """Applies a picklable function to items, in any order; `tick` is called every now and then while it waits."""
-
-    def map(self, function: Callable[[T], R], items: Iterable[T], tick: Callable[[], None]) -> Iterator[R]: ...
-
-
-class InProcess:
-    """One item after the other, here."""
-
-    def map(self, function: Callable[[T], R], items: Iterable[T], tick: Callable[[], None]) -> Iterator[R]:
-        for item in items:
-            yield function(item)
-            tick()
+from boltbo.engines.base import R, T
 
 
 class LocalProcesses:
@@ -35,6 +19,8 @@ class LocalProcesses:
 
     Workers ignore Ctrl-C (this process decides) and end by themselves when this process is gone.
     """
+
+    in_process = False
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -58,10 +44,6 @@ class LocalProcesses:
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def make_engine(workers: int) -> Engine:
-    return InProcess() if workers <= 1 else LocalProcesses(workers)
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from boltbo.storage.sql import Store
+from boltbo.storage.protocol import Storage
 
 
-def calls_made(store: Store, run_ids: Sequence[int]) -> Callable[[], int]:
+def calls_made(store: Storage, run_ids: Sequence[int]) -> Callable[[], int]:
     """What tells how many oracle calls these runs have made by now.
 
     Calls of runs at their end are counted once: a progress bar that asks three times a second would else read all that a

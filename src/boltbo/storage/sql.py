@@ -6,9 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,67 +19,7 @@ from boltbo.errors import CampaignBusy, CampaignMismatch, StorageError
 from boltbo.problem import Observation, Status, Task, Trajectory
 from boltbo.storage import schema
 from boltbo.storage.agreement import differences
-
-
-class Stage(StrEnum):
-    """What a run is for."""
-
-    TRAIN = "train"
-    """A task of the campaign: its best solutions become training data."""
-    AUGMENT = "augment"
-    """Samples of a model for a task that it has learnt from: self-augmentation."""
-    VALIDATE = "validate"
-    """Samples of one round's model on a validation task, no optimizer (Best@k)."""
-    REFERENCE = "reference"
-    """STBO on a validation task: the domain's initial design, then the optimizer."""
-    SINGLE = "single"
-    """One task that somebody asked for (`boltbo optimize`)."""
-    IMPORT = "import"
-    """What was observed elsewhere of a task: no oracle call, training data all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run on one task: its initial candidates, then `optimizer` up to `budget` oracle calls."""
-
-    stage: Stage
-    round: int
-    task: Task
-    initial: tuple[tuple[str, str], ...]
-    budget: int
-    batch: int = 1
-    optimizer: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    state: Mapping[str, Any] | None = None
-    timings: Mapping[str, float] = field(default_factory=dict)
-    done: bool = False
-    id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One turn of a run's optimizer: tell what came last, ask for `asked` candidates, have them scored.
-
-    Attributes:
-        position: Of the first candidate's observation in the run.
-        asked: How many candidates.
-        seconds: By activity: the optimizer's own and, as far as they are recorded, the oracle's calls (`oracle`).
-    """
-
-    position: int
-    asked: int
-    seconds: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelVersion:
-    """BOLT-T on disk, T = len(tasks)."""
-
-    round: int
-    path: str
-    tasks: tuple[str, ...]
-    metrics: Mapping[str, Any]
+from boltbo.storage.protocol import ModelVersion, Run, Stage, Step
 
 
 def storage_url(text: str) -> str:
@@ -91,8 +29,8 @@ def storage_url(text: str) -> str:
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", text)
 
 
-class Store:
-    """One campaign in one database. Cheap to open: worker processes open their own by `url` and `campaign_id`."""
+class SqlStorage:
+    """One campaign in one SQL database: SQLite or PostgreSQL."""
 
     def __init__(self, url: str, campaign_id: int = 0) -> None:
         self.url = storage_url(url)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from boltbo.problem import Observation, Task, Trajectory
 from boltbo.proposers.base import Progress, Proposal, Proposer
-from boltbo.storage import Stage, Store
+from boltbo.storage import Stage, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Known:
     replaces: bool = False
 
 
-def known_of(store: Store) -> dict[str, Known]:
+def known_of(store: Storage) -> dict[str, Known]:
     """Task id -> all that was imported of it; the last import says how it counts."""
     runs = store.runs(Stage.IMPORT)
     found: dict[str, Known] = {}

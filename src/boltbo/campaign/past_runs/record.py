@@ -13,7 +13,7 @@ from boltbo.campaign.past_runs.known import known_of
 from boltbo.campaign.past_runs.rows import rows_of
 from boltbo.domain import Domain
 from boltbo.problem import Observation, Task, Trajectory
-from boltbo.storage import Run, Stage, Store
+from boltbo.storage import Run, Stage, Storage
 
 How = Literal["add", "replace"]
 
@@ -38,7 +38,7 @@ class ImportReport:
 
 
 def record(
-    store: Store,
+    store: Storage,
     domain: Domain,
     tasks: Sequence[Task],
     validation: Sequence[Task],

@@ -14,7 +14,7 @@ powers of two, and the filters), one line of columns made equal, and the server'
 
     SELECT COUNT ( * ) FROM title AS t , movie_info AS mi1 WHERE mi1.movie_id = t.id AND t.production_year <= 1970
 
-Its text is the one that `dialects.sql.written_out` makes of the parsed query, for all queries alike (those of the pretraining pairs
+Its text is the one that `dialects.sql.written_out` makes of the parsed query, for all queries alike (those of pretraining
 have no other), with a blank between any two symbols: the compact model's tokenizer takes what stands between blanks for a
 word, and spells in bytes only words that are rare. A statement of more than `WORDS` symbols ends there.
 """

@@ -11,7 +11,7 @@ from typing import Any
 from boltbo.campaign.past_runs import own_calls
 from boltbo.campaign.results import Results, labels
 from boltbo.problem import Observation, Status, Task, Trajectory
-from boltbo.storage import ModelVersion, Run, Stage, Store
+from boltbo.storage import ModelVersion, Run, Stage, Storage
 
 DEFAULT, DESIGN, STBO, FOUND = "default", "initial design", "STBO", "found"
 """Methods, beside the labels of the models; `found` is the best of a training task's run"""
@@ -84,7 +84,7 @@ class Gathered:
     models: Sequence[tuple[str, ModelVersion]]
 
     @classmethod
-    def read(cls, store: Store) -> Gathered:
+    def read(cls, store: Storage) -> Gathered:
         """Read the campaign that `store` is attached to, finished or not."""
         runs = [r for r in store.runs() if r.stage is not Stage.IMPORT]
         pairs = [(r, own_calls(t)) for r, t in zip(runs, store.trajectories(runs), strict=True)]
