@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from boltbo import Campaign, Evaluation, Settings, Task
-from boltbo.campaign.past_runs import own_calls
+from boltbo.campaign.past_runs import solved_before
+from boltbo.campaign.rounds import distil
 from boltbo.llm.backend import Example, FitReport
 from boltbo.llm.compact.model import CompactModel
-from boltbo.proposers import Proposer, Unseen
 from boltbo.settings import explain
 from boltbo.storage import Stage
 from quadratic import Quadratic, make_tasks
@@ -23,11 +23,11 @@ def test_a_round_without_tasks_scores_the_models_own_samples(tmp_path: Path) -> 
     log = tmp_path / "log"
     c = campaign(tmp_path, Quadratic(log), rounds=(3, 3, 0), augment={"samples": 4})
     results = c.run()
-    runs = c.store.runs(Stage.AUGMENT)
+    runs = c.storage.runs(Stage.AUGMENT)
     assert [r.task.id for r in runs] == [f"t{i}" for i in range(6)]
-    trained = {t.task.id: t for t in c.store.trajectories(c.store.runs(Stage.TRAIN))}
+    trained = {t.task.id: t for t in c.storage.trajectories(c.storage.runs(Stage.TRAIN))}
     for run in runs:
-        begun, *found = c.store.observations(run.id)
+        begun, *found = c.storage.observations(run.id)
         best = trained[run.task.id].best
         assert best is not None
         assert (begun.candidate, begun.value, begun.source) == (best.candidate, best.value, "import")
@@ -36,8 +36,8 @@ def test_a_round_without_tasks_scores_the_models_own_samples(tmp_path: Path) -> 
         assert not {o.candidate for o in found} & {o.candidate for o in trained[run.task.id].observations}
         merged = next(t for t in c.trajectories() if t.task.id == run.task.id)
         assert merged.observations == (*trained[run.task.id].observations, *found)
-    assert [t.task.id for t in c.trajectories(1)] == [t.task.id for t in c.trajectories()]
-    assert all(len(t.observations) == 14 for t in c.trajectories(1))
+    assert [t.task.id for t in c.parts.trajectories(1)] == [t.task.id for t in c.trajectories()]
+    assert all(len(t.observations) == 14 for t in c.parts.trajectories(1))
     assert results.tasks_done == 6
     assert {r.method.split()[0] for r in results.rows if "BOLT" in r.method} == {"BOLT-3", "BOLT-6", "BOLT-6+"}
     assert c.finished
@@ -47,34 +47,17 @@ def test_a_round_without_tasks_scores_the_models_own_samples(tmp_path: Path) -> 
     assert log.read_text().count("\n") == calls
 
 
-def test_each_round_of_self_augmentation_may_have_its_own_calls_and_recall(tmp_path: Path) -> None:
-    c = campaign(tmp_path, rounds=(3, 0, 3, 0), augment={"samples": (2, 4), "retrieval": (0.0, 0.5)})
-    results = c.run()
-    runs = (c.store.runs(Stage.AUGMENT, t) for t in (1, 3))
-    first, second = ([own_calls(x).observations for x in c.store.trajectories(own)] for own in runs)
-    assert [len(found) for found in first] == [2] * 3
-    assert [len(found) for found in second] == [4] * 6
-    assert {o.source for found in first for o in found} == {"llm"}
-    assert {o.source for found in second for o in found} == {"llm", "retrieval"}
-    assert {r.method.split()[0] for r in results.rows if "BOLT" in r.method} == {
-        "BOLT-3",
-        "BOLT-3+",
-        "BOLT-6",
-        "BOLT-6+",
-    }
-
-
 def test_what_self_augmentation_finds_is_learnt(tmp_path: Path) -> None:
     c = campaign(tmp_path, rounds=(3, 0), augment={"samples": 4})
     c.run()
     before, after = (
-        [t.observations for t in c.trajectories(0)],
-        [t.observations for t in c.trajectories(1)],
+        [t.observations for t in c.parts.trajectories(0)],
+        [t.observations for t in c.parts.trajectories(1)],
     )
     assert [len(b) for b in before] == [14] * 3
     assert [len(a) for a in after] == [18] * 3
-    best = {t.task.id: min(t.observations, key=lambda o: o.value).candidate for t in c.trajectories(1)}
-    assert {task: pairs[0].solution for task, pairs in c._distil(1).items()} == best
+    best = {t.task.id: min(t.observations, key=lambda o: o.value).candidate for t in c.parts.trajectories(1)}
+    assert {task: pairs[0].solution for task, pairs in distil(c.parts, 1).items()} == best
 
 
 def test_the_oracle_is_told_the_best_that_is_known(tmp_path: Path) -> None:
@@ -87,7 +70,7 @@ def test_the_oracle_is_told_the_best_that_is_known(tmp_path: Path) -> None:
 
     c = campaign(tmp_path, Watched(), rounds=(3, 0), augment={"samples": 4})
     c.run()
-    for x in c.trajectories(0):
+    for x in c.parts.trajectories(0):
         assert x.best is not None
         assert told[x.task.id][-4] == x.best.value
 
@@ -102,11 +85,11 @@ def test_no_estimates_are_asked_for_where_all_samples_are_scored(tmp_path: Path)
     model = {**SMALL["model"], "first": "estimated"}  # type: ignore[dict-item]
     c = campaign(tmp_path, Estimated(), rounds=(3, 0), augment={"samples": 4}, model=model)
     c.run()
-    assert len(c.store.runs(Stage.AUGMENT)) == 3
+    assert len(c.storage.runs(Stage.AUGMENT)) == 3
     assert set(asked) == {t.id for t in c.validation}
 
 
-def test_what_was_asked_for_is_not_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_asked_for_is_not_asked_for_again(tmp_path: Path) -> None:
     """An oracle that scores another candidate than it was asked for, as a server that does not follow a plan."""
 
     class Stubborn(Quadratic):
@@ -115,20 +98,14 @@ def test_what_was_asked_for_is_not_asked_for_again(tmp_path: Path, monkeypatch: 
             scored = " ".join([str(int(first) // 2 * 2), *rest])
             return Evaluation(super().evaluate(task, scored, best), scored=scored)
 
-    known: dict[str, Collection[str]] = {}
-
-    class Watched(Unseen):
-        def __init__(self, proposer: Proposer, seen: Mapping[str, Collection[str]]) -> None:
-            known.update(seen)
-            super().__init__(proposer, seen)
-
-    monkeypatch.setattr("boltbo.campaign.campaign.Unseen", Watched)
     c = campaign(tmp_path, Stubborn(), rounds=(3, 0), augment={"samples": 4})
     c.run()
-    asked = {t.task.id: {o.asked for o in t.observations if o.asked} for t in c.trajectories(0)}
+    asked = {t.task.id: {o.asked for o in t.observations if o.asked} for t in c.parts.trajectories(0)}
     assert any(asked.values())
     for task, texts in asked.items():
-        assert texts <= set(known[task])
+        assert texts <= set(solved_before(c.parts.trajectories(0))[task].scored)
+        again = next(r for r in c.storage.runs(Stage.AUGMENT) if r.task.id == task)
+        assert texts.isdisjoint(candidate for candidate, _ in again.initial)
 
 
 def test_a_continued_model_can_do_without_new_solutions(tmp_path: Path) -> None:
@@ -148,14 +125,6 @@ def test_a_key_in_a_url_is_refused_and_not_repeated() -> None:
     message = str(explain(raised.value, "mine.toml"))
     assert "key_variable" in message
     assert "secret" not in message
-
-
-def test_a_wrong_value_among_those_of_each_round_is_named() -> None:
-    with pytest.raises(ValidationError) as raised:
-        Settings(augment={"retrieval": [0, 2]})
-    message = str(explain(raised.value, "mine.toml"))
-    assert "augment.retrieval.1: Input should be less than or equal to 1, got 2" in message
-    assert "constrained" not in message
 
 
 def test_the_first_round_needs_tasks(tmp_path: Path) -> None:
@@ -212,7 +181,7 @@ def test_tasks_held_out_are_not_read(tmp_path: Path) -> None:
 def test_every_task_counts_the_same_if_so_set(tmp_path: Path) -> None:
     c = campaign(tmp_path, distil={"top_k": 4, "weight": "task"})
     c.run()
-    for pairs in c._distil(1).values():
+    for pairs in distil(c.parts, 1).values():
         assert sum(e.weight for e in pairs) == pytest.approx(1.0)
 
 

@@ -59,21 +59,21 @@ def test_the_loop_runs_its_rounds_and_tells_what_it_found(tmp_path: Path) -> Non
     ]  # fmt: skip
     assert results.row("STBO").total <= results.row("initial design").total <= results.row("default").total
     assert results.row("BOLT-6 Best@5").total <= results.row("BOLT-6 Best@1").total
-    second = list(c.store.runs(Stage.TRAIN, 1))
+    second = list(c.storage.runs(Stage.TRAIN, 1))
     for run in second:
         assert run.initial[0] == ("0 0 0", "default")
         assert {"llm", "design"} & {source for _, source in run.initial[1:]}
-    assert not {r.task.id for r in c.store.runs(Stage.TRAIN)} & {"v0", "v1"}
+    assert not {r.task.id for r in c.storage.runs(Stage.TRAIN)} & {"v0", "v1"}
 
 
 def test_guidance_is_asked_of_the_campaign_s_own_base(tmp_path: Path) -> None:
     model = {**SMALL["model"], "guidance": 1.5}  # type: ignore[dict-item]
     c = campaign(tmp_path, model=model)
     c.run()
-    guided = c.models.load()
+    guided = c.parts.models.load()
     assert isinstance(guided, CompactModel)
-    plain = CompactModel.load(c.store.artifacts / c.store.models()[-1].path)
-    by_hand = plain.guided(CompactModel.load(c.store.artifacts / "models" / "base"), 1.5)
+    plain = CompactModel.load(c.storage.artifacts / c.storage.models()[-1].path)
+    by_hand = plain.guided(CompactModel.load(c.storage.artifacts / "models" / "base"), 1.5)
     prompts = [Prompt(t.context, c.domain.grammar(t)) for t in c.validation]
     assert guided.sample(prompts, 6) == by_hand.sample(prompts, 6) != plain.sample(prompts, 6)
 
@@ -81,9 +81,9 @@ def test_guidance_is_asked_of_the_campaign_s_own_base(tmp_path: Path) -> None:
 def test_what_fine_tuning_raised_most_is_tried_first(tmp_path: Path) -> None:
     c = campaign(tmp_path, model={**SMALL["model"], "first": "raised"})  # type: ignore[dict-item]
     c.run()
-    plain = CompactModel.load(c.store.artifacts / c.store.models()[-1].path)
-    known = plain.guided(CompactModel.load(c.store.artifacts / "models" / "base"), 0.0)
-    for run in c.store.runs(Stage.VALIDATE, 1):
+    plain = CompactModel.load(c.storage.artifacts / c.storage.models()[-1].path)
+    known = plain.guided(CompactModel.load(c.storage.artifacts / "models" / "base"), 0.0)
+    for run in c.storage.runs(Stage.VALIDATE, 1):
         ratios = known.log_ratios(run.task.context, [candidate for candidate, _ in run.initial])
         assert ratios[0] == max(ratios)
 
@@ -94,29 +94,29 @@ def test_what_the_domain_cannot_do_is_said_before_anything_is_paid_for(tmp_path:
     assert not (tmp_path / "s.db").exists()
 
 
-def test_solutions_of_similar_tasks_are_recalled_between_the_samples(tmp_path: Path) -> None:
+def test_solutions_of_similar_tasks_are_retrieved_between_the_samples(tmp_path: Path) -> None:
     c = campaign(tmp_path, model={**SMALL["model"], "retrieval": 0.5})  # type: ignore[dict-item]
     c.run()
-    for run in c.store.runs(Stage.VALIDATE, 0):
+    for run in c.storage.runs(Stage.VALIDATE, 0):
         retrieved = {text for text, source in run.initial if source == "retrieval"}
-        known = {o.candidate for x in c.trajectories(0) for o in x.observations if o.complete}
+        known = {o.candidate for x in c.parts.trajectories(0) for o in x.observations if o.complete}
         assert retrieved
         assert retrieved <= known  # of the tasks solved until then
         assert run.initial[0][1] == "llm"
-    assert {source for run in c.store.runs(Stage.TRAIN, 1) for _, source in run.initial} >= {"default", "retrieval"}
+    assert {source for run in c.storage.runs(Stage.TRAIN, 1) for _, source in run.initial} >= {"default", "retrieval"}
 
 
-def test_training_runs_may_recall_where_validation_is_of_the_samples_alone(tmp_path: Path) -> None:
+def test_training_runs_may_retrieve_where_validation_is_of_the_samples_alone(tmp_path: Path) -> None:
     c = campaign(tmp_path, run={**SMALL["run"], "retrieval": 0.5})  # type: ignore[dict-item]
     c.run()
     sources = [
-        {source for run in c.store.runs(stage, 1) for _, source in run.initial}
+        {source for run in c.storage.runs(stage, 1) for _, source in run.initial}
         for stage in (Stage.TRAIN, Stage.VALIDATE)
     ]
     assert sources[0] >= {"default", "llm", "retrieval"}
     assert sources[1] == {"llm"}
     c.optimize(Task("new", c.validation[0].context, dict(c.validation[0].data)), 10)
-    assert {source for run in c.store.runs(Stage.SINGLE) for _, source in run.initial} >= {
+    assert {source for run in c.storage.runs(Stage.SINGLE) for _, source in run.initial} >= {
         "default",
         "llm",
         "retrieval",
@@ -140,7 +140,7 @@ def test_a_campaign_that_got_more_rounds_ends_as_if_it_had_had_them(tmp_path: Pa
     second.run()
     whole = campaign(tmp_path / "whole")
     whole.run()
-    assert content(second.store) == content(whole.store)
+    assert content(second.storage) == content(whole.storage)
 
 
 def test_proposals_are_valid_and_distinct_before_and_after_training(tmp_path: Path) -> None:
@@ -195,9 +195,9 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(tmp_path: Pat
     calm = campaign(tmp_path / "calm")
     calm.run()
     killed = campaign(tmp_path / "killed")
-    assert content(killed.store) == content(calm.store)
+    assert content(killed.storage) == content(calm.storage)
     # what was in flight when a kill came was lost: at most one call for each worker and kill
-    assert len(log.read_text().splitlines()) <= len(content(calm.store)) + 2 * kills
+    assert len(log.read_text().splitlines()) <= len(content(calm.storage)) + 2 * kills
 
 
 def test_first_candidates_outlive_a_kill_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,9 +220,9 @@ def test_first_candidates_outlive_a_kill_part_by_part(tmp_path: Path, monkeypatc
         cut.run()
     monkeypatch.setattr(InitialDesign, "propose", propose)
     assert asked == [["v0", "v1"], ["t0", "t1"], ["t2", "t3"], ["t4"]]
-    assert [r.task.id for r in cut.store.runs(Stage.TRAIN)] == ["t0", "t1", "t2", "t3"]
+    assert [r.task.id for r in cut.storage.runs(Stage.TRAIN)] == ["t0", "t1", "t2", "t3"]
     cut.run()
-    assert content(cut.store) == content(whole.store)
+    assert content(cut.storage) == content(whole.storage)
 
 
 def test_a_dead_oracle_stops_the_campaign_and_the_next_start_goes_on(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_an_oracle_that_only_fails_leaves_nothing_to_learn_from(tmp_path: Path) 
 def test_a_corrupt_model_is_one_clear_error(tmp_path: Path, damage: str) -> None:
     c = campaign(tmp_path)
     c.run()
-    folder = c.store.artifacts / "models" / "round-2"
+    folder = c.storage.artifacts / "models" / "round-2"
     if damage == "truncate":
         weights = next(folder.glob("*.safetensors"))
         weights.write_bytes(weights.read_bytes()[:1000])

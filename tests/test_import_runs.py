@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boltbo import Observation, Status, Task, Trajectory
+from boltbo.campaign import run as one_run
 from boltbo.campaign.past_runs import rows_of
 from boltbo.campaign.results import progress_of
-from boltbo.campaign.run import solve
+from boltbo.campaign.rounds import solve
 from boltbo.errors import CampaignBusy, InvalidRuns
 from boltbo.storage import Run, Stage, Storage, open_storage
 from quadratic import Quadratic, make_tasks
@@ -45,8 +46,8 @@ def test_csv_and_jsonl_say_the_same(tmp_path: Path) -> None:
         c = campaign(tmp_path / name[-3:])
         report = c.import_runs(written(tmp_path, text, name))
         assert (report.tasks, report.observations, report.repeated, report.skipped) == (2, 3, 0, ())
-        found.append(content(c.store))
-        assert [r.done for r in c.store.runs(Stage.IMPORT)] == [True, True]
+        found.append(content(c.storage))
+        assert [r.done for r in c.storage.runs(Stage.IMPORT)] == [True, True]
         first, second = c.trajectories()[0].observations
         assert first == Observation("5 5 5", 12.5, Status.COMPLETE, 0.25, "import")
         assert second == Observation("6 6 6", 3.0, Status.CENSORED, 0.0, "import")
@@ -83,7 +84,7 @@ def test_a_file_that_cannot_be_used_is_one_error_that_says_where(tmp_path: Path,
     with pytest.raises(InvalidRuns, match=r"runs\.csv") as error:
         c.import_runs(written(tmp_path, text))
     assert message in str(error.value)
-    assert c.store.runs() == []
+    assert c.storage.runs() == []
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_wrong_rows_may_be_left_out_and_are_reported(tmp_path: Path) -> None:
     assert [s.partition(":")[0] for s in report.skipped] == ["line 5, column candidate", "line 6, column task"]
     again = c.import_runs(path, skip_invalid=True)
     assert (again.tasks, again.observations, again.repeated) == (0, 0, 4)
-    assert progress_of(c.store)["imported"] == {"tasks": 2, "observations": 3}
+    assert progress_of(c.storage)["imported"] == {"tasks": 2, "observations": 3}
 
 
 def observed(task: Task, *values: tuple[str, float]) -> Trajectory:
@@ -146,12 +147,12 @@ def test_a_task_starts_from_what_was_imported(tmp_path: Path, how: str) -> None:
     log = tmp_path / "log"
     c = campaign(tmp_path, Quadratic(log))
     plain = campaign(tmp_path / "plain")
-    plain._solve(0, c.tasks[:1])
-    [before] = plain.store.runs(Stage.TRAIN)
+    solve(plain.parts, 0, c.tasks[:1])
+    [before] = plain.storage.runs(Stage.TRAIN)
     c.import_runs([observed(T0, ("0 0 0", 99.0), ("7 7 7", 50.0), (before.initial[1][0], 40.0))], how)  # type: ignore[arg-type]
-    c._solve(0, c.tasks[:1])
-    [run] = c.store.runs(Stage.TRAIN)
-    observations = c.store.observations(run.id)
+    solve(c.parts, 0, c.tasks[:1])
+    [run] = c.storage.runs(Stage.TRAIN)
+    observations = c.storage.observations(run.id)
     assert [o.source for o in observations[:3]] == ["import"] * 3
     assert run.initial == (before.initial[2:] if how == "add" else ())
     own = observations[3:]
@@ -159,8 +160,8 @@ def test_a_task_starts_from_what_was_imported(tmp_path: Path, how: str) -> None:
     assert len({o.candidate for o in observations}) == 17
     assert log.read_text().splitlines() == [f"t0 {o.candidate}" for o in own]
     assert run.timings["oracle"] == pytest.approx(sum(o.seconds for o in own))
-    assert [s.position for s in c.store.steps(Stage.TRAIN)] == list(range(3 + len(run.initial), 17))
-    progress = progress_of(c.store)
+    assert [s.position for s in c.storage.steps(Stage.TRAIN)] == list(range(3 + len(run.initial), 17))
+    progress = progress_of(c.storage)
     assert progress["stages"] == {"train": "1 of 1 runs done, 14 oracle calls"}
     assert progress["observations"] == {"complete": 14}
     assert c.results().oracle_calls == 14
@@ -173,8 +174,8 @@ def test_the_last_import_of_a_task_says_how_and_its_own_run_goes_on_without_late
     runs = [observed(T0, ("7 7 7", 50.0))]
     c.import_runs(runs, "replace")
     assert c.import_runs(runs, "add").repeated == 1
-    c._solve(0, c.tasks[:1])
-    assert len(c.store.runs(Stage.TRAIN)[0].initial) == 6
+    solve(c.parts, 0, c.tasks[:1])
+    assert len(c.storage.runs(Stage.TRAIN)[0].initial) == 6
     report = c.import_runs([observed(T0, ("7 7 8", 51.0))], "add")
     assert (report.observations, report.begun) == (1, ("t0",))
     assert "7 7 8" in {o.candidate for o in c.trajectories()[0].observations}
@@ -188,9 +189,9 @@ def test_models_learn_from_imports_also_of_tasks_that_the_campaign_does_not_have
     c.import_runs([observed(new, ("3 4 5", 0.0), ("3 4 6", 1.0)), observed(c.tasks[4], ("1 1 1", 7.0))])
     results = c.run()
     assert [m["tasks"] for m in results.models] == [4, 4]
-    assert set(c.store.models()[0].tasks) == {"t0", "t1", "elsewhere", "t4"}
+    assert set(c.storage.models()[0].tasks) == {"t0", "t1", "elsewhere", "t4"}
     # no oracle call is made for a task of another place, nor for one that is still to be solved
-    assert {r.task.id for r in c.store.runs(Stage.AUGMENT)} == {"t0", "t1"}
+    assert {r.task.id for r in c.storage.runs(Stage.AUGMENT)} == {"t0", "t1"}
     assert results.tasks_done == 2
     assert c.import_runs([observed(Task("elsewhere", "?"), ("3 4 7", 2.0))]).tasks == 1
     assert c.trajectories()[-2].task == new
@@ -239,13 +240,13 @@ def test_a_run_that_starts_from_imports_and_is_cut_short_ends_as_the_uninterrupt
         store.add_runs([Run(Stage.TRAIN, 0, T0, initial, 9, 2, optimizer, seed=3)], {T0.id: [*known, failed]})
         return store, store.runs()[0].id
 
-    whole = solve(Quadratic(), *stored("whole")).observations
+    whole = one_run.solve(Quadratic(), *stored("whole")).observations
     store, run_id = stored("cut")
     with pytest.raises(Killed):
-        solve(Dying(), store, run_id)
+        one_run.solve(Dying(), store, run_id)
     assert len(store.observations(run_id)) == 3 + calls
     log = tmp_path / "log"
-    resumed = solve(Quadratic(log), store, run_id).observations
+    resumed = one_run.solve(Quadratic(log), store, run_id).observations
     assert [(o.candidate, o.status, o.source) for o in resumed] == [(o.candidate, o.status, o.source) for o in whole]
     assert (len(whole), len(log.read_text().splitlines())) == (12, 9 - calls)
 
@@ -277,6 +278,6 @@ def test_a_whole_campaign_with_imports_killed_in_between_ends_the_same(tmp_path:
             campaign(tmp_path / "killed", domain).run()
     killed = campaign(tmp_path / "killed")
     killed.run()
-    assert content(killed.store) == content(calm.store)
-    starts = {r.task.id: killed.store.observations(r.id)[0].source for r in killed.store.runs(Stage.TRAIN)}
+    assert content(killed.storage) == content(calm.storage)
+    starts = {r.task.id: killed.storage.observations(r.id)[0].source for r in killed.storage.runs(Stage.TRAIN)}
     assert starts == {"t0": "import", "t4": "import", **dict.fromkeys(("t1", "t2", "t3", "t5"), "default")}

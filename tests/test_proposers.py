@@ -11,7 +11,7 @@ from rapidfuzz.distance import Levenshtein
 from boltbo.errors import ConfigError
 from boltbo.llm.backend import Prompt, Sample
 from boltbo.problem import Task
-from boltbo.proposers import InitialDesign, ModelProposer, Proposal, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposal, seed_of
 from boltbo.proposers.order import remoteness, spread
 from quadratic import Quadratic, make_tasks
 
@@ -115,7 +115,7 @@ def test_the_remoteness_is_the_mean_of_edits_away_from_all(texts: list[str]) -> 
     assert not apart or (remoteness(apart, " ") == remoteness([t for t in texts if t], "")).all()
 
 
-def test_what_is_recalled_takes_turns_with_the_samples() -> None:
+def test_what_is_retrieved_takes_turns_with_the_samples() -> None:
     class Recalling:
         def propose(self, tasks: Sequence[Task], n: int, seed: int, progress: object = None) -> list[list[Proposal]]:
             return [[(c, "retrieval") for c in ("7 7 7", "1 1 1", "8 8 8")][:n] for _ in tasks]
@@ -158,14 +158,6 @@ def test_of_a_pool_the_likeliest_are_kept() -> None:
     model = Fixed(("1 1 1", -3.0), ("2 2 2", -1.0), ("3 3 3", -2.0), ("4 4 4", -4.0))
     proposer = ModelProposer(Quadratic(), model, pool=2)  # type: ignore[arg-type]
     assert [c for c, _ in proposer.propose(TASKS, 2, 0)[0]] == ["2 2 2", "3 3 3"]
-
-
-def test_what_is_known_is_not_proposed_again() -> None:
-    model = Fixed(*((f"1 1 {i}", 0.0) for i in range(9)))
-    proposer = Unseen(ModelProposer(Quadratic(), model), {TASKS[0].id: {"1 1 0", "1 1 2"}})  # type: ignore[arg-type]
-    first, second = proposer.propose(TASKS, 3, 0)
-    assert [c for c, _ in first] == ["1 1 1", "1 1 3", "1 1 4"]
-    assert [c for c, _ in second] == ["1 1 0", "1 1 1", "1 1 2"]
 
 
 def test_where_all_are_scored_none_is_chosen_to_be_the_first() -> None:

@@ -9,6 +9,7 @@ import pytest
 from boltbo.errors import CampaignBusy, CampaignMismatch, StorageError
 from boltbo.problem import Observation, Status, Task
 from boltbo.storage import ModelVersion, Run, Stage, Step, Storage, calls_made, open_storage
+from boltbo.storage.sql import SqlStorage
 
 
 def opened(path: Path, **config: object) -> Storage:
@@ -49,8 +50,8 @@ def test_calls_are_told_as_they_come_and_those_of_finished_runs_are_read_once(
         x, y, z = (r.id for r in store.runs())
         calls = calls_made(store, [x, y, z])
         read: list[int] = []
-        plain = Storage.count
-        monkeypatch.setattr(Storage, "count", lambda own, ids: (read.extend(ids), plain(own, ids))[1])
+        plain = SqlStorage.count
+        monkeypatch.setattr(SqlStorage, "count", lambda own, ids: (read.extend(ids), plain(own, ids))[1])
         assert calls() == 0
         for i in range(3):
             store.record(x, i, Observation(f"a{i}", 1.5, Status.COMPLETE, 0.1, "bo"))

@@ -52,8 +52,8 @@ def main() -> None:
     if args.storage is not None:
         experiment = read_experiment(args.experiment)
         with opened(experiment.campaign, args.storage, None, [*experiment.parts[0].changes, *args.changes]) as (c, _):
-            runs = [r for r in c.store.runs(Stage.TRAIN, args.round) if r.done][: args.tasks]
-            told = {x.task.id: x.observations for x in c.store.trajectories(runs)}
+            runs = [r for r in c.storage.runs(Stage.TRAIN, args.round) if r.done][: args.tasks]
+            told = {x.task.id: x.observations for x in c.storage.trajectories(runs)}
             asked = {r.task.id: (told[r.task.id][: len(r.initial)], args.calls, c.settings.seed) for r in runs}
             about = {"round": args.round, "calls": args.calls, "passes": PASSES}
             each_task(c, args, about, searched, asked, [r.task for r in runs])

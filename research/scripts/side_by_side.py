@@ -115,11 +115,11 @@ def arms_of(store: Storage, campaign: str) -> Iterator[tuple[str, Storage]]:
 
 def first_candidates(campaign: Campaign) -> Candidates:
     """Of STBO, of every round's model and of every arm that has samples for all tasks."""
-    found: Candidates = {"STBO": _first(campaign.store, Stage.REFERENCE)}
-    learnt = labels(campaign.store.models())
-    for model in campaign.store.models():
-        found[learnt[model.round]] = _first(campaign.store, Stage.VALIDATE, model.round)
-    for name, arms in arms_of(campaign.store, campaign.settings.name):
+    found: Candidates = {"STBO": _first(campaign.storage, Stage.REFERENCE)}
+    learnt = labels(campaign.storage.models())
+    for model in campaign.storage.models():
+        found[learnt[model.round]] = _first(campaign.storage, Stage.VALIDATE, model.round)
+    for name, arms in arms_of(campaign.storage, campaign.settings.name):
         found[name] = _first(arms, Stage.VALIDATE)
     ids = {task.id for task in campaign.validation}
     return {name: by_task for name, by_task in found.items() if ids <= by_task.keys()}

@@ -42,7 +42,7 @@ def main() -> None:
     if args.storage is not None:
         experiment = read_experiment(args.experiment)
         with opened(experiment.campaign, args.storage, None, [*experiment.parts[0].changes, *args.changes]) as (c, _):
-            named = winners(c.store, c.settings, c.validation)
+            named = winners(c.storage, c.settings, c.validation)
             if args.beside:
                 named |= beside(*args.beside.split("=", 1), c.validation)
             asked = {t.id: {m: own[t.id] for m, own in named.items()} for t in c.validation}

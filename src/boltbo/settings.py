@@ -6,17 +6,34 @@ The same names serve in Python (`Settings(rounds=(20, 20))`) and in a TOML file 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from boltbo.errors import ConfigError
+from boltbo.system.named import is_named
 
 Count = Annotated[int, Field(ge=1)]
 Number = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+OPTIMIZERS = ("auto", "turbo", "lolbo", "local", "random", "edits", "screened", "evolution")
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    """A strategy is a built-in one by name, or `module:Name`."""
+
+    def check(text: str) -> str:
+        if text not in names and not is_named(text):
+            built_in = f"one of {', '.join(names)}" if len(names) > 1 else f"{names[0]!r}"
+            raise ValueError(f"should be {built_in}, or module:Name")
+        return text
+
+    return check
 
 
 class Frozen(BaseModel):
@@ -25,24 +42,22 @@ class Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-Each = TypeVar("Each")
-
-
-def nth(value: Each | tuple[Each, ...] | list[Each], i: int) -> Each:
-    """The same for all, or the `i`-th of a list, whose last stands for all after it."""
-    return value[min(i, len(value) - 1)] if isinstance(value, list | tuple) else value
-
-
 class RunSettings(Frozen):
     """One run on one training task."""
 
     budget: Count = Field(100, description="oracle calls of a run, initial candidates included")
     initial: Count = Field(50, description="initial candidates of a run")
     batch: Count = Field(1, description="candidates that the optimizer asks for at a time")
-    optimizer: Literal["auto", "turbo", "lolbo", "local", "random", "edits", "screened", "evolution"] = Field(
+    optimizer: Annotated[str, AfterValidator(_one_of(*OPTIMIZERS))] = Field(
         "auto",
         description="what goes on from the initial candidates: in a box `turbo`, `local`, `random`, in a latent space also"
-        " `lolbo`; on strings `edits`, `screened`, `evolution`; auto: `turbo` or `edits`, among plans' moves `screened`",
+        " `lolbo`; on strings `edits`, `screened`, `evolution`; auto: `turbo` or `edits`, among plans' moves `screened`;"
+        " or `module:Name` of your own",
+    )
+    proposer: Annotated[str, AfterValidator(_one_of("model"))] = Field(
+        "model",
+        description="what gives the initial candidates: `model`, the language model with the domain's design; or"
+        " `module:Name` of your own, called with the domain; then no model is tuned",
     )
     design_share: Share = Field(0.2, description="share of the initial candidates that stays the domain's own design")
     retrieval: Share | None = Field(
@@ -67,20 +82,10 @@ class DistilSettings(Frozen):
 class AugmentSettings(Frozen):
     """A round of 0 new tasks: the model's own samples for the tasks solved so far, scored, teach the next model."""
 
-    samples: Count | Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
-        10, description="oracle calls for each task solved so far; or a list: of the first such round, the second, …"
+    samples: Count = Field(10, description="oracle calls for each task solved so far")
+    retrieval: Share | None = Field(
+        None, description="share of these that is retrieved, where it is not `model.retrieval`"
     )
-    retrieval: Share | Annotated[tuple[Share, ...], Field(min_length=1)] | None = Field(
-        None, description="share of these that is retrieved, where it is not `model.retrieval`; or a list, as `samples`"
-    )
-
-    def calls(self, i: int) -> int:
-        """Oracle calls for each task in the `i`-th such round, from 0 on."""
-        return nth(self.samples, i)
-
-    def retrieved(self, i: int) -> float | None:
-        """Share of them that is retrieved; None: as anywhere else."""
-        return None if self.retrieval is None else nth(self.retrieval, i)
 
 
 class ServiceSettings(Frozen):
@@ -116,8 +121,10 @@ class LoraSettings(Frozen):
 class ModelSettings(Frozen):
     """The language model and how it is tuned and sampled."""
 
-    backend: Literal["compact", "transformers", "openai"] = Field(
-        "compact", description="compact: small, embedded; transformers: LoRA; openai: a service, see [model.service]"
+    backend: Annotated[str, AfterValidator(_one_of("compact", "transformers", "openai"))] = Field(
+        "compact",
+        description="compact: small, embedded; transformers: LoRA; openai: a service, see [model.service]; or `module:Name`"
+        " of a `LanguageModel` class of your own, called with instruction, separator and seed",
     )
     name: str = Field(
         "smollm2", description="transformers: a Hugging Face name or path, or smollm2; openai: the service's name of it"
@@ -186,6 +193,10 @@ class Settings(Frozen):
     workers: Count = Field(
         1, description="runs at a time; more than 1 disturbs an oracle that measures time, unless it is calibrated"
     )
+    engine: Annotated[str, AfterValidator(_one_of("auto"))] = Field(
+        "auto",
+        description="where runs happen: auto, on this machine; or `module:Name` of your own, called with workers",
+    )
     run: RunSettings = RunSettings()
     distil: DistilSettings = DistilSettings()
     augment: AugmentSettings = AugmentSettings()
@@ -195,7 +206,9 @@ class Settings(Frozen):
     def resolved(self) -> dict[str, Any]:
         """What a resume must agree with: everything but what cannot change a result."""
         pace = {"retries", "per_minute", "at_once", "timeout", "poll", "key_variable"}
-        return self.model_dump(mode="json", exclude={"workers": True, "name": True, "model": {"service": pace}})
+        return self.model_dump(
+            mode="json", exclude={"workers": True, "engine": True, "name": True, "model": {"service": pace}}
+        )
 
 
 _SECRET = re.compile(r"//[^/\s]*@")

@@ -61,7 +61,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("arms")
     c = campaign(path)
     c.run()
-    c.store.close()
+    c.storage.close()
     (path / "before").mkdir()
     for part in ("s.db", "s.artifacts"):
         (shutil.copytree if part == "s.artifacts" else shutil.copy)(path / part, path / "before" / part)
@@ -110,20 +110,20 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
     assert {s for own in more["augmented,samples=2"] for _, s in own} == {"llm"}
     assert {s for own in more["augmented,samples=3,recall=0.5"] for _, s in own} == {"llm", "reuse"}
     c = campaign(finished)
-    for r in c.store.runs(Stage.REFERENCE):  # other multi-task methods begin as STBO did
-        stbo = [(o.candidate, o.source) for o in c.store.observations(r.id)]
+    for r in c.storage.runs(Stage.REFERENCE):  # other multi-task methods begin as STBO did
+        stbo = [(o.candidate, o.source) for o in c.storage.observations(r.id)]
         for arm in TRANSFERRED:
             assert observed(finished, arm)[r.task.id][:5] == stbo[:5]
         longer = observed(finished, "stbo,calls=12")[r.task.id]
         assert longer[:8] == stbo
         assert not {candidate for candidate, _ in longer[8:]} & {candidate for candidate, _ in stbo}
-    for r in c.store.runs(Stage.VALIDATE, 1):
-        assert observed(finished, "again")[r.task.id] == [(o.candidate, o.source) for o in c.store.observations(r.id)]
+    for r in c.storage.runs(Stage.VALIDATE, 1):
+        assert observed(finished, "again")[r.task.id] == [(o.candidate, o.source) for o in c.storage.observations(r.id)]
 
 
 def test_arms_share_the_base_and_read_what_they_say(finished: Path) -> None:
     c = campaign(finished)
-    base = (c.store.artifacts / "models" / "base" / "model.safetensors").read_bytes()
+    base = (c.storage.artifacts / "models" / "base" / "model.safetensors").read_bytes()
     read = {}
     for arm in ("shuffled", "tasks=2", "top_k=1,gap=inf", "transfer:trajectory", "transfer:trajectory@2,calls=7"):
         with open_arm(c, parse_arm(arm, c.settings)) as store:

@@ -56,9 +56,9 @@ def test_it_begins_as_stbo_does_and_asks_what_is_new(tiny: Path, tmp_path: Path)
     with open_arm(c, parse_arm(ARM, settings)) as store:
         found = {r.task.id: [o.candidate for o in store.observations(r.id)] for r in store.runs(Stage.VALIDATE)}
         assert store.models() == []  # nothing was tuned
-    for r in c.store.runs(Stage.REFERENCE):
+    for r in c.storage.runs(Stage.REFERENCE):
         own = found[r.task.id]
-        assert own[:5] == [o.candidate for o in c.store.observations(r.id)][:5]
+        assert own[:5] == [o.candidate for o in c.storage.observations(r.id)][:5]
         assert len(own) == len(set(own)) == 8
 
 

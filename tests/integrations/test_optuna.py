@@ -60,8 +60,8 @@ def test_a_study_tries_a_campaigns_proposals_and_comes_back_as_a_finished_run(tm
 
     report, left_out = import_study(c, study, task, how="replace")
     assert (report.tasks, left_out) == (1, {})
-    [run] = c.store.runs(Stage.IMPORT)
-    observations = c.store.observations(run.id)
+    [run] = c.storage.runs(Stage.IMPORT)
+    observations = c.storage.observations(run.id)
     assert [o.candidate for o in observations[:4]] == candidates
     assert len(observations) == report.observations
     assert all(o.value == Quadratic().evaluate(task, o.candidate, None) for o in observations)
@@ -120,7 +120,7 @@ def test_what_makes_no_candidate_is_named_or_left_out(tmp_path: Path) -> None:
     several = optuna.create_study(directions=["minimize", "minimize"])
     with pytest.raises(ValueError, match="has 2 objectives"):
         import_study(c, several, c.tasks[0])
-    assert c.store.runs() == []
+    assert c.storage.runs() == []
 
 
 class Own:

@@ -221,7 +221,7 @@ def test_a_server_that_dies_stops_the_campaign_and_the_next_start_goes_on(tmp_pa
         campaign = Campaign(mortal, tasks, settings=settings, storage=tmp_path / "s.db")
         with pytest.raises(OracleUnavailable, match="does not answer"):
             campaign.run()
-        done = sum(len(campaign.store.observations(r.id)) for r in campaign.store.runs())
+        done = sum(len(campaign.storage.observations(r.id)) for r in campaign.storage.runs())
         assert done == 14
         own.restart()
         results = Campaign(domain, tasks, settings=settings, storage=tmp_path / "s.db").run()

@@ -42,7 +42,7 @@ NASTY = "</p><script>alert(1)</script><img src=http://x.example/y.png>&\"'"
 def run(path: Path, domain: Domain, tasks: Sequence[Task], unseen: Sequence[Task] = (), **changes: object) -> Gathered:
     c = Campaign(domain, tasks, unseen, settings=Settings(**{**SMALL, **changes}), storage=path / "s.db")
     c.run()
-    return Gathered.read(c.store)
+    return Gathered.read(c.storage)
 
 
 def checked(g: Gathered) -> tuple[str, Page]:
@@ -137,7 +137,7 @@ def test_a_campaign_may_be_looked_at_at_any_moment(tmp_path: Path, calls: int) -
                  storage=tmp_path / "s.db")  # fmt: skip
     with pytest.raises(OracleUnavailable):
         c.run()
-    g = Gathered.read(c.store)
+    g = Gathered.read(c.storage)
     assert sum(p.calls for p in g.progress) == calls
     _, page = checked(g)
     assert ("No task is finished yet" in page.text) == (calls < 6)
@@ -146,7 +146,7 @@ def test_a_campaign_may_be_looked_at_at_any_moment(tmp_path: Path, calls: int) -
 
 def test_a_campaign_that_was_only_set_up_has_a_page(tmp_path: Path) -> None:
     c = Campaign(Quadratic(), make_tasks(3), settings=Settings(**SMALL | {"rounds": (3,)}), storage=tmp_path / "s.db")
-    _, page = checked(Gathered.read(c.store))
+    _, page = checked(Gathered.read(c.storage))
     assert "Nothing has run yet" in page.text
 
 
@@ -156,7 +156,7 @@ def test_an_oracle_that_always_fails_is_counted(tmp_path: Path, fail: str) -> No
                  storage=tmp_path / "s.db")  # fmt: skip
     with pytest.raises(ValueError, match="nothing to learn from"):
         c.run()
-    g = Gathered.read(c.store)
+    g = Gathered.read(c.storage)
     assert {status for _, status in g.statuses} == {"failed"}
     checked(g)
 

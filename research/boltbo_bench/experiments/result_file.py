@@ -60,7 +60,7 @@ def part_of(campaign: Campaign, variant: str, command: str, options: Mapping[str
     Raises:
         ConfigError: The campaign has no finished reference runs.
     """
-    store = campaign.store
+    store = campaign.storage
     reference = [r for r in store.runs(Stage.REFERENCE) if r.done]
     if not reference:
         raise ConfigError(
@@ -97,7 +97,7 @@ def part_of(campaign: Campaign, variant: str, command: str, options: Mapping[str
 def _arms(campaign: Campaign) -> dict[str, Any]:
     """Those at their end, under their texts."""
     prefix, found = arm_prefix(campaign.settings.name), dict[str, Any]()
-    with open_storage(arms_url(campaign.store.url)) as store:
+    with open_storage(arms_url(campaign.storage.url)) as store:
         for name in [n for n in store.names() if n.startswith(prefix)]:
             row = store.find(name)
             runs = store.runs(Stage.VALIDATE)

@@ -21,14 +21,15 @@ import sqlalchemy as sa
 from boltbo.campaign.campaign import Campaign
 from boltbo.campaign.distil import training_pairs
 from boltbo.campaign.models import ModelVersions
-from boltbo.campaign.past_runs import best_known, own_calls
-from boltbo.campaign.stage import solve_all
+from boltbo.campaign.past_runs import own_calls, solved_before
+from boltbo.campaign.stage import StageSpec, run_stage
+from boltbo.engines import make_engine
 from boltbo.errors import ConfigError
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.problem import Task, Trajectory
-from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Retrieval, Unseen, seed_of
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Retrieval, seed_of
 from boltbo.settings import Settings
-from boltbo.storage import Run, Stage, Storage, open_storage
+from boltbo.storage import Stage, Storage, open_storage
 from boltbo.system.memory import begin_peak, peak_mib
 from boltbo_bench.experiments.arms import IN_CONTEXT, TRAJECTORY, Arm, parse_arm
 from boltbo_bench.experiments.proposers import Perturbed, Random
@@ -53,7 +54,7 @@ def run_arms(campaign: Campaign, texts: Sequence[str]) -> None:
         )
     for arm in arms:
         with open_arm(campaign, arm) as store, store.hold():
-            campaign.bars.note(f"arm {arm.text}")
+            campaign.parts.bars.note(f"arm {arm.text}")
             OneArm(campaign, arm, store).run()
 
 
@@ -79,7 +80,7 @@ def open_arm(campaign: Campaign, arm: Arm) -> Storage:
     """
     from boltbo._version import __version__
 
-    store = open_storage(arms_url(campaign.store.url))
+    store = open_storage(arms_url(campaign.storage.url))
     config = {"campaign": campaign.settings.resolved(), "arm": arm.text}
     store.attach(arm_prefix(campaign.settings.name) + arm.text, campaign.domain.name, config, __version__)
     return store
@@ -93,8 +94,10 @@ class OneArm:
         self.arm = arm
         self.store = store
         self.settings: Settings = arm.settings
-        self.models = ModelVersions(store, campaign.domain, arm.settings.model, arm.settings.seed, campaign.bars, None)
-        self.last = max((m.round for m in campaign.store.models()), default=-1)
+        self.models = ModelVersions(
+            store, campaign.domain, arm.settings.model, arm.settings.seed, campaign.parts.bars, None
+        )
+        self.last = max((m.round for m in campaign.storage.models()), default=-1)
 
     def run(self) -> None:
         runs = self.store.runs(Stage.VALIDATE)
@@ -133,35 +136,37 @@ class OneArm:
     def _validate(self, proposer: Any, initial: int, calls: int = 0) -> None:
         """`initial` candidates of the proposer for each validation task, then the optimizer up to `calls`, where given."""
         s = self.settings
-        optimizer = s.run.optimizer if calls > initial else None
-        # the seed of the campaign's own samples: where only settings differ, so does nothing else
-        seed = seed_of(s.seed, Stage.VALIDATE, max(self.last, 0))
-        like = Run(Stage.VALIDATE, 0, Task("", ""), (), max(calls, initial), s.run.batch, optimizer, seed=seed)
-        self._solve(self.campaign.validation, proposer, like, initial)
-
-    def _solve(self, tasks: Sequence[Task], proposer: Any, like: Run, initial: int, **rest: Any) -> None:
-        solve_all(
-            self.store,
-            self.campaign.domain,
-            tasks,
+        self._solve(
+            self.campaign.validation,
             proposer,
-            like,
+            # the seed of the campaign's own samples: where only settings differ, so does nothing else
+            seed=seed_of(s.seed, Stage.VALIDATE, max(self.last, 0)),
             initial=initial,
-            workers=self.campaign.settings.workers,
-            bars=self.campaign.bars,
-            **rest,
+            budget=max(calls, initial),
+            optimizer=s.run.optimizer if calls > initial else None,
         )
+
+    def _solve(self, tasks: Sequence[Task], proposer: Callable[[], Proposer], **wanted: Any) -> None:
+        """Bring runs of the arm to their end; `wanted` is what else a `StageSpec` says."""
+        spec = StageSpec(
+            **{"stage": Stage.VALIDATE, "round": 0, "batch": self.settings.run.batch, **wanted},
+            tasks=tasks,
+            proposer=proposer,
+        )
+        # an optimizer that is handed over holds what it learnt from other tasks: it stays in this process
+        engine = make_engine(workers=1 if spec.make else self.campaign.settings.workers)
+        run_stage(spec, self.store, self.campaign.domain, engine, self.campaign.parts.bars)
 
     def _go_on(self, calls: int) -> None:
         """STBO's finished runs, up to more calls; the optimizer is told all that it knew, and draws anew."""
-        known = {r.task.id for r in self.store.runs(Stage.VALIDATE)}
-        runs = [r for r in self.campaign.store.runs(Stage.REFERENCE) if r.done and r.task.id not in known]
-        observed = {x.task.id: x.observations for x in self.campaign.store.trajectories(runs)}
-        like = Run(Stage.VALIDATE, 0, Task("", ""), (), calls)
+        begun = {r.task.id for r in self.store.runs(Stage.VALIDATE)}
+        runs = [r for r in self.campaign.storage.runs(Stage.REFERENCE) if r.done and r.task.id not in begun]
+        observed = {x.task.id: x.observations for x in self.campaign.storage.trajectories(runs)}
         self.store.add_runs(
-            [replace(r, stage=like.stage, round=like.round, budget=calls, done=False) for r in runs], observed
+            [replace(r, stage=Stage.VALIDATE, round=0, budget=calls, done=False) for r in runs], observed
         )
-        self._solve(self.campaign.validation, partial(InitialDesign, self.campaign.domain), like, 0)
+        design = partial(InitialDesign, self.campaign.domain)
+        self._solve(self.campaign.validation, design, seed=0, initial=0, budget=calls)
 
     def _transfer(self, calls: int) -> None:
         """A method that learnt from the stored trajectories searches on from the design that STBO began with."""
@@ -170,23 +175,25 @@ class OneArm:
         if self.arm.method == TRAJECTORY:
             make = asked(self._tuned_on_histories(), domain, s.model)
         elif self.arm.method == IN_CONTEXT:
-            make = in_context(domain, s, self.campaign.validation, self.campaign.bars)
+            make = in_context(domain, s, self.campaign.validation, self.campaign.parts.bars)
         else:
             make = transferred(self.arm.method, domain, self._learnt_from(), s.seed)
         note(self.store, **{"learn_seconds": time.perf_counter() - began, **noted(self.store)})
-        like = Run(
-            Stage.VALIDATE, 0, Task("", ""), (), calls, s.run.batch, f"transfer:{self.arm.method}",
-            seed=seed_of(s.seed, Stage.REFERENCE, 0),
-        )  # fmt: skip
         self._solve(
-            self.campaign.validation, partial(InitialDesign, domain), like, min(s.run.initial, calls), make=make
+            self.campaign.validation,
+            partial(InitialDesign, domain),
+            seed=seed_of(s.seed, Stage.REFERENCE, 0),
+            initial=min(s.run.initial, calls),
+            budget=calls,
+            optimizer=f"transfer:{self.arm.method}",
+            make=make,
         )
 
     # --- proposers -------------------------------------------------------------------------------------------------------
 
     def _asked(self, design_share: float | None = None) -> Proposer:
         """The campaign's last model, with this arm's settings."""
-        model = self.campaign.models.load(guidance=self.settings.model.guidance)
+        model = self.campaign.parts.models.load(guidance=self.settings.model.guidance)
         if model is None:
             raise ConfigError(f"arm {self.arm.text!r}: the campaign has no model yet")
         return self._proposer(model, self._learnt_from, design_share)
@@ -273,16 +280,23 @@ class OneArm:
         own = {t.id for t in self.campaign.tasks}
         solved = [x for x in trajectories if x.task.id in own]
         seed = seed_of(self.settings.seed, Stage.AUGMENT, self.last + 1)
-        like = Run(Stage.AUGMENT, 0, Task("", ""), (), n, self.settings.run.batch, None, seed=seed)
-        tasks = [x.task for x in solved]
-        self._solve(tasks, lambda: Unseen.of(self._asked(), solved), like, n, begun=best_known(solved))
+        self._solve(
+            [x.task for x in solved],
+            self._asked,
+            stage=Stage.AUGMENT,
+            seed=seed,
+            initial=n,
+            asked=2 * n,
+            budget=n,
+            past=solved_before(solved),
+        )
         scored = self.store.trajectories(self.store.runs(Stage.AUGMENT))
         more = {x.task.id: own_calls(x).observations for x in scored}
         return [Trajectory(x.task, (*x.observations, *more.get(x.task.id, ()))) for x in trajectories]
 
     def _copy_base(self) -> None:
         """So that all of a campaign's models begin from the same weights, wherever the cache of bases is."""
-        base, own = self.campaign.store.artifacts / "models" / "base", self.store.artifacts / "models" / "base"
+        base, own = self.campaign.storage.artifacts / "models" / "base", self.store.artifacts / "models" / "base"
         if base.exists() and not own.exists():
             half = own.with_name("base.half")
             shutil.rmtree(half, ignore_errors=True)

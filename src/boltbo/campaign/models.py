@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from boltbo.campaign.pretraining import make_base
+from boltbo.campaign.pretraining import backend_class, make_base
 from boltbo.domain import Domain
 from boltbo.errors import CorruptModel
 from boltbo.llm.backend import Example, FitReport, Guidable, LanguageModel, Prompt
@@ -25,6 +25,9 @@ from boltbo.settings import ModelSettings
 from boltbo.storage import ModelVersion, Storage
 from boltbo.system.memory import begin_peak, peak_mib
 from boltbo.system.progress import Bars
+
+ABOUT = "boltbo.json"
+"""What a folder says of how its model was made; it is written last, so a folder without it is not whole"""
 
 
 class ModelVersions:
@@ -113,7 +116,7 @@ class ModelVersions:
             "peak_mib": peak_mib(began),
         }
         if not self.store.models():  # what the base took counts once
-            metrics["pretraining_seconds"] = json.loads((self._base / "boltbo.json").read_text()).get("seconds", 0.0)
+            metrics["pretraining_seconds"] = json.loads((self._base / ABOUT).read_text()).get("seconds", 0.0)
         self._write(model, self.store.artifacts / path, {"tasks": list(pairs), "metrics": metrics})
         self.store.add_model(ModelVersion(t, str(path), tuple(pairs), metrics))
 
@@ -154,28 +157,19 @@ class ModelVersions:
         return self._read(path)
 
     def _read(self, path: Path) -> LanguageModel:
+        """The model in a folder; its class is what the settings say, never what the folder says.
+
+        Raises:
+            CorruptModel: A file of the folder is missing or damaged.
+        """
         try:
-            kind = json.loads((path / "boltbo.json").read_text())["kind"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            json.loads((path / ABOUT).read_text())
+        except (OSError, ValueError) as error:
             raise CorruptModel(
-                f"{path / 'boltbo.json'} is missing or damaged ({error}). Delete {path} to make it again."
+                f"{path / ABOUT} is missing or damaged ({error}). Delete {path} to make it again."
             ) from error
-        return self._class(kind).load(path)
-
-    def _class(self, kind: str) -> type[LanguageModel]:
-        if self._own_base is not None:
-            return type(self._own_base)
-        if kind == "PretrainedModel":
-            from boltbo.llm.pretrained.model import PretrainedModel
-
-            return PretrainedModel
-        if kind == "ServiceModel":
-            from boltbo.llm.service import ServiceModel
-
-            return ServiceModel
-        from boltbo.llm.compact.model import CompactModel
-
-        return CompactModel
+        kind = backend_class(self.settings.backend) if self._own_base is None else type(self._own_base)
+        return kind.load(path)
 
     def _write(self, model: LanguageModel, path: Path, about: dict[str, Any]) -> None:
         half = path.with_name(path.name + ".half")
@@ -183,7 +177,7 @@ class ModelVersions:
             shutil.rmtree(leftover, ignore_errors=True)
         half.mkdir(parents=True)
         model.save(half)
-        (half / "boltbo.json").write_text(json.dumps({"kind": type(model).__name__, **about}, indent=1))
+        (half / ABOUT).write_text(json.dumps(about, indent=1))
         half.rename(path)
 
 

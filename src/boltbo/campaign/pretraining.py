@@ -9,27 +9,48 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from platformdirs import user_cache_path
 
 from boltbo.domain import Domain, Pretraining, SearchSpace
-from boltbo.errors import CorruptModel
+from boltbo.errors import ConfigError, CorruptModel
 from boltbo.llm.backend import Example, LanguageModel
 from boltbo.problem import Task
 from boltbo.proposers.base import seed_of
 from boltbo.settings import ModelSettings
+from boltbo.system.named import load_named
 from boltbo.system.progress import Bars
 
 KEPT = 20
-"""Warmed-up models in the cache, of some 13 MB each; the one that was used longest ago goes first"""
+"""Pretrained models in the cache, of some 13 MB each; the one that was used longest ago goes first"""
 
 
 def cache() -> Path:
     """Where pretrained models are kept."""
     return user_cache_path("boltbo") / "pretrained"
+
+
+BACKENDS = {
+    "compact": "boltbo.llm.compact.model:CompactModel",
+    "transformers": "boltbo.llm.pretrained.model:PretrainedModel",
+    "openai": "boltbo.llm.service.model:ServiceModel",
+}
+"""Where the built-in backends are"""
+
+
+def backend_class(backend: str) -> type[LanguageModel]:
+    """The class of a backend, by the name of a built-in one or as `module:Name`.
+
+    Raises:
+        ConfigError: It cannot be imported, or is no class.
+    """
+    kind = load_named(BACKENDS.get(backend, backend), "model")
+    if not isinstance(kind, type):
+        raise ConfigError(f"model.backend = {backend!r} should name a class with `load`, got {type(kind).__name__}")
+    return kind
 
 
 def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], seed: int, bars: Bars) -> LanguageModel:
@@ -54,11 +75,14 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
         from boltbo.llm.service import Connection, ServiceModel
 
         return ServiceModel(settings.name, domain.instruction, Connection(**settings.service.model_dump()))
+    if settings.backend != "compact":
+        own: Callable[..., LanguageModel] = backend_class(settings.backend)
+        return own(instruction=domain.instruction, separator=separator, seed=seed)
     from boltbo.llm.compact.model import CompactModel
 
     pairs: list[Example] = []
     wanted = settings.pretraining_pairs
-    with bars.track("pretraining pairs for pretraining", wanted) as update:
+    with bars.track("pretraining pairs", wanted) as update:
         for context, solution in _pretraining_pairs(domain, tasks, wanted, seed_of(seed, "pretraining pairs")):
             pairs.append(Example(context, solution))
             update(len(pairs), wanted)
@@ -76,7 +100,7 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
             bars.note("the model was pretrained on these pairs before: taken from the cache")
             return model
     model = CompactModel.create(corpus, separator=separator, seed=seed)
-    with bars.track("pretraining of the model", 1) as update:
+    with bars.track("pretraining", 1) as update:
         model.pretrain(pairs, epochs=settings.pretraining_epochs, seed=seed_of(seed, "warm-up"), progress=update)
     _keep(model, kept)
     return model

@@ -73,16 +73,16 @@ def solve(
     return Trajectory(run.task, tuple(observations))
 
 
-def solve_stored(domain: Domain, url: str, campaign_id: int, run_id: int) -> None:
+def solve_stored(domain: Domain, url: str, campaign_id: int, run_id: int, make: Make | None = None) -> None:
     """`solve` in a process of its own, which opens the storage itself."""
     with open_storage(url, campaign_id) as store:
-        solve(domain, store, run_id)
+        solve(domain, store, run_id, make=make)
 
 
-def _built_in(domain: Domain, run: Run) -> Optimizer:
-    assert run.optimizer is not None
+def optimizer_of(domain: Domain, optimizer: str | Callable[..., Optimizer], run: Run) -> Optimizer:
+    """A run's optimizer, which knows nothing yet; `optimizer` is a name, or a class or function of the user's."""
     feasible = partial(domain.feasible, run.task) if isinstance(domain, Constrained) else None
-    return make_optimizer(run.optimizer, domain.space(run.task), seed=run.seed, feasible=feasible, **run.options)
+    return make_optimizer(optimizer, domain.space(run.task), seed=run.seed, feasible=feasible, **run.options)
 
 
 def _optimize(
@@ -95,7 +95,8 @@ def _optimize(
     make: Make | None,
 ) -> dict[str, float]:
     """Ask, checkpoint, score, tell, until there are `end` observations or the optimizer has nothing new to ask."""
-    optimizer = _built_in(domain, run) if make is None else make(run)
+    assert run.optimizer is not None
+    optimizer = optimizer_of(domain, run.optimizer, run) if make is None else make(run)
     told, asked, limits = len(observations), list[str](), list[float | None]()
     spent: Mapping[str, float] = {}
     if run.state is None:

@@ -11,20 +11,20 @@ from pathlib import Path
 
 from boltbo._version import __version__
 from boltbo.campaign.models import ModelVersions
-from boltbo.campaign.run import solve, solve_stored
+from boltbo.campaign.stage import StageSpec, run_stage
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.oracle import MicPredictor, load_judge
 from boltbo.domains.peptides.properties import known_peptides
 from boltbo.domains.peptides.templates import Template
 from boltbo.engines import make_engine
 from boltbo.errors import CampaignMismatch, ConfigError
-from boltbo.problem import Task, Trajectory
-from boltbo.proposers import InitialDesign, ModelProposer, Proposer, seed_of
+from boltbo.problem import Trajectory
+from boltbo.proposers import InitialDesign, ModelProposer, Proposer
 from boltbo.report.peptides.page import About, page
 from boltbo.report.peptides.shortlist import Shortlist, shortlist
 from boltbo.report.peptides.tables import as_csv, as_fasta
 from boltbo.settings import Settings
-from boltbo.storage import Run, Stage, Storage, calls_made, open_storage
+from boltbo.storage import Stage, open_storage
 from boltbo.system.progress import Bars
 
 STORAGE = "design.db"
@@ -94,16 +94,24 @@ def run(
                 f"{out} holds a search with other settings ({differing}): put them back, or choose another --out"
             ) from error
         with store.hold():
-            _add_runs(store, domain, tasks, search, bars)
             wanted = {task.id: task for task in tasks}
-            runs = [r for r in store.runs(Stage.SINGLE) if r.task.id in wanted]
-            if changed := [r.task.id for r in runs if r.task != wanted[r.task.id]]:
+            stored = [r.task for r in store.runs(Stage.SINGLE) if r.task.id in wanted]
+            if changed := [task.id for task in stored if task != wanted[task.id]]:
                 raise ConfigError(
                     f"{out} holds a search for another template called {changed[0]!r}: choose another --out"
                 )
-            _solve(store, domain, runs, workers, bars)
-        order = {task.id: i for i, task in enumerate(tasks)}
-        return sorted(store.trajectories(runs), key=lambda x: order[x.task.id])
+            spec = StageSpec(
+                stage=Stage.SINGLE,
+                round=0,
+                tasks=tasks,
+                proposer=partial(proposer, domain, search.model, bars),
+                seed=search.seed,
+                initial=search.initial,
+                budget=search.budget,
+                batch=BATCH,
+                optimizer=search.optimizer,
+            )
+            return store.trajectories(run_stage(spec, store, domain, make_engine(workers=workers), bars))
 
 
 def _settings(domain: PeptidesDomain, search: Search) -> Mapping[str, object]:
@@ -113,39 +121,6 @@ def _settings(domain: PeptidesDomain, search: Search) -> Mapping[str, object]:
         "pessimism": domain.pessimism, "similarity": domain.least,
         "predicts": round(math.log10(float(domain.values([PROBE])[0])), 4),
     }  # fmt: skip
-
-
-def _add_runs(store: Storage, domain: PeptidesDomain, tasks: Sequence[Task], search: Search, bars: Bars) -> None:
-    known = {r.task.id for r in store.runs(Stage.SINGLE)}
-    new = [task for task in tasks if task.id not in known]
-    if not new:
-        return
-    n = min(search.initial, search.budget)
-    with bars.track("first candidates", len(new)) as update:
-        proposals = proposer(domain, search.model, bars).propose(new, n, seed_of(search.seed, "design"), update)
-    store.add_runs(
-        Run(
-            Stage.SINGLE, 0, task, tuple(p), search.budget, BATCH, search.optimizer,
-            seed=seed_of(search.seed, "optimizer", task.id),
-        )
-        for task, p in zip(new, proposals, strict=True)
-    )  # fmt: skip
-
-
-def _solve(store: Storage, domain: PeptidesDomain, runs: Sequence[Run], workers: int, bars: Bars) -> None:
-    calls, total = calls_made(store, [r.id for r in runs]), sum(r.budget for r in runs)
-    with bars.track("oracle calls", total) as update:
-
-        def tick() -> None:
-            update(calls(), total)
-
-        todo = [r.id for r in runs if not r.done]
-        if workers > 1:
-            for _ in make_engine(workers=workers).map(partial(solve_stored, domain, store.url, store.campaign_id), todo, tick):
-                pass
-        else:
-            for run_id in todo:
-                solve(domain, store, run_id, on_call=tick)
 
 
 def proposer(domain: PeptidesDomain, model: str | None, bars: Bars) -> Proposer:

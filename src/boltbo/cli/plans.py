@@ -80,7 +80,7 @@ def export(
     with opened(config, storage, changes=changes) as (campaign, problem):
         if not isinstance(problem.domain, PlansDomain):
             raise ConfigError(f"{config} is no campaign of query plans")
-        store = campaign.store
+        store = campaign.storage
         best = best_candidates(store.trajectories(store.runs()))
         unknown = sorted(set(task or ()) - set(best))
         if unknown:

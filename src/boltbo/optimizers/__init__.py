@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 from boltbo.domain import AdaptiveSpace, SearchSpace, StringSpace
 from boltbo.optimizers.base import BoxOptimizer, Limiting, Optimizer
+from boltbo.system.named import is_named, load_named
 
 CLASSES: dict[str, tuple[str, type]] = {
     "turbo": ("boltbo.optimizers.box.turbo:Turbo", SearchSpace),
@@ -26,21 +26,22 @@ __all__ = ["NAMES", "BoxOptimizer", "Limiting", "Optimizer", "make_optimizer"]
 
 
 def make_optimizer(
-    name: str,
+    name: str | Callable[..., Optimizer],
     space: SearchSpace | StringSpace,
     *,
     seed: int,
     feasible: Callable[[str], bool] | None = None,
     **options: Any,
 ) -> Optimizer:
-    """A built-in optimizer by name.
+    """An optimizer by name, or of a user's own class.
 
     Args:
         name: `auto`, the one that did best at equal calls: what the space itself names as its `optimizer`, else `turbo` in
             a box, `edits` on strings. In a box `turbo` (trust-region Bayesian optimization), `local` (evolutionary local
             search) or `random`; in a box that learns along `lolbo` (trust-region Bayesian optimization with updates of the
             box); on strings `edits` (trust-region Bayesian optimization), `screened` (Bayesian optimization among the
-            children of the best) or `evolution` (evolutionary local search).
+            children of the best) or `evolution` (evolutionary local search). Or `module:Name`, or a class or function itself,
+            which is called with the space and `seed=`; see `contract`.
         space: Candidates as points of a box, or as strings of symbols: of the kind that the optimizer searches.
         seed: Of every random choice.
         feasible: Which candidates may be asked, where that is known beforehand; None: all that the space says.
@@ -52,8 +53,23 @@ def make_optimizer(
     # Imported when needed: SciPy takes a third of a second, which `boltbo --help` should not.
     if name == "auto":
         name = getattr(space, "optimizer", "turbo" if isinstance(space, SearchSpace) else "edits")
+    chosen = name if callable(name) else _class(name, space)
+    try:
+        optimizer: Any = chosen(space, seed=seed, **options)
+    except TypeError as error:
+        raise ValueError(f"optimizer {name!r} cannot take the options {sorted(options)}: {error}") from error
+    if feasible is not None:
+        optimizer.feasible = feasible
+    made: Optimizer = optimizer
+    return made
+
+
+def _class(name: str, space: SearchSpace | StringSpace) -> Callable[..., Optimizer]:
+    if is_named(name):
+        own: Callable[..., Optimizer] = load_named(name, "optimizer")
+        return own
     if name not in CLASSES:
-        raise ValueError(f"no optimizer is called {name!r}; choose one of auto, {', '.join(NAMES)}")
+        raise ValueError(f"no optimizer is called {name!r}; choose one of auto, {', '.join(NAMES)}, or module:Name")
     place, kind = CLASSES[name]
     if not isinstance(space, kind):
         fitting = [n for n, (_, other) in CLASSES.items() if isinstance(space, other)]
@@ -62,13 +78,5 @@ def make_optimizer(
             + (f"{' and '.join(repr(n) for n in fitting)} search it" if fitting else "nor does any other search it")
             + "; some domains have a choice of spaces"
         )
-    module, _, cls = place.partition(":")
-    chosen = getattr(import_module(module), cls)
-    try:
-        optimizer = chosen(space, seed=seed, **options)
-    except TypeError as error:
-        raise ValueError(f"optimizer {name!r} cannot take the options {sorted(options)}: {error}") from error
-    if feasible is not None:
-        optimizer.feasible = feasible
-    made: Optimizer = optimizer
-    return made
+    built_in: Callable[..., Optimizer] = load_named(place, "optimizer")
+    return built_in

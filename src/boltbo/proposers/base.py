@@ -1,12 +1,12 @@
-"""The proposer's door."""
+"""The proposer's door: what gives a run its first candidates."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from boltbo.problem import Task
+from boltbo.problem import Task, Trajectory
 
 Proposal = tuple[str, str]
 """(candidate in canonical form, source)"""
@@ -16,12 +16,25 @@ Progress = Callable[[int, int], None]
 
 
 class Proposer(Protocol):
-    """Gives each of many tasks its first candidates."""
+    """Gives each of many tasks its first candidates. `Campaign(proposer=…)` takes one of your own."""
 
     def propose(
         self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
     ) -> list[list[Proposal]]:
         """Up to `n` distinct candidates for each task, in the order in which they should be scored."""
+        ...
+
+
+@runtime_checkable
+class LearningProposer(Proposer, Protocol):
+    """A proposer that learns from finished runs."""
+
+    def learn(self, solved: Sequence[Trajectory]) -> None:
+        """Forget what was learnt, and learn from these: called before the candidates of a stage are asked for.
+
+        Args:
+            solved: What was observed of each task that was finished in an earlier round, or imported; none at first.
+        """
         ...
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from boltbo.settings import nth
-
 SETTINGS = ("run.", "distil.", "augment.", "model.", "validation.")
 """What the names of settings begin with that a later version may have added"""
 
@@ -14,18 +12,13 @@ SETTINGS = ("run.", "distil.", "augment.", "model.", "validation.")
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What of `old`, as it was begun, is otherwise in `new`, each as text.
 
-    Rounds added to the end are no difference, nor are settings that did not exist when it was begun, nor what is otherwise
-    in the rounds of self-augmentation that were added.
+    Rounds added to the end are no difference, nor are settings that did not exist when it was begun.
     """
     before, now = _flatten(old), _flatten(new)
     later = {k for k in now.keys() - before.keys() if k.removeprefix("campaign.").startswith(SETTINGS)}
     rounds, more = before.get("rounds"), now.get("rounds")
     if rounds and more and more[: len(rounds)] == rounds:
-        own = {k for k in before.keys() & now.keys() if k.startswith("augment.")}
-        later |= {
-            "rounds",
-            *(k for k in own if all(nth(before[k], i) == nth(now[k], i) for i in range(rounds.count(0)))),
-        }
+        later.add("rounds")
     return [
         f"{k}: {before.get(k)!r} -> {now.get(k)!r}"
         for k in sorted((before | now).keys() - later)

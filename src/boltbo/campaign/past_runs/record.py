@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from boltbo.campaign.past_runs.check import check, raise_if_wrong
-from boltbo.campaign.past_runs.known import known_of
+from boltbo.campaign.past_runs.past import imported
 from boltbo.campaign.past_runs.rows import rows_of
 from boltbo.domain import Domain
 from boltbo.problem import Observation, Task, Trajectory
@@ -56,7 +56,7 @@ def record(
     if not skip_invalid:
         raise_if_wrong(str(source) if isinstance(source, str | Path) else "the trajectories", checked, len(rows))
 
-    earlier = known_of(store)
+    earlier = imported(store)
     new: dict[str, list[Observation]] = {}
     added: list[Run] = []
     for task_id, observations in checked.observations.items():
