@@ -84,7 +84,7 @@ def test_start_and_stop_may_be_repeated(server):
 USE = """
 import sys
 from pathlib import Path
-from boltbo.domains.plans.embedded import EmbeddedServer
+from boltbo.domains.plans.server.embedded import EmbeddedServer
 with EmbeddedServer(Path(sys.argv[1])) as server:
     print(server.url(), flush=True)
     sys.stdin.readline()
