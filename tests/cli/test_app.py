@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,24 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support.command import ENVIRONMENT, boltbo, boltbo_here
 from support.places import EXAMPLES
-
-
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": os.pathsep.join([str(EXAMPLES), *filter(None, [os.environ.get("PYTHONPATH")])]),
-    "OMP_NUM_THREADS": "1",
-    "COLUMNS": "150",
-}
-
-
-def boltbo(*words: str | Path, ok: bool = True) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", "from boltbo.cli import main; main()", *map(str, words)],
-        capture_output=True, text=True, env=ENVIRONMENT, timeout=300, check=False,
-    )  # fmt: skip
-    assert (done.returncode == 0) is ok, done.stdout + done.stderr
-    return done.stdout if ok else done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +33,12 @@ def test_status_and_report_read_what_run_wrote(finished: Path) -> None:
         for stage, n in (("train", 12 * 10), ("reference", 4 * 10))
         for activity in ("fit", "acquire", "decode", "oracle")
     }
-    assert "median ms" in boltbo("status", "--storage", finished)
+    assert "median ms" in boltbo_here("status", "--storage", finished)
     assert status["models"] == ["BOLT-4 (round 1)", "BOLT-8 (round 2)", "BOLT-12 (round 3)"]
-    report = json.loads(boltbo("report", "--storage", finished, "--format", "json"))
+    report = json.loads(boltbo_here("report", "--storage", finished, "--format", "json"))
     assert {r["method"] for r in report["rows"]} >= {"default", "initial design", "STBO", "BOLT-12 Best@1"}
     assert "BOLT-12 Best@1" in boltbo("report", "--storage", finished)
-    assert "BOLT-12" in boltbo("status", "--storage", finished)
+    assert "BOLT-12" in boltbo_here("status", "--storage", finished)
 
 
 def test_propose_and_optimize_one_task(finished: Path) -> None:
@@ -72,7 +55,7 @@ def test_a_second_run_says_that_all_is_done_and_scratch_can_be_asked_for(finishe
     config = EXAMPLES / "dials.toml"
     assert "BOLT-12 Best@10" in boltbo("run", config, "--storage", finished)
     words = ("optimize", config, "--task", "t2", "--start", "design", "--storage", finished, "--format", "json")
-    short, long = (json.loads(boltbo(*words, "--budget", n)) for n in ("4", "9"))
+    short, long = (json.loads(boltbo_here(*words, "--budget", n)) for n in ("4", "9"))
     assert (short["calls"], long["calls"]) == (4, 9)
     assert short["source"] in ("default", "design")
 
@@ -85,8 +68,8 @@ def test_old_runs_and_studies_are_imported_and_counted(tmp_path: Path) -> None:
     config, path, old = EXAMPLES / "dials.toml", tmp_path / "s.db", tmp_path / "old.csv"
     more = ("--storage", path, "--format", "json")
     old.write_text("task,candidate,value\nt4,1 2 3,7\nt4,1 2 4,8\nt4,9 9,1\n")
-    assert "line 4, column candidate: expected 3 symbols" in boltbo("import", config, old, *more, ok=False)
-    found = json.loads(boltbo("import", config, old, *more, "--skip-invalid", "--how", "replace"))
+    assert "line 4, column candidate: expected 3 symbols" in boltbo_here("import", config, old, *more, ok=False)
+    found = json.loads(boltbo_here("import", config, old, *more, "--skip-invalid", "--how", "replace"))
     assert (found["observations"], found["tasks"], found["left out"]) == (2, 1, {"rows": 1})
 
     url = f"sqlite:///{tmp_path / 'study.db'}"
@@ -94,8 +77,8 @@ def test_old_runs_and_studies_are_imported_and_counted(tmp_path: Path) -> None:
     study = optuna.create_study(storage=url, study_name="mine")
     study.optimize(lambda trial: float(len(parameters.suggest(trial))), n_trials=3)
     words = ("import", config, "--optuna", url, "--task", "t5", *more, "--study")
-    assert json.loads(boltbo(*words, "mine", "--parameters", "a,b,c"))["tasks"] == 1
-    assert json.loads(boltbo("status", *more))["imported"]["tasks"] == 2
+    assert json.loads(boltbo_here(*words, "mine", "--parameters", "a,b,c"))["tasks"] == 1
+    assert json.loads(boltbo_here("status", *more))["imported"]["tasks"] == 2
     for arguments, message in [
         ((*words, "mine"), "no parameter 'x0'"),
         ((*words, "mine", "--parameters", "a,b"), "3 slots need"),
@@ -108,7 +91,7 @@ def test_old_runs_and_studies_are_imported_and_counted(tmp_path: Path) -> None:
         (("import", config, tmp_path / "x.csv", *more), "No such file"),
         (("import", config, "--optuna", f"sqlite:///{old}", "--study", "x", "--task", "t5", *more), "not a database"),
     ]:
-        error = boltbo(*arguments, ok=False)
+        error = boltbo_here(*arguments, ok=False)
         assert message in error
         assert "Traceback" not in error
 
@@ -172,16 +155,21 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_setting_can_be_given_on_the_command_line(tmp_path: Path) -> None:
-    error = boltbo("run", EXAMPLES / "dials.toml", "--set", "run.budget=none", "--storage", tmp_path / "s.db", ok=False)
+    error = boltbo_here(
+        "run", EXAMPLES / "dials.toml", "--set", "run.budget=none", "--storage", tmp_path / "s.db", ok=False
+    )
     assert "run.budget" in error
-    error = boltbo("run", EXAMPLES / "dials.toml", "--set", "rounds=[99]", "--storage", tmp_path / "s.db", ok=False)
+    error = boltbo_here(
+        "run", EXAMPLES / "dials.toml", "--set", "rounds=[99]", "--storage", tmp_path / "s.db", ok=False
+    )
     assert "ask for 99" in error
 
 
 def test_help_teaches_by_example() -> None:
+    overview = boltbo("--help")
     for verb in ("run", "status", "report", "propose", "optimize", "import", "doctor"):
-        assert f"boltbo {verb}" in boltbo(verb, "--help")
-        assert f"boltbo {verb}" in boltbo("--help")
+        assert f"boltbo {verb}" in boltbo_here(verb, "--help")
+        assert f"boltbo {verb}" in overview
 
 
 @pytest.mark.parametrize(
@@ -202,7 +190,7 @@ def test_help_teaches_by_example() -> None:
 )
 def test_a_configuration_that_cannot_be_used_is_one_clear_error(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "c.toml").write_text(text)
-    error = boltbo("run", tmp_path / "c.toml", ok=False)
+    error = boltbo_here("run", tmp_path / "c.toml", ok=False)
     assert message in error
     assert "Traceback" not in error
 
@@ -214,7 +202,7 @@ def test_a_missing_file_storage_or_task_is_one_clear_error(tmp_path: Path, finis
         (("propose", EXAMPLES / "dials.toml", "--task", "x", "--storage", finished), "no task 'x'"),
         (("propose", EXAMPLES / "dials.toml", "--storage", finished), "say which task"),
     ]:
-        error = boltbo(*words, ok=False)
+        error = boltbo_here(*words, ok=False)
         assert message in error
         assert "Traceback" not in error
 
