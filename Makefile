@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 100000
 
-.PHONY: help demo demo-seed test lint format clean
+.PHONY: help demo demo-seed test test-slow lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,8 +18,14 @@ demo: $(VENV)/.demo  ## the main job on real input: PostgreSQL, a language model
 demo-seed: $(VENV)/.demo  ## the same with a second seed
 	$(BIN)/boltbo run examples/plans-seed1.toml --storage demo/plans-seed1.db --picture demo/plans-seed1.png
 
-test: $(VENV)/.dev  ## all tests, with the real server and the real small model
-	$(BIN)/pytest
+# two workers, each with a core of its own; a file's tests share what they set up, so they stay together
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test: $(VENV)/.dev  ## the tests, with the real server and the real small model; about ten minutes with installation
+	$(PYTEST)
+
+test-slow: $(VENV)/.dev  ## those that take long: kills at any moment, learning over several seeds
+	$(PYTEST) -m slow
 
 lint: $(VENV)/.dev  ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from boltbo import Slots, Task
-from boltbo.domains.build import Problem
+from boltbo.domains.build import Built
 from boltbo.errors import ConfigError
 from boltbo.system.progress import Bars
 
@@ -35,11 +35,11 @@ class Dials:
 
 
 @contextmanager
-def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> Iterator[Problem]:
+def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> Iterator[Built]:
     """What `[domain] use = "dials"` calls, with the rest of the table."""
     if unknown := set(options) - {"train", "validation"}:
         raise ConfigError(f"[domain] has no key {', '.join(sorted(unknown))}")
     train, validation = int(options.get("train", 12)), int(options.get("validation", 4))
     wanted = np.random.default_rng(seed).integers(16, size=(train + validation, 3)).tolist()
     tasks = [Task(f"t{i}", "want " + " ".join(map(str, w)), {"wanted": w}) for i, w in enumerate(wanted)]
-    yield Problem(Dials(), tasks[validation:], tasks[:validation])
+    yield Built(Dials(), tasks[validation:], tasks[:validation])

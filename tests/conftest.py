@@ -1,4 +1,4 @@
-"""Shared by all tests: where real data is, and a small domain with a known optimum."""
+"""Shared by all tests: where real data is, and a cache that is not the user's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before anything imports torch: every worker has a core of its own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

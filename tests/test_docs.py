@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parent.parent / "docs" / "integrations.md"
+from support.places import ROOT
+
+PAGE = ROOT / "docs" / "integrations.md"
 
 
 def test_the_examples_of_integrations_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

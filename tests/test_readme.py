@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
+from support.places import ROOT
+
+README = ROOT / "README.md"
 
 
 def test_the_example_in_the_readme_runs(

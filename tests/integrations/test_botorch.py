@@ -17,7 +17,7 @@ from boltbo import Slots
 from boltbo.integrations.botorch import BoltboGenerator, initial_conditions
 from boltbo.optimizers import make_optimizer
 from boltbo.proposers import InitialDesign
-from quadratic import Quadratic, make_tasks
+from support.quadratic import Quadratic, make_tasks
 
 [TASK] = make_tasks(1)
 SPACE = Quadratic().space(TASK)

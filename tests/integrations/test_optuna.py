@@ -18,8 +18,8 @@ from boltbo.errors import InvalidRuns
 from boltbo.integrations.optuna import CANDIDATE, SlotParameters, enqueue, import_study, read_study
 from boltbo.proposers import InitialDesign
 from boltbo.storage import Stage
-from quadratic import Quadratic, make_tasks
-from test_campaign import campaign
+from support.quadratic import Quadratic, make_tasks
+from support.small_campaign import campaign
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 [TASK] = make_tasks(1)
