@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from boltbo.domain import AdaptiveSpace, SearchSpace, StringSpace
-from boltbo.optimizers.base import BoxOptimizer, Limiting, Optimizer
+from boltbo.optimizers.base import BoxOptimizer, Optimizer
 
 CLASSES: dict[str, tuple[str, type]] = {
     "turbo": ("boltbo.optimizers.box.turbo:Turbo", SearchSpace),
@@ -22,7 +22,7 @@ CLASSES: dict[str, tuple[str, type]] = {
 
 NAMES = tuple(CLASSES)
 
-__all__ = ["NAMES", "BoxOptimizer", "Limiting", "Optimizer", "make_optimizer"]
+__all__ = ["NAMES", "BoxOptimizer", "Optimizer", "make_optimizer"]
 
 
 def make_optimizer(
