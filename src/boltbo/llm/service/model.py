@@ -89,10 +89,9 @@ class ServiceModel:
         *,
         epochs: float,
         seed: int,
-        held_out: Sequence[Example] = (),
         progress: Progress | None = None,
     ) -> FitReport:
-        """A supervised fine-tuning job from the model as it is now; whole epochs, at least one. `held_out` is not used.
+        """A supervised fine-tuning job from the model as it is now; whole epochs, at least one.
 
         Asked for the same again, it goes on with the job that was begun.
 
