@@ -94,7 +94,7 @@ def test_a_tree_is_read_as_rows_of_their_own_are(tiny: Path, unique: bool) -> No
     model.fit(EXAMPLES, epochs=5, seed=0)
     assert isinstance(model.reader(), TreeReader)
     copied, tree = (
-        sample(reader(model), PROMPTS, 20, temperature=1.0, top_p=1.0, unique=unique, seed=0)
+        sample(reader(model), PROMPTS, 20, temperature=1.0, unique=unique, seed=0)
         for reader in (CopyingReader, TreeReader)
     )
     for one, other in zip(copied, tree, strict=True):

@@ -130,9 +130,7 @@ class ModelVersions:
     def _invalid(self, model: LanguageModel, tasks: Sequence[Task]) -> float | None:
         """The share of samples that would be no candidates if the grammar did not steer; see `Sample.valid_mass`."""
         prompts = [Prompt(task.context, self.domain.grammar(task)) for task in tasks[:16]]
-        lists = model.sample(
-            prompts, 8, temperature=self.settings.temperature, top_p=self.settings.top_p, unique=False, seed=self.seed
-        )
+        lists = model.sample(prompts, 8, temperature=self.settings.temperature, unique=False, seed=self.seed)
         mass = [sample.valid_mass for samples in lists for sample in samples]
         return 1.0 - float(np.mean(mass)) if mass else None
 

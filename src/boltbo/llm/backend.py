@@ -93,7 +93,6 @@ class LanguageModel(Protocol):
         n: int,
         *,
         temperature: float = 0.7,
-        top_p: float = 1.0,
         unique: bool = True,
         seed: int = 0,
         progress: Progress | None = None,

@@ -172,7 +172,6 @@ class CompactModel:
         n: int,
         *,
         temperature: float = 0.7,
-        top_p: float = 1.0,
         unique: bool = True,
         seed: int = 0,
         progress: Progress | None = None,
@@ -183,7 +182,7 @@ class CompactModel:
             reader = Guided(reader, _Reader(self._guide[0]), self._guide[1])
         return sample(
             reader, prompts, n,
-            temperature=temperature, top_p=top_p, unique=unique, seed=seed, progress=progress,
+            temperature=temperature, unique=unique, seed=seed, progress=progress,
         )  # fmt: skip
 
     def guided(self, base: LanguageModel, strength: float) -> CompactModel:

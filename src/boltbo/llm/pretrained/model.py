@@ -131,7 +131,6 @@ class PretrainedModel:
         n: int,
         *,
         temperature: float = 0.7,
-        top_p: float = 1.0,
         unique: bool = True,
         seed: int = 0,
         progress: Progress | None = None,
@@ -139,7 +138,7 @@ class PretrainedModel:
         """See `LanguageModel.sample`."""
         return sample(
             self.reader(), prompts, n,
-            temperature=temperature, top_p=top_p, unique=unique, seed=seed, progress=progress,
+            temperature=temperature, unique=unique, seed=seed, progress=progress,
         )  # fmt: skip
 
     def save(self, directory: Path) -> None:
