@@ -177,7 +177,7 @@ class Timed:
 
 def sampled(reader: Timed, prompts: Sequence[Prompt], n: int) -> None:
     before, began = reader.inside, time.perf_counter()
-    lists = sample(reader, prompts, n, temperature=1.0, top_p=1.0, unique=False, seed=0)
+    lists = sample(reader, prompts, n, temperature=1.0, unique=False, seed=0)
     reader.beside += time.perf_counter() - began - (reader.inside - before)
     assert all(len(samples) == n for samples in lists)
 

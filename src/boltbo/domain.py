@@ -165,22 +165,6 @@ class Domain(Protocol):
 
 
 @runtime_checkable
-class Stoppable(Protocol):
-    """A domain whose oracle can be stopped at a value that the optimizer names (see `optimizers.base.Limiting`)."""
-
-    def evaluate_within(self, task: Task, candidate: str, best: float | None, limit: float) -> float | Evaluation:
-        """`Domain.evaluate`, called instead of it where the optimizer has an opinion.
-
-        Args:
-            task: The task.
-            candidate: In canonical form.
-            best: The lowest value of this run so far.
-            limit: A value beyond which nothing more needs to be known of this candidate.
-        """
-        ...
-
-
-@runtime_checkable
 class Constrained(Protocol):
     """A domain with constraints that it can check without the oracle, beyond what its space and grammar say already."""
 

@@ -137,12 +137,8 @@ class ModelSettings(Frozen):
     replay: Share = Field(
         1.0, description="start continued only: share of the earlier tasks that is read again in each fine-tuning"
     )
-    hold_out: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="share of the tasks on which a fine-tuning is judged, to stop when it no longer helps"
-    )
     epochs: Annotated[float, Field(gt=0)] = Field(6.0, description="passes over the training pairs of each fine-tuning")
     temperature: Annotated[float, Field(gt=0)] = 0.7
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     guidance: Annotated[float, Field(ge=0)] = Field(
         0.0, description="compact only: samples follow what the fine-tuning changed so many times further than it went"
     )
@@ -169,7 +165,7 @@ class ModelSettings(Frozen):
 
     def sampling(self) -> dict[str, Any]:
         """What a `ModelProposer` takes of these."""
-        return self.model_dump(include={"temperature", "top_p", "first", "pool"})
+        return self.model_dump(include={"temperature", "first", "pool"})
 
 
 class ValidationSettings(Frozen):

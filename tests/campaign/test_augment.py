@@ -1,4 +1,4 @@
-"""Self-augmentation, what a fine-tuning reads and is judged by, and the cache of pretrained models."""
+"""Self-augmentation, what a fine-tuning reads, and the cache of pretrained models."""
 
 from __future__ import annotations
 
@@ -135,14 +135,14 @@ def test_the_first_round_needs_tasks(tmp_path: Path) -> None:
 class Spy(CompactModel):
     """A compact model that keeps what it was given to read."""
 
-    read: list[tuple[set[str], set[str]]] = []  # noqa: RUF012
+    read: list[set[str]] = []  # noqa: RUF012
 
-    def fit(self, examples: list[Example], *, held_out: list[Example] = [], **rest: object) -> FitReport:  # type: ignore[override]  # noqa: B006
-        Spy.read.append(({e.context for e in examples}, {e.context for e in held_out}))
-        return super().fit(examples, held_out=held_out, **rest)  # type: ignore[arg-type]
+    def fit(self, examples: list[Example], **rest: object) -> FitReport:  # type: ignore[override]
+        Spy.read.append({e.context for e in examples})
+        return super().fit(examples, **rest)  # type: ignore[arg-type]
 
 
-def what_was_read(path: Path, **model: object) -> list[tuple[set[str], set[str]]]:
+def what_was_read(path: Path, **model: object) -> list[set[str]]:
     tasks = make_tasks(12)
     base = Spy.create([Example(t.context, "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15") for t in tasks], width=16, layers=1)
     settings = Settings(**{**SMALL, "rounds": (6, 3, 3), "model": {**SMALL["model"], **model}})  # type: ignore[dict-item]
@@ -157,25 +157,17 @@ def contexts(first: int, last: int) -> set[str]:
 
 def test_a_fresh_start_reads_everything(tmp_path: Path) -> None:
     read = what_was_read(tmp_path, start="fresh", replay=0.0)
-    assert [r for r, _ in read] == [contexts(0, 6), contexts(0, 9), contexts(0, 12)]
+    assert read == [contexts(0, 6), contexts(0, 9), contexts(0, 12)]
 
 
 @pytest.mark.parametrize(("replay", "least", "most"), [(0.0, 0, 0), (0.5, 1, 8), (1.0, 9, 9)])
 def test_a_continued_one_reads_the_new_and_a_share_of_the_old(
     tmp_path: Path, replay: float, least: int, most: int
 ) -> None:
-    first, _, third = (r for r, _ in what_was_read(tmp_path, start="continued", replay=replay))
+    first, _, third = what_was_read(tmp_path, start="continued", replay=replay)
     assert first == contexts(0, 6)
     assert contexts(9, 12) <= third
     assert least <= len(third) - 3 <= most
-
-
-def test_tasks_held_out_are_not_read(tmp_path: Path) -> None:
-    for read, judged in what_was_read(tmp_path, hold_out=0.25):
-        assert judged
-        assert not read & judged
-    assert len(judged) == 3
-    assert read | judged == contexts(0, 12)
 
 
 def test_every_task_counts_the_same_if_so_set(tmp_path: Path) -> None:

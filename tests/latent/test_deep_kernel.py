@@ -119,25 +119,6 @@ def test_it_finds_an_optimum_beyond_the_inducing_points():
     assert min(o.value for o in told) < 0.5 * min(o.value for o in told[:150])
 
 
-def test_it_has_an_opinion_on_limits_that_changes_nothing():
-    from boltbo.problem import Observation, Status
-
-    space = Slots([[str(j) for j in range(10)]] * 4)
-    points = np.random.default_rng(0).random((40, 4))
-    told = [
-        Observation(c, float(sum(map(int, c.split()))), Status.COMPLETE, 0.0, "bo")
-        for c in dict.fromkeys(space.decode(points))
-    ]
-    optimizer = Turbo(space, seed=0, initial=8, surrogate="deep")
-    optimizer.tell(told)
-    good, bad = optimizer.limit("0 0 0 0"), optimizer.limit("9 9 9 9")
-    best, worst = min(o.value for o in told), max(o.value for o in told)
-    assert best <= bad < good <= worst
-    before = optimizer.state()
-    assert optimizer.limit("9 9 9 9") == bad
-    assert {**optimizer.state(), "timings": None} == {**before, "timings": None}
-
-
 def test_other_surrogates_are_refused():
     with pytest.raises(ValueError, match="'exact' or 'deep'"):
         Turbo(Slots([["a", "b"]]), seed=0, surrogate="forest")

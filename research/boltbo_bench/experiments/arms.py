@@ -10,7 +10,7 @@
     default                 the default once more
     again                   the last model's samples once more: how far the machine's speed has drifted. Where values are
                             measured, other arms compare with this one rather than with the campaign
-    temperature=1.0         the last model sampled otherwise: temperature, top_p, guidance, pool, first; recall=0.5: half of
+    temperature=1.0         the last model sampled otherwise: temperature, guidance, pool, first; recall=0.5: half of
                             the candidates as `nearest` has them. After bolt+bo these may stand, too
     samples=1000            so many samples for each validation task
     perturbed,share=0.1     the last model, a tenth of each context's words replaced by other contexts'
@@ -54,7 +54,7 @@ Kind = Literal[
     "transfer",
 ]
 
-SAMPLING = ("temperature", "top_p", "guidance", "pool", "first", "recall")
+SAMPLING = ("temperature", "guidance", "pool", "first", "recall")
 DISTIL = ("top_k", "diversity", "gap", "weight")
 FITTING = ("epochs", "backend", "name")
 PLAIN = ("bolt+bo", "bolt+design+bo", "random", "default")

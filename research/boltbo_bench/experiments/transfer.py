@@ -57,7 +57,6 @@ def asked(model: LanguageModel, domain: Domain, settings: ModelSettings, note: s
             grammar,
             seed=run.seed,
             temperature=settings.temperature,
-            top_p=settings.top_p,
             note=note,
         )
         feasible = _feasible(domain, run.task)

@@ -48,7 +48,6 @@ class LanguageOptimizer(DrawingOptimizer):
         seed: Of every random choice.
         samples: Of one ask, at least twice as many as are asked for; the likeliest new ones are taken.
         temperature: Of the sampling.
-        top_p: Of the sampling.
         note: Put between context and history.
 
     Raises:
@@ -65,14 +64,13 @@ class LanguageOptimizer(DrawingOptimizer):
         seed: int,
         samples: int = 20,
         temperature: float = 0.7,
-        top_p: float = 1.0,
         note: str = "",
     ) -> None:
         super().__init__(space, seed=seed, least=LEAST)
         if samples < 1:
             raise ValueError(f"samples must be at least 1, got {samples}")
         self.model, self.grammar, self.samples = model, grammar, samples
-        self.temperature, self.top_p = temperature, top_p
+        self.temperature = temperature
         self._context = f"{task.context}\n\n{note}" if note else task.context
 
     def _rankings(self, n: int, attempt: int) -> Iterable[list[str]]:
@@ -97,7 +95,7 @@ class LanguageOptimizer(DrawingOptimizer):
     def _sampled(self, context: str, n: int) -> list[str]:
         """Samples, the likeliest first."""
         [samples] = self.model.sample(
-            [Prompt(context, self.grammar)], n, temperature=self.temperature, top_p=self.top_p,
+            [Prompt(context, self.grammar)], n, temperature=self.temperature,
             seed=int(self._rng.integers(2**31)),
         )  # fmt: skip
         return [s.text for s in sorted(samples, key=lambda s: -s.logprob)]

@@ -103,11 +103,11 @@ class ModelVersions:
         if not any(pairs.values()):
             raise ValueError(f"round {t + 1}: no run found a single valid solution, so there is nothing to learn from")
         model = self._start(t, pretraining_tasks)
-        examples, held_out = self._parted(t, pairs)
+        examples = self._read_in(t, pairs)
         began = begin_peak()
         with self.bars.track(f"fine-tune on {len(pairs)} tasks", 1) as update:
             seed = seed_of(self.seed, "fit", t)
-            report = model.fit(examples, epochs=self.settings.epochs, seed=seed, held_out=held_out, progress=update)
+            report = model.fit(examples, epochs=self.settings.epochs, seed=seed, progress=update)
         path = Path("models") / f"round-{t + 1}"
         metrics = {
             "pairs": len(examples),
@@ -120,26 +120,20 @@ class ModelVersions:
         self._write(model, self.store.artifacts / path, {"tasks": list(pairs), "metrics": metrics})
         self.store.add_model(ModelVersion(t, str(path), tuple(pairs), metrics))
 
-    def _parted(self, t: int, pairs: Mapping[str, Sequence[Example]]) -> tuple[list[Example], list[Example]]:
-        """What is read in this round, and what it is judged by."""
+    def _read_in(self, t: int, pairs: Mapping[str, Sequence[Example]]) -> list[Example]:
+        """The pairs that the fine-tuning of a round reads."""
         rng = np.random.default_rng(seed_of(self.seed, "parts", t))
-        read, judged = [task for task, own in pairs.items() if own], list[str]()
+        read = [task for task, own in pairs.items() if own]
         if self.settings.start == "continued" and (versions := [v for v in self.store.models() if v.round < t]):
             old = set(versions[-1].tasks)
             new = [task for task in read if task not in old]
             read = [task for task in read if task not in old or rng.random() < self.settings.replay] if new else read
-        if self.settings.hold_out:
-            judged = rng.permutation(read)[: max(1, round(self.settings.hold_out * len(read)))].tolist()
-        examples = [e for task in read if task not in judged for e in pairs[task]]
-        held_out = [e for task in judged for e in pairs[task]]
-        return (examples, held_out) if examples else (held_out, [])
+        return [e for task in read for e in pairs[task]]
 
     def _invalid(self, model: LanguageModel, tasks: Sequence[Task]) -> float | None:
         """The share of samples that would be no candidates if the grammar did not steer; see `Sample.valid_mass`."""
         prompts = [Prompt(task.context, self.domain.grammar(task)) for task in tasks[:16]]
-        lists = model.sample(
-            prompts, 8, temperature=self.settings.temperature, top_p=self.settings.top_p, unique=False, seed=self.seed
-        )
+        lists = model.sample(prompts, 8, temperature=self.settings.temperature, unique=False, seed=self.seed)
         mass = [sample.valid_mass for samples in lists for sample in samples]
         return 1.0 - float(np.mean(mass)) if mass else None
 
@@ -183,5 +177,4 @@ class ModelVersions:
 
 def _metrics(prefix: str, report: FitReport) -> dict[str, Any]:
     last = report.losses[-1][1] if report.losses else float("nan")
-    judged = {"held_out_loss": report.held_out[-1][1]} if report.held_out else {}
-    return {f"{prefix}_seconds": report.seconds, f"{prefix}_tokens": report.tokens, "loss": last, **judged}
+    return {f"{prefix}_seconds": report.seconds, f"{prefix}_tokens": report.tokens, "loss": last}

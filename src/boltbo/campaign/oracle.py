@@ -6,21 +6,16 @@ import math
 import time
 from collections.abc import Sequence
 
-from boltbo.domain import Domain, Stoppable
+from boltbo.domain import Domain
 from boltbo.errors import InvalidCandidate, OracleUnavailable
 from boltbo.problem import Evaluation, Observation, Status, Task
 
 
-def call_oracle(
-    domain: Domain, task: Task, candidate: str, source: str, best: float | None, limit: float | None = None
-) -> Observation:
+def call_oracle(domain: Domain, task: Task, candidate: str, source: str, best: float | None) -> Observation:
     """One oracle call. Whatever the oracle does short of `OracleUnavailable` becomes an observation."""
     start = time.perf_counter()
     try:
-        if limit is not None and isinstance(domain, Stoppable):
-            answer = domain.evaluate_within(task, candidate, best, limit)
-        else:
-            answer = domain.evaluate(task, candidate, best)
+        answer = domain.evaluate(task, candidate, best)
         evaluation = answer if isinstance(answer, Evaluation) else Evaluation(float(answer))
     except OracleUnavailable:
         raise

@@ -16,14 +16,14 @@ from functools import partial
 from threadpoolctl import threadpool_limits
 
 from boltbo.campaign.oracle import best_value, call_oracle
-from boltbo.domain import Constrained, Domain, Stoppable
+from boltbo.domain import Constrained, Domain
 from boltbo.errors import ConfigError
-from boltbo.optimizers import Limiting, Optimizer, make_optimizer
+from boltbo.optimizers import Optimizer, make_optimizer
 from boltbo.problem import Observation, Trajectory
 from boltbo.storage import Run, Step, Storage, open_storage
 
-Score = Callable[[str, str, float | None], None]
-"""Calls the oracle for (candidate, source, limit)"""
+Score = Callable[[str, str], None]
+"""Calls the oracle for (candidate, source)"""
 
 Make = Callable[[Run], Optimizer]
 """An optimizer that knows nothing yet, for a run"""
@@ -55,8 +55,8 @@ def solve(
     if run.done:
         return Trajectory(run.task, tuple(observations))
 
-    def score(candidate: str, source: str, limit: float | None = None) -> None:
-        observation = call_oracle(domain, run.task, candidate, source, best_value(observations), limit)
+    def score(candidate: str, source: str) -> None:
+        observation = call_oracle(domain, run.task, candidate, source, best_value(observations))
         store.record(run_id, len(observations), observation)
         observations.append(observation)
         if on_call is not None:
@@ -97,42 +97,33 @@ def _optimize(
     """Ask, checkpoint, score, tell, until there are `end` observations or the optimizer has nothing new to ask."""
     assert run.optimizer is not None
     optimizer = optimizer_of(domain, run.optimizer, run) if make is None else make(run)
-    told, asked, limits = len(observations), list[str](), list[float | None]()
+    told, asked = len(observations), list[str]()
     spent: Mapping[str, float] = {}
     if run.state is None:
         optimizer.tell(observations)
     else:
         told, asked = int(run.state["told"]), list(run.state["asked"])
-        limits = list(run.state.get("limits", [None] * len(asked)))
         try:
             optimizer.restore(run.state["optimizer"], observations[:told])
         except ValueError as error:
             raise ConfigError(
                 f"the run on {run.task.id} was begun by another optimizer ({error}): put back `[run] optimizer`, or the"
-                ' domain\'s `space` (of plans it was "tree" before there was "moves")'
+                " domain's `space`"
             ) from error
         spent = dict(optimizer.timings)
     # small matrices: threads cost more than they give, and oracles want the cores. Only now: a limit does not reach
     # libraries that are loaded after it
     with threadpool_limits(1):
         while True:
-            for candidate, limit in list(zip(asked, limits, strict=True))[len(observations) - told :]:
-                score(candidate, "bo", limit)
+            for candidate in asked[len(observations) - told :]:
+                score(candidate, "bo")
             if asked:
                 optimizer.tell(observations[told:])
                 told = len(observations)
             asked = optimizer.ask(min(run.batch, end - told)) if told < end else []
             if not asked:
                 return dict(optimizer.timings)
-            limits = [_limit(domain, optimizer, candidate) for candidate in asked]
-            state = {"asked": asked, "limits": limits, "told": told, "optimizer": optimizer.state()}
+            state = {"asked": asked, "told": told, "optimizer": optimizer.state()}
             step = Step(told, len(asked), {k: v - spent.get(k, 0.0) for k, v in optimizer.timings.items()})
             spent = dict(optimizer.timings)
             store.checkpoint(run.id, state, step)
-
-
-def _limit(domain: Domain, optimizer: Optimizer, candidate: str) -> float | None:
-    """What the optimizer thinks of how long the oracle should go on, where both can speak of it."""
-    if isinstance(domain, Stoppable) and isinstance(optimizer, Limiting):
-        return optimizer.limit(candidate)
-    return None

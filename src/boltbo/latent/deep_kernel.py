@@ -254,7 +254,7 @@ class DeepPosterior:
 
 
 class DeepSurrogate(Surrogate):
-    """`Surrogate` with the deep kernel: the same warp, the same rule for limits, bounds in the likelihood.
+    """`Surrogate` with the deep kernel: the same warp, bounds in the likelihood.
 
     Args:
         kernel: Is trained by `fit`.

@@ -65,14 +65,12 @@ class FitReport:
         tokens: Tokens read, padding not counted.
         seconds: Wall time.
         losses: (step, mean completion-token loss in nats since the entry before).
-        held_out: The same loss of held-out examples, where there were any.
     """
 
     steps: int
     tokens: int
     seconds: float
     losses: list[tuple[int, float]] = field(default_factory=list)
-    held_out: list[tuple[int, float]] = field(default_factory=list)
 
 
 class LanguageModel(Protocol):
@@ -84,10 +82,9 @@ class LanguageModel(Protocol):
         *,
         epochs: float,
         seed: int,
-        held_out: Sequence[Example] = (),
         progress: Progress | None = None,
     ) -> FitReport:
-        """Fine-tune in place, on the completion tokens only; where `held_out` is given, no longer than helps there."""
+        """Fine-tune in place, on the completion tokens only."""
         ...
 
     def sample(
@@ -96,7 +93,6 @@ class LanguageModel(Protocol):
         n: int,
         *,
         temperature: float = 0.7,
-        top_p: float = 1.0,
         unique: bool = True,
         seed: int = 0,
         progress: Progress | None = None,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from boltbo.domain import AdaptiveSpace, SearchSpace, StringSpace
-from boltbo.optimizers.base import BoxOptimizer, Limiting, Optimizer
+from boltbo.optimizers.base import BoxOptimizer, Optimizer
 from boltbo.system.named import is_named, load_named
 
 CLASSES: dict[str, tuple[str, type]] = {
@@ -22,7 +22,7 @@ CLASSES: dict[str, tuple[str, type]] = {
 
 NAMES = tuple(CLASSES)
 
-__all__ = ["NAMES", "BoxOptimizer", "Limiting", "Optimizer", "make_optimizer"]
+__all__ = ["NAMES", "BoxOptimizer", "Optimizer", "make_optimizer"]
 
 
 def make_optimizer(

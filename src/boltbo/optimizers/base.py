@@ -61,18 +61,6 @@ class Optimizer(Protocol):
         ...
 
 
-@runtime_checkable
-class Limiting(Protocol):
-    """An optimizer that can say when to stop an evaluation early."""
-
-    def limit(self, candidate: str) -> float | None:
-        """The value from which on it would know enough about the candidate; None: no opinion.
-
-        Never below the best value told. Changes nothing that `ask` or `state` depend on.
-        """
-        ...
-
-
 class AskTell(ABC, Generic[Ranking]):
     """The common part of the built-in optimizers: duplicates, generator, state, timings.
 

@@ -27,7 +27,6 @@ class ModelProposer:
         retrieval_share: Share of the candidates, the design's apart, that is retrieved.
         design_share: Share of the candidates that is the domain's design, default included; None: the model alone.
         temperature: Of the sampling.
-        top_p: Nucleus of the sampling.
         first: Which samples are tried first; see `order`.
         pool: So many times as many samples are drawn, of which `order` says those to take.
         in_order: Whether it matters which comes first; otherwise nothing is asked that says no more than that.
@@ -45,7 +44,6 @@ class ModelProposer:
         retrieval_share: float = 0.0,
         design_share: float | None = None,
         temperature: float = 0.7,
-        top_p: float = 1.0,
         first: First = "drawn",
         pool: int = 1,
         in_order: bool = True,
@@ -57,7 +55,6 @@ class ModelProposer:
         self.retrieval_share = retrieval_share
         self.design_share = design_share
         self.temperature = temperature
-        self.top_p = top_p
         self.first: First = first if in_order or first in ORDER_ALL else "drawn"
         self.pool = pool
 
@@ -74,9 +71,7 @@ class ModelProposer:
     def sample(self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None) -> list[list[Sample]]:
         """`n` distinct samples for each task, all valid."""
         prompts = [Prompt(task.context, self.domain.grammar(task)) for task in tasks]
-        lists = self.model.sample(
-            prompts, self.pool * n, temperature=self.temperature, top_p=self.top_p, seed=seed, progress=progress
-        )
+        lists = self.model.sample(prompts, self.pool * n, temperature=self.temperature, seed=seed, progress=progress)
         return [
             ordered(found, n, self.first, self.model, prompt, self._estimate(task))
             for found, prompt, task in zip(lists, prompts, tasks, strict=True)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from boltbo.domain import Stoppable
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.problem import Task
 
@@ -11,31 +10,23 @@ NOWHERE = "postgresql://nowhere"
 
 
 @pytest.mark.parametrize(
-    ("timeout", "best", "limit", "stop"),
+    ("timeout", "best", "stop"),
     [
-        ("multiple", None, None, 3.0),  # three times the default as long as nothing is known
-        ("multiple", 0.4, None, 0.6),
-        ("multiple", 0.4, 0.5, 0.6),  # the model is not asked
-        ("multiple", 2.5, None, 3.0),
-        ("model", None, None, 3.0),
-        ("model", 0.4, None, 0.6),  # no opinion
-        ("model", 0.4, 0.5, 0.5),
-        ("model", 0.4, 0.4, 0.4),
-        ("model", 0.4, 0.1, 0.4),  # never below the best
-        ("model", 0.4, 9.0, 3.0),
-        ("model", 0.001, 0.001, 0.002),
-        ("model", 4.0, 5.0, 4.0),
+        (1.5, None, 3.0),  # three times the default as long as nothing is known
+        (1.5, 0.4, 0.6),
+        (1.1, 0.4, 0.44),
+        (1.5, 2.5, 3.0),
+        (1.1, 0.001, 0.002),
+        (1.5, 4.0, 4.0),  # never below the best
     ],
 )
-def test_when_an_execution_is_stopped(timeout, best, limit, stop):
-    domain = PlansDomain(NOWHERE, timeout=timeout)
-    assert isinstance(domain, Stoppable)
-    assert domain._limit(TASK, best, limit) == pytest.approx(stop)
+def test_when_an_execution_is_stopped(timeout, best, stop):
+    assert PlansDomain(NOWHERE, timeout=timeout)._limit(TASK, best) == pytest.approx(stop)
 
 
 def test_never_longer_than_max_seconds():
-    assert PlansDomain(NOWHERE, timeout="model", max_seconds=0.3)._limit(TASK, 0.4, 0.5) == 0.3
+    assert PlansDomain(NOWHERE, max_seconds=0.3)._limit(TASK, 0.4) == 0.3
 
 
 def test_no_clock_stops_what_is_counted():
-    assert PlansDomain(NOWHERE, timeout="model", objective="work")._limit(TASK, 0.4, 0.5) == 60.0
+    assert PlansDomain(NOWHERE, objective="work")._limit(TASK, 0.4) == 60.0

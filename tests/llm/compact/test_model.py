@@ -122,21 +122,15 @@ def test_valid_mass_estimates_the_share_of_valid_raw_samples() -> None:
     assert mean == pytest.approx(exact, rel=0.1)
 
 
-def test_temperature_and_nucleus_narrow_the_choice() -> None:
+def test_a_low_temperature_narrows_the_choice() -> None:
     model = small()
     model.fit(EXAMPLES, epochs=20, seed=0)
     prompt = Prompt("first", Slots([["mi", "t", "(", ")"]] * 3))
-    distinct = [
-        len({s.text for s in model.sample([prompt], 60, temperature=t, top_p=p, unique=False)[0]})
-        for t, p in ((1.5, 1.0), (0.1, 1.0), (1.5, 0.01))
-    ]
+    distinct = [len({s.text for s in model.sample([prompt], 60, temperature=t, unique=False)[0]}) for t in (1.5, 0.1)]
     assert distinct[0] > distinct[1] >= 1
-    assert distinct[2] == 1
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"n": -1}, {"temperature": 0.0}, {"temperature": -1.0}, {"top_p": 0.0}, {"top_p": 2.0}]
-)
+@pytest.mark.parametrize("wrong", [{"n": -1}, {"temperature": 0.0}, {"temperature": -1.0}])
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected n >= 0, a positive temperature"):
         small().sample([Prompt("first", Brackets())], **{"n": 2, **wrong})  # type: ignore[arg-type]

@@ -61,9 +61,9 @@ def test_what_is_sent_is_the_template(service: Service) -> None:
     }
     assert len(lines) == len(EXAMPLES)  # a pair without weight is left out
     assert service.jobs["job-0"]["hyperparameters"] == {"n_epochs": 2}
-    model.sample(PROMPTS[:1], 3, temperature=0.9, top_p=0.8)
+    model.sample(PROMPTS[:1], 3, temperature=0.9)
     asked = service.seen[0]
-    assert (asked["model"], asked["temperature"], asked["top_p"]) == ("ft:job-0", 0.9, 0.8)
+    assert (asked["model"], asked["temperature"]) == ("ft:job-0", 0.9)
     assert [m["content"] for m in asked["messages"]] == ["Write brackets.", "first"]
 
 
@@ -252,7 +252,7 @@ def test_the_pace_of_work_changes_no_sample(service: Service) -> None:
     assert one == eight
 
 
-@pytest.mark.parametrize("wrong", [{"n": -1}, {"temperature": 0.0}, {"top_p": 1.5}])
+@pytest.mark.parametrize("wrong", [{"n": -1}, {"temperature": 0.0}])
 def test_wrong_numbers_are_refused(service: Service, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected n >= 0"):
         make(service).sample(PROMPTS, **{"n": 1, **wrong})

@@ -19,7 +19,7 @@ from boltbo.llm.compact import model as compact
 from boltbo.llm.compact.model import CompactModel, threads_change_no_bit
 from boltbo.llm.contract import EXAMPLES
 from boltbo.llm.tuning import loop as training
-from boltbo.llm.tuning.loop import PATIENCE, REPORTS, Schedule, _epoch, train
+from boltbo.llm.tuning.loop import Schedule, _epoch, train
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,6 @@ def test_the_rate_rises_and_falls() -> None:
     assert rates[:11] == sorted(rates[:11])
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] == pytest.approx(0.005)
-
-
-def test_held_out_items_end_it_and_the_best_parameters_stay() -> None:
-    """Training pulls to 3, what is held out sits at 1: the best is on the way."""
-    bowl = Bowl()
-    report = train(bowl, [Point(3.0)] * 200, bowl.loss, schedule(1.0), seed=0, held_out=[Point(1.0)])
-    values = [value for _, value in report.held_out]
-    assert len(values) < REPORTS
-    assert values.index(min(values)) == len(values) - 1 - PATIENCE
-    assert (bowl.x.item() - 1.0) ** 2 == pytest.approx(min(values))
 
 
 @pytest.mark.parametrize("epochs", [-1.0, math.nan, math.inf])

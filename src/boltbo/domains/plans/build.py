@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from boltbo.domains.build import Built
 from boltbo.domains.plans.context import ContextWriter, Policy
 from boltbo.domains.plans.dialects import DialectName
-from boltbo.domains.plans.domain import PlansDomain, Space, Timeout
+from boltbo.domains.plans.domain import PlansDomain, Space
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.search.latent import Recipe, ensure_vae
 from boltbo.domains.plans.server.capabilities import shown
@@ -77,8 +77,9 @@ class PlansOptions(Frozen):
         description="latency; on the server's machine cpu or calibrated (CPU seconds over the machine's slowness); work (rows"
         " and buffers); or auto: calibrated where it can be had, else latency",
     )
-    timeout: Timeout = Field("multiple", description="what stops an execution: a multiple of the best, or the model")
-    timeout_factor: Annotated[float, Field(gt=1)] = 1.5
+    timeout: Annotated[float, Field(gt=1)] = Field(
+        1.1, description="an execution is stopped at so many times the best of its run"
+    )
     repeats: Annotated[int, Field(ge=1)] = Field(3, description="executions of an apparent best that count")
     warm: bool = Field(True, description="an apparent best has one more execution before those that count")
     summary: Summary = Field("median", description="of those that count")
@@ -115,7 +116,6 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             hint_plan=chosen.hint_plan,
             objective="latency" if chosen.objective == "auto" else chosen.objective,
             timeout=chosen.timeout,
-            timeout_factor=chosen.timeout_factor,
             repeats=chosen.repeats,
             warm=chosen.warm,
             summary=chosen.summary,
@@ -196,7 +196,7 @@ def _embedded(options: PlansOptions, files: Workload | None, stack: ExitStack, b
         )
 
 
-_NOT_OF_TASKS = ("space", "timeout", "timeout_factor", "workload", "queries_digest")
+_NOT_OF_TASKS = ("space", "timeout", "workload", "queries_digest")
 
 
 def _same_tasks(stored: Mapping[str, Any], key: Mapping[str, Any]) -> bool:

@@ -36,8 +36,6 @@ a chain of every relation exactly once, operators between them (hash, merge, nes
 side; or the word default with switches. Only join relations that share a joined column."""
 
 
-Timeout = Literal["multiple", "model"]
-
 Space = Literal["moves", "tree", "strings"]
 
 
@@ -51,9 +49,7 @@ class PlansDomain:
         context: What a model reads of a query; see `context`.
         hint_plan: The library of pg_hint_plan, a name or an absolute path, loaded where the server has not loaded it.
         objective: See `measure.Objective`.
-        timeout: What stops an execution: `multiple`, of the run's best value so far; `model`, the optimizer's own limit for
-            the plan (`problem.Stoppable`), never below the best, and the multiple where the optimizer has no opinion.
-        timeout_factor: The multiple.
+        timeout: An execution is stopped at this multiple of the run's best value so far.
         first_timeout: And never runs longer than this multiple of the default plan.
         max_seconds: And never longer than this.
         repeats, warm, summary, planning: See `measure.measure`: of a plan that seems to be the best so far, how many
@@ -75,8 +71,7 @@ class PlansDomain:
         context: Policy = "sql",
         hint_plan: str = "pg_hint_plan",
         objective: Objective = "latency",
-        timeout: Timeout = "multiple",
-        timeout_factor: float = 1.5,
+        timeout: float = 1.1,
         first_timeout: float = 3.0,
         max_seconds: float = 60.0,
         repeats: int = 3,
@@ -96,7 +91,6 @@ class PlansDomain:
         self._dialect: Dialect | None = None
         self.objective = objective
         self.timeout = timeout
-        self.timeout_factor = timeout_factor
         self.first_timeout = first_timeout
         self.max_seconds = max_seconds
         self.repeats, self.warm, self.summary, self.planning = repeats, warm, summary, planning
@@ -144,17 +138,11 @@ class PlansDomain:
         return Task(task_id, context, data)
 
     def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:
-        return self._evaluate(task, candidate, best, None)
-
-    def evaluate_within(self, task: Task, candidate: str, best: float | None, limit: float) -> Evaluation:
-        return self._evaluate(task, candidate, best, limit)
-
-    def _evaluate(self, task: Task, candidate: str, best: float | None, limit: float | None) -> Evaluation:
         """What the server ran instead is what was scored, where it did not follow."""
         query, grammar = self._parsed(task)
         abilities = self.dialect.abilities
         plan = grammar.parse(candidate)
-        m = self._measure(self.dialect.render(query, plan), self._limit(task, best, limit), best)
+        m = self._measure(self.dialect.render(query, plan), self._limit(task, best), best)
         executed = plan_from_explain(m.plan, query, abilities)
         status = Status.CENSORED if m.censored else Status.COMPLETE
         if follows(executed, plan, query, abilities):
@@ -183,15 +171,13 @@ class PlansDomain:
     def context_writer(self) -> ContextWriter:
         return ContextWriter(self.server, self.dialect.abilities, self.context)
 
-    def _limit(self, task: Task, best: float | None, limit: float | None) -> float:
+    def _limit(self, task: Task, best: float | None) -> float:
         if self.objective == "work":  # no clock decides what a deterministic objective says
             return self.max_seconds
         default = float(task.data["default_value"])
-        if best is None:
-            limit = math.inf
-        elif self.timeout == "multiple" or limit is None:
-            limit = self.timeout_factor * best
-        limit = max(min(limit, self.first_timeout * default), best or 0.0)
+        limit = self.first_timeout * default
+        if best is not None:
+            limit = max(min(limit, self.timeout * best), best)
         return min(max(limit, 0.002), self.max_seconds)
 
     def _measure(self, statement: Statement, limit: float, best: float | None) -> Measurement:

@@ -114,7 +114,6 @@ class CompactModel:
         seed: int,
         progress: Progress | None = None,
         rate: float = FIT_RATE,
-        held_out: Sequence[Example] = (),
         max_steps: int | None = None,
         max_seconds: float | None = None,
     ) -> FitReport:
@@ -126,7 +125,6 @@ class CompactModel:
             seed: Of their order.
             progress: Called after each step.
             rate: The highest learning rate.
-            held_out: Pairs that end the training once it no longer helps on them.
             max_steps: Stop there, if the epochs last longer.
             max_seconds: Stop about then; where it binds, the result depends on how fast the machine is.
 
@@ -149,9 +147,7 @@ class CompactModel:
             max_seconds=max_seconds,
         )
         with torch.random.fork_rng():
-            return train(
-                self.decoder, rows, self._loss, schedule, seed=seed, held_out=self._rows(held_out), progress=progress
-            )
+            return train(self.decoder, rows, self._loss, schedule, seed=seed, progress=progress)
 
     def pretrain(
         self,
@@ -161,14 +157,13 @@ class CompactModel:
         seed: int,
         progress: Progress | None = None,
         rate: float = PRETRAINING_RATE,
-        held_out: Sequence[Example] = (),
         max_steps: int | None = None,
         max_seconds: float | None = None,
     ) -> FitReport:
         """`fit` at the learning rate of a model that knows nothing."""
         return self.fit(
             examples, epochs=epochs, seed=seed, progress=progress,
-            rate=rate, held_out=held_out, max_steps=max_steps, max_seconds=max_seconds,
+            rate=rate, max_steps=max_steps, max_seconds=max_seconds,
         )  # fmt: skip
 
     def sample(
@@ -177,7 +172,6 @@ class CompactModel:
         n: int,
         *,
         temperature: float = 0.7,
-        top_p: float = 1.0,
         unique: bool = True,
         seed: int = 0,
         progress: Progress | None = None,
@@ -188,7 +182,7 @@ class CompactModel:
             reader = Guided(reader, _Reader(self._guide[0]), self._guide[1])
         return sample(
             reader, prompts, n,
-            temperature=temperature, top_p=top_p, unique=unique, seed=seed, progress=progress,
+            temperature=temperature, unique=unique, seed=seed, progress=progress,
         )  # fmt: skip
 
     def guided(self, base: LanguageModel, strength: float) -> CompactModel:

@@ -106,7 +106,6 @@ class PretrainedModel:
         *,
         epochs: float,
         seed: int,
-        held_out: Sequence[Example] = (),
         progress: Progress | None = None,
     ) -> FitReport:
         """Train the adapter on the completion tokens; see `LanguageModel.fit`.
@@ -117,14 +116,14 @@ class PretrainedModel:
         """
         something_to_learn(examples)
         most = SOLUTIONS if self._shares_contexts() else 1
-        rows, judged = (pack(part, self.context, self._solution, most) for part in (examples, held_out))
+        rows = pack(examples, self.context, self._solution, most)
         total = sum(row.length for row in rows)
         tokens = min(self.lora.tokens, max(256, total // 24))  # small batches where large ones would be too few steps
         schedule: Schedule[Row] = Schedule(
             epochs, self.lora.rate, tokens, micro_tokens=self.lora.micro_tokens, decay=0.0
         )
         with torch.random.fork_rng():
-            return train(self.model, rows, self._loss, schedule, seed=seed, held_out=judged, progress=progress)
+            return train(self.model, rows, self._loss, schedule, seed=seed, progress=progress)
 
     def sample(
         self,
@@ -132,7 +131,6 @@ class PretrainedModel:
         n: int,
         *,
         temperature: float = 0.7,
-        top_p: float = 1.0,
         unique: bool = True,
         seed: int = 0,
         progress: Progress | None = None,
@@ -140,7 +138,7 @@ class PretrainedModel:
         """See `LanguageModel.sample`."""
         return sample(
             self.reader(), prompts, n,
-            temperature=temperature, top_p=top_p, unique=unique, seed=seed, progress=progress,
+            temperature=temperature, unique=unique, seed=seed, progress=progress,
         )  # fmt: skip
 
     def save(self, directory: Path) -> None:

@@ -33,17 +33,17 @@ _NOBODY = np.zeros(1, dtype=np.int64)
 
 
 @torch.inference_mode()
-def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: float, top_p: float) -> None:
+def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: float) -> None:
     """Fill draws with distinct texts, all side by side. Texts of more than `most_tokens` are left out.
 
-    One is left short where the grammar, or the nucleus, has fewer texts than are wanted.
+    One is left short where the grammar has fewer texts than are wanted.
     """
     for d in draws:
         d.prefixes = [Prefix((), d.machine.start)]
     logits, memory = reader.read([d.context for d in draws], 1)
     active, width = list(draws), 1
     for step in range(most_tokens):
-        _grow(active, width, logits, step, temperature, top_p)
+        _grow(active, width, logits, step, temperature)
         if not any(d.alive for d in active):
             break
         active, width, places = _arranged(active, width)
@@ -51,11 +51,11 @@ def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: 
             reader.keep(torch.from_numpy(places), memory)
         logits = reader.step(torch.from_numpy(_last_tokens(active, width)), memory)
     for d in draws:
-        d.exhausted = len(d.prefixes) < d.wanted and top_p == 1
+        d.exhausted = len(d.prefixes) < d.wanted
         d.prefixes = [p for p in d.prefixes if p.state < 0]
 
 
-def _grow(draws: Sequence[Draws], width: int, logits: Tensor, step: int, temperature: float, top_p: float) -> None:
+def _grow(draws: Sequence[Draws], width: int, logits: Tensor, step: int, temperature: float) -> None:
     """One more token for every prefix that has not ended; of all that come of them, the best are kept, best first."""
     found: list[tuple[Prefix, int] | None] = [None] * (len(draws) * width)
     allowed, keys = [_NOBODY] * len(found), np.zeros((3, len(found)), dtype=np.uint64)
@@ -68,7 +68,7 @@ def _grow(draws: Sequence[Draws], width: int, logits: Tensor, step: int, tempera
     nothing = (-math.inf, -math.inf)
     above = torch.tensor([(f[0].log_p, f[0].noisy) if f else nothing for f in found], dtype=torch.float64)
     table = padded(allowed)
-    log_p, own, log_mass = conditional(logits, torch.from_numpy(table), temperature, top_p)
+    log_p, own, log_mass = conditional(logits, torch.from_numpy(table), temperature)
     log_p = above[:, :1] + log_p.double()
     seed, first, rank_of = keys
     key = mixed(mixed(mixed(mixed(seed) + first) + np.uint64(step)) + rank_of)

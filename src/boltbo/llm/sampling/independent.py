@@ -51,7 +51,7 @@ class _Row:
 
 
 @torch.inference_mode()
-def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: float, top_p: float) -> None:
+def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: float) -> None:
     """Fill draws, all side by side with as many rows as the neediest wants. Texts of more than `most_tokens` are left out."""
     width = max(d.wanted for d in draws)
     rows = [_Row.begun(d, i, most_tokens) for d in draws for i in range(width)]
@@ -61,9 +61,7 @@ def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: 
     active = rows
     for step in range(most_tokens):
         allowed = padded([row.draws.machine.allowed[max(row.prefix.state, 0)] for row in active])
-        tokens, own, log_mass = _choose(
-            logits, allowed, np.array([row.noise[step] for row in active]), temperature, top_p
-        )
+        tokens, own, log_mass = _choose(logits, allowed, np.array([row.noise[step] for row in active]), temperature)
         for row, *drawn in zip(active, tokens.tolist(), own.tolist(), log_mass.tolist(), strict=True):
             row.add(*drawn)
         places = _living(np.array([row.prefix.state >= 0 for row in active]).reshape(-1, width))
@@ -90,9 +88,7 @@ def _living(alive: NDArray[np.bool_]) -> NDArray[np.int64]:
     return places
 
 
-def _choose(
-    logits: Tensor, allowed: Array, noise: Array, temperature: float, top_p: float
-) -> tuple[Array, Array, Array]:
+def _choose(logits: Tensor, allowed: Array, noise: Array, temperature: float) -> tuple[Array, Array, Array]:
     """Inverse-CDF sampling among the allowed ids.
 
     Args:
@@ -100,14 +96,13 @@ def _choose(
         allowed: (rows, A) ids, padded with -1.
         noise: (rows,) in [0, 1).
         temperature: Divides the logits.
-        top_p: Share of the allowed probability that is kept, most likely first.
 
     Returns:
         The ids, their log-probability among the allowed at temperature 1, and the log of the allowed ids' probability
         among all at this temperature; each (rows,).
     """
     index = torch.from_numpy(allowed)
-    log_p, own, log_mass = conditional(logits, index, temperature, top_p)
+    log_p, own, log_mass = conditional(logits, index, temperature)
     edges = log_p.exp().cumsum(1)
     u = torch.from_numpy(noise).to(edges)[:, None] * edges[:, -1:]
     last = edges.shape[1] - 1 - (log_p > -torch.inf).flip(1).byte().argmax(1, keepdim=True)

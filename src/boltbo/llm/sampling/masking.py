@@ -113,17 +113,16 @@ def padded(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return table
 
 
-def conditional(logits: Tensor, allowed: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor, Tensor]:
+def conditional(logits: Tensor, allowed: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
     """Log-probabilities of the allowed ids alone.
 
     Args:
         logits: (rows, V).
         allowed: (rows, A) ids, padded with -1, whose log-probability is -inf.
         temperature: Divides the logits.
-        top_p: Share of the allowed probability that is kept, most likely first; the others' is -inf.
 
     Returns:
-        At this temperature and nucleus (rows, A); at temperature 1 (rows, A); and the log of what is allowed among all ids'
+        At this temperature (rows, A); at temperature 1 (rows, A); and the log of what is allowed among all ids'
         probability at this temperature (rows,).
     """
     logits = logits.float()
@@ -132,8 +131,4 @@ def conditional(logits: Tensor, allowed: Tensor, temperature: float, top_p: floa
     total = warm.logsumexp(1, keepdim=True)
     log_mass = (total[:, 0] - (logits / temperature).logsumexp(1)).clamp(max=0.0)
     log_p = warm - total
-    if top_p < 1:
-        p, order = log_p.exp().sort(1, descending=True)
-        left_out = torch.zeros_like(p, dtype=torch.bool).scatter(1, order, p.cumsum(1) - p >= top_p)
-        log_p = log_p.masked_fill(left_out, -torch.inf).log_softmax(1)
     return log_p, own.log_softmax(1), log_mass

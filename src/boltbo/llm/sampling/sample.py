@@ -89,7 +89,6 @@ def sample(
     n: int,
     *,
     temperature: float,
-    top_p: float,
     unique: bool,
     seed: int,
     progress: Progress | None = None,
@@ -97,18 +96,16 @@ def sample(
     """See `LanguageModel.sample`.
 
     Raises:
-        ValueError: `n`, the temperature or `top_p` is out of range.
+        ValueError: `n` or the temperature is out of range.
     """
-    if n < 0 or not (0 < temperature < math.inf) or not (0 < top_p <= 1):
-        raise ValueError(
-            f"expected n >= 0, a positive temperature and 0 < top_p <= 1, got {n=}, {temperature=}, {top_p=}"
-        )
+    if n < 0 or not (0 < temperature < math.inf):
+        raise ValueError(f"expected n >= 0 and a positive temperature, got {n=}, {temperature=}")
     wanted = [_Wanted(p, Machine(p.grammar, reader.spell, reader.stop), _seed(seed, p.context)) for p in prompts]
     for attempt in range(1 + REDRAWS if unique else 1):
         done = 0
         threads = torch.get_num_threads() if reader.side_by_side else 1
         batches = _batches(wanted, n, reader.rows, threads)
-        draw = partial(_draw, reader, unique, temperature * WARMER**attempt, top_p)
+        draw = partial(_draw, reader, unique, temperature * WARMER**attempt)
         with _mapping(min(threads, len(batches))) as over:
             for batch in over(draw, batches):
                 for w, draws in batch:  # here, in the order drawn
@@ -121,9 +118,9 @@ def sample(
     return [w.samples for w in wanted]
 
 
-def _draw(reader: Reader, unique: bool, temperature: float, top_p: float, batch: _Batch) -> _Batch:
+def _draw(reader: Reader, unique: bool, temperature: float, batch: _Batch) -> _Batch:
     way = distinct if unique else independent
-    way.draw(reader, [draws for _, draws in batch], MOST_TOKENS, temperature, top_p)
+    way.draw(reader, [draws for _, draws in batch], MOST_TOKENS, temperature)
     return batch
 
 

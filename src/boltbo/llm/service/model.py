@@ -89,10 +89,9 @@ class ServiceModel:
         *,
         epochs: float,
         seed: int,
-        held_out: Sequence[Example] = (),
         progress: Progress | None = None,
     ) -> FitReport:
-        """A supervised fine-tuning job from the model as it is now; whole epochs, at least one. `held_out` is not used.
+        """A supervised fine-tuning job from the model as it is now; whole epochs, at least one.
 
         Asked for the same again, it goes on with the job that was begun.
 
@@ -119,7 +118,6 @@ class ServiceModel:
         n: int,
         *,
         temperature: float = 0.7,
-        top_p: float = 1.0,
         unique: bool = True,
         seed: int = 0,
         progress: Progress | None = None,
@@ -128,14 +126,12 @@ class ServiceModel:
 
         Raises:
             ModelUnavailable: The service does not answer, or refuses.
-            ValueError: `n`, the temperature or `top_p` is out of range.
+            ValueError: `n` or the temperature is out of range.
         """
-        if n < 0 or not (0 < temperature < math.inf) or not (0 < top_p <= 1):
-            raise ValueError(
-                f"expected n >= 0, a positive temperature and 0 < top_p <= 1, got {n=}, {temperature=}, {top_p=}"
-            )
+        if n < 0 or not (0 < temperature < math.inf):
+            raise ValueError(f"expected n >= 0 and a positive temperature, got {n=}, {temperature=}")
         with ThreadPoolExecutor(self._client.connection.at_once) as pool:
-            futures = {pool.submit(self._one, p, n, temperature, top_p, unique, seed): i for i, p in enumerate(prompts)}
+            futures = {pool.submit(self._one, p, n, temperature, unique, seed): i for i, p in enumerate(prompts)}
             found: list[list[Sample]] = [[] for _ in prompts]
             try:
                 for done, future in enumerate(as_completed(futures), 1):
@@ -147,7 +143,7 @@ class ServiceModel:
                 raise
         return found
 
-    def _one(self, prompt: Prompt, n: int, temperature: float, top_p: float, unique: bool, seed: int) -> list[Sample]:
+    def _one(self, prompt: Prompt, n: int, temperature: float, unique: bool, seed: int) -> list[Sample]:
         """Samples for one prompt: what is missing is asked for until it is there, or the bound is reached."""
         found: list[tuple[str, float]] = []
         drawn = valid = 0
@@ -156,7 +152,7 @@ class ServiceModel:
             missing = n - len(found)
             if missing <= 0:
                 break
-            texts = self._drawn(prompt.context, missing, heat, top_p, _seed(seed, attempt, prompt.context))
+            texts = self._drawn(prompt.context, missing, heat, _seed(seed, attempt, prompt.context))
             drawn += len(texts)
             repeats = False
             for raw, logprob in texts:
@@ -172,7 +168,7 @@ class ServiceModel:
         self._journal.count(Usage(drawn=drawn, valid=valid))
         return [Sample(text, logprob, valid / drawn) for text, logprob in found]
 
-    def _drawn(self, context: str, n: int, temperature: float, top_p: float, seed: int) -> list[tuple[str, float]]:
+    def _drawn(self, context: str, n: int, temperature: float, seed: int) -> list[tuple[str, float]]:
         """`n` raw texts with their log-probabilities, also from services that answer one at a time."""
         texts: list[tuple[str, float]] = []
         asked = 0
@@ -180,7 +176,7 @@ class ServiceModel:
             wanted = min(n - len(texts), MOST_CHOICES)
             request = {
                 "model": self.model, "messages": self._messages(context), "n": wanted, "temperature": temperature,
-                "top_p": top_p, "max_tokens": self.max_tokens, "seed": seed + asked, "logprobs": True,
+                "max_tokens": self.max_tokens, "seed": seed + asked, "logprobs": True,
                 "extra_body": self.extra,
             }  # fmt: skip
             answer = self._chat(request)

@@ -1,6 +1,6 @@
 """The one training loop: AdamW, warm-up and cosine decay, batches of like lengths under a token budget.
 
-Its end is a number of epochs or, before that, of steps or seconds, or when held-out items say so.
+Its end is a number of epochs or, before that, of steps or seconds.
 """
 
 from __future__ import annotations
@@ -28,10 +28,7 @@ class Sized(Protocol):
 
 
 REPORTS = 20
-"""How often a run reports its loss, and is judged by what is held out."""
-
-PATIENCE = 4
-"""So many judgements without a better one end it."""
+"""How often a run reports its loss."""
 
 Item = TypeVar("Item", bound=Sized)
 
@@ -92,12 +89,9 @@ def train(
     schedule: Schedule[Item],
     *,
     seed: int,
-    held_out: Sequence[Item] = (),
     progress: Progress | None = None,
 ) -> FitReport:
     """Train the parameters of `model` that ask for gradients.
-
-    With `held_out` items, training stops once it no longer helps on them, and the parameters that did best are kept.
 
     Raises:
         FloatingPointError: The loss or its gradient is not finite: the learning rate is too high, or the model is damaged.
@@ -107,7 +101,6 @@ def train(
     batches = list(_all_batches(items, schedule, np.random.default_rng(seed)))[: schedule.max_steps]
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = _optimizer(parameters, schedule)
-    judge = _Judge(held_out, loss, parameters, schedule.tokens)
     losses: list[tuple[int, float]] = []
     recent: list[float] = []
     steps = tokens = 0
@@ -133,14 +126,11 @@ def train(
             if steps % every == 0:
                 losses.append((steps, sum(recent) / len(recent)))
                 recent = []
-                if judge.has_seen_enough(steps):
-                    break
     if recent:
         losses.append((steps, sum(recent) / len(recent)))
-    judge.restore()
     if progress is not None and steps < len(batches):
         progress(len(batches), len(batches))
-    return FitReport(steps, tokens, time.perf_counter() - began, losses, judge.losses)
+    return FitReport(steps, tokens, time.perf_counter() - began, losses)
 
 
 def _optimizer(parameters: list[nn.Parameter], schedule: Schedule[Item]) -> torch.optim.AdamW:
@@ -179,35 +169,6 @@ def _step(
         group["lr"] = rate
     optimizer.step()
     return mean
-
-
-class _Judge(Generic[Item]):
-    """Watches the loss on held-out items, and keeps the parameters that did best."""
-
-    def __init__(self, items: Sequence[Item], loss: Loss[Item], parameters: list[nn.Parameter], tokens: int) -> None:
-        self.batches = list(_batches(sorted(items, key=lambda item: item.length), tokens))
-        self.loss = loss
-        self.parameters = parameters
-        self.best: list[Tensor] = []
-        self.losses: list[tuple[int, float]] = []
-
-    @torch.no_grad()
-    def has_seen_enough(self, step: int) -> bool:
-        """Whether the last checks were all worse than one before them."""
-        if not self.batches:
-            return False
-        found = [(total.item(), weight) for total, weight in map(self.loss, self.batches)]
-        now = sum(total for total, _ in found) / max(sum(weight for _, weight in found), 1e-9)
-        if all(now < before for _, before in self.losses):
-            self.best = [p.detach().clone() for p in self.parameters]
-        self.losses.append((step, now))
-        values = [value for _, value in self.losses]
-        return len(values) - 1 - values.index(min(values)) >= PATIENCE
-
-    @torch.no_grad()
-    def restore(self) -> None:
-        for p, best in zip(self.parameters, self.best, strict=False):
-            p.copy_(best)
 
 
 def _all_batches(items: Sequence[Item], schedule: Schedule[Item], rng: np.random.Generator) -> Iterator[list[Item]]:

@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltbo.domain import SearchSpace
-from boltbo.errors import InvalidCandidate
 from boltbo.optimizers.base import BoxOptimizer
 from boltbo.optimizers.region import Region, better
 from boltbo.optimizers.surrogates import gp
@@ -185,20 +184,6 @@ class Turbo(BoxOptimizer):
         return np.asarray(np.where(crossed, parents[other], origins))
 
     # --- the model --------------------------------------------------------------------------------------------------
-
-    def limit(self, candidate: str) -> float | None:
-        """See `base.Limiting`: BayesQO's rule; None as long as fewer points were told than a region starts from."""
-        best = self.history.best()
-        if best is None or len(self.history) < self.initial:
-            return None
-        centre = self.history.best(self.region.start)
-        try:
-            point = np.clip(np.asarray(self.space.encode(candidate), dtype=float), 0.0, 1.0)
-        except InvalidCandidate:
-            return None
-        with self._timed("acquire"):
-            model = self._surrogate(best if centre is None else centre)
-            return model.limit(point, float(self.history.values[best]))
 
     def _fitted(self, centre: int, refit: int) -> Surrogate | None:
         """The model of every value told; None without any."""

@@ -61,9 +61,9 @@ class Edits(ModelledStrings):
         failure_tolerance: int = 10,
         radius: tuple[float, float] = (4.0, 8.0),
     ) -> None:
-        super().__init__(space, seed=seed, initial=initial, max_points=max_points)
-        self.candidates = candidates
-        self._at_least_one("candidates")
+        super().__init__(space, seed=seed, max_points=max_points)
+        self.initial, self.candidates = initial, candidates
+        self._at_least_one("initial", "candidates")
         self.region = Region((radius[0], 1.0, radius[1]), success_tolerance, failure_tolerance, "radius")
 
     # --- the trust region -------------------------------------------------------------------------------------------

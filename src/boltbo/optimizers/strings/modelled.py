@@ -1,4 +1,4 @@
-"""What Bayesian optimizers over strings share: the model of what was told, and the limits that it sets."""
+"""What Bayesian optimizers over strings share: the model of what was told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from boltbo.domain import StringSpace
-from boltbo.errors import InvalidCandidate
 from boltbo.optimizers.strings.base import StringOptimizer
 from boltbo.optimizers.surrogates.refits import Refits
 from boltbo.optimizers.surrogates.string_features import Features
@@ -26,44 +25,25 @@ class ModelledStrings(StringOptimizer):
     Args:
         space: Candidates as strings of symbols.
         seed: Of every random choice.
-        initial: Candidates before which the model has no say.
         max_points: Observations that the model uses, those nearest to the centre.
 
     Raises:
         ValueError: An option is out of range.
     """
 
-    def __init__(self, space: StringSpace, *, seed: int, initial: int, max_points: int) -> None:
+    def __init__(self, space: StringSpace, *, seed: int, max_points: int) -> None:
         super().__init__(space, seed=seed)
-        self.initial, self.max_points = initial, max_points
+        self.max_points = max_points
         self._features = Features()
         self._theta: FloatArray | None = None
         self._refits = Refits(FIRST_ITERATIONS, NEXT_ITERATIONS)
         self._model: StringSurrogate | None = None
-        self._at_least_one("initial", "max_points")
+        self._at_least_one("max_points")
 
     def _at_least_one(self, *names: str) -> None:
         for name in names:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-
-    def _centre(self) -> int | None:
-        """The place about which the search is, if any candidate is known that can be one."""
-        return self.history.best()
-
-    def limit(self, candidate: str) -> float | None:
-        """See `base.Limiting`: BayesQO's rule; None as long as fewer than `initial` candidates were told."""
-        best = self.history.best()
-        if best is None or len(self.history) < self.initial:
-            return None
-        centre = self._centre()
-        try:
-            string = tuple(self.space.symbols(candidate))
-        except InvalidCandidate:
-            return None
-        with self._timed("acquire"):
-            model = self._surrogate(best if centre is None else centre)
-            return model.limit(self._features.of([string])[0], float(self.history.values[best]))
 
     def tell(self, observations: Sequence[Observation]) -> None:
         self._model = None

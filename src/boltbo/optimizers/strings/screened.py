@@ -34,7 +34,6 @@ class Screened(ModelledStrings):
     Args:
         space: Candidates as strings of symbols.
         seed: Of every random choice.
-        initial: Candidates before which `limit` has no opinion.
         candidates: Mutants of which the pool is made.
         parents: How many of the best are parents.
         max_points: Observations that the model uses, those nearest to the best.
@@ -50,12 +49,11 @@ class Screened(ModelledStrings):
         space: StringSpace,
         *,
         seed: int,
-        initial: int = 10,
         candidates: int = 300,
         parents: int = 5,
         max_points: int = 500,
     ) -> None:
-        super().__init__(space, seed=seed, initial=initial, max_points=max_points)
+        super().__init__(space, seed=seed, max_points=max_points)
         self.candidates, self.parents = candidates, parents
         self._at_least_one("candidates", "parents")
 

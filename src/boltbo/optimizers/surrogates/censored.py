@@ -55,15 +55,6 @@ def sites(m: FloatArray, S: FloatArray, bounds: FloatArray, noise: float) -> tup
     return nu / tau, 1.0 / tau
 
 
-def conditioned(mu: FloatArray, v: FloatArray, bounds: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
-    """Mean and variance of f where it had mean mu and variance v and y > b was seen; each point by itself; shapes (c,).
-
-    The mean is mu + v g, the variance v - v² h: those of the truncated normal if there is no noise.
-    """
-    g, h = _slopes(mu, v, bounds, noise)
-    return mu + v * g, np.maximum(v - v * v * h, 0.0)
-
-
 def _posterior(m: FloatArray, S: FloatArray, tau: FloatArray, nu: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Marginal means and variances of f given complete observations and sites.
 

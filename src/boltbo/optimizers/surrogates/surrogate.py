@@ -6,17 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltbo.optimizers.surrogates import gp
-from boltbo.optimizers.surrogates.censored import conditioned, sites
+from boltbo.optimizers.surrogates.censored import sites
 from boltbo.optimizers.surrogates.warp import Warp
 from boltbo.problem import FloatArray
 
 BEYOND_WORST = 0.5
 """How far above the worst complete observation a bound may count, in standard deviations."""
-
-SURE = 2.0
-"""Standard deviations between a point's mean and the best value from which on the model is sure that it is worse."""
-
-HALVINGS = 20
 
 
 class Surrogate:
@@ -38,7 +33,6 @@ class Surrogate:
         targets = self.warp(values)
         # A lower bound stays one when it is lowered, and far beyond the worst value seen it would only bend the model.
         targets[censored] = np.minimum(targets[censored], targets[~censored].max() + BEYOND_WORST)
-        self._worst = worst
         order = np.argsort(censored, kind="stable")  # complete observations first
         self._X = X[order]
         self._complete = int((~censored).sum())
@@ -76,27 +70,3 @@ class Surrogate:
     def _given(self, X: FloatArray, y: FloatArray, variances: FloatArray | None = None) -> gp.Posterior:
         """The process given data, for the present hyperparameters."""
         return gp.Posterior(self.theta, X, y, variances)
-
-    def limit(self, x: FloatArray, best: float) -> float:
-        """The value at which an evaluation at `x`, shape (d,), may be stopped: BayesQO's rule (Tao et al., SIGMOD 2025).
-
-        The least t between `best` and the worst complete value such that having seen "at least t" would leave the
-        function's mean - `SURE` standard deviations above `best`: what matters is known by then. `best` itself if the model
-        is sure already; the worst value if no bound would make it so. Halving finds it, because both the mean and minus the
-        variance of a truncated Gaussian rise with t.
-        """
-        mean, variance = self.posterior.marginals(x[None])
-        noise = float(np.exp(self.theta[-1]))
-        threshold = self.warp(np.array([best]))
-
-        def sure(t: float) -> bool:
-            m, v = conditioned(mean, variance, self.warp(np.array([t])), noise)
-            return bool(m - SURE * np.sqrt(v) >= threshold)
-
-        low, high = best, max(best, self._worst)
-        if sure(low):
-            return low
-        for _ in range(HALVINGS):
-            middle = 0.5 * (low + high)
-            low, high = (low, middle) if sure(middle) else (middle, high)
-        return high

@@ -118,7 +118,6 @@ METRICS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "epochs": ("epochs", lambda v: f"{v:g}"),
     "fit_tokens": ("tokens", lambda v: f"{v:,}"),
     "loss": ("loss", lambda v: f"{v:.3f}"),
-    "held_out_loss": ("held-out loss", lambda v: f"{v:.3f}"),
     "invalid_raw": ("invalid without grammar", lambda v: f"{v:.1%}"),
     "fit_seconds": ("seconds", lambda v: number(v)),
     "peak_mib": ("peak MiB", lambda v: f"{v:,}"),
