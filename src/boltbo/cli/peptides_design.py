@@ -141,7 +141,9 @@ def _solve(store: Storage, domain: PeptidesDomain, runs: Sequence[Run], workers:
 
         todo = [r.id for r in runs if not r.done]
         if workers > 1:
-            for _ in make_engine(workers=workers).map(partial(solve_stored, domain, store.url, store.campaign_id), todo, tick):
+            for _ in make_engine(workers=workers).map(
+                partial(solve_stored, domain, store.url, store.campaign_id), todo, tick
+            ):
                 pass
         else:
             for run_id in todo:
