@@ -40,29 +40,38 @@ def played(space, steps, seed=0, **options):
     return optimizer, told
 
 
-def correlation(space, words):
-    """Of a word's value with the mean of its five nearest neighbours' values in the box."""
-    X = np.array([space.encode(w) for w in words])
-    y = np.array([observe(w).value for w in words])
-    distances = ((X[:, None] - X[None]) ** 2).sum(axis=2) + 1e9 * np.eye(len(X))
-    near = np.argsort(distances, axis=1)[:, :5]
-    return np.corrcoef(y[near].mean(axis=1), y)[0, 1]
+def correlation(space, words, others, k):
+    """Of a word's value with the mean value of the `k` of the other words that lie nearest to it in the box."""
+    (X, y), (Z, z) = (
+        (np.array([space.encode(w) for w in ws]), np.array([observe(w).value for w in ws])) for ws in (words, others)
+    )
+    distances = ((X[:, None] - Z[None]) ** 2).sum(axis=2)
+    if words is others:
+        distances += 1e9 * np.eye(len(X))
+    near = np.argsort(distances, axis=1)[:, :k]
+    return np.corrcoef(z[near].mean(axis=1), y)[0, 1]
 
 
 def test_updates_bring_words_of_like_values_together(vae, monkeypatch):
-    """Enough steps, and two seeds: what a short update gains hangs on the last bits of the VAE."""
-    monkeypatch.setitem(tune.tuned.__kwdefaults__, "steps", 600)
+    """With large steps, and over three seeds: what small ones gain hangs on the last bits of the VAE.
+
+    Told words gain about 0.3 and new ones, among the told, 0.06 or more.
+    """
+    monkeypatch.setattr(tune, "RATE", 6e-3)
+    monkeypatch.setitem(tune.tuned.__kwdefaults__, "steps", 100)
     space = LatentSpace(vae, Words())
     before = {k: v.clone() for k, v in vae.network.state_dict().items()}
     told, new = ([*dict.fromkeys(random_words(n, seed))] for n, seed in ((150, 1), (600, 2)))
     gains = []
-    for seed in range(2):
+    for seed in range(3):
         optimizer = LolBO(space, seed=seed)
         optimizer.tell([observe(w) for w in told])
         optimizer._update()
         assert optimizer.space is not space
         assert optimizer.space.vae.reconstruction([list(w) for w in new]).exact > 0.9  # nor has it forgotten to write
-        gains.append([correlation(optimizer.space, words) - correlation(space, words) for words in (told, new)])
+        gains.append(
+            [correlation(optimizer.space, *of) - correlation(space, *of) for of in ((told, told, 5), (new, told, 20))]
+        )
     of_told, of_new = np.mean(gains, axis=0)
     assert of_told > 0.1
     assert of_new > 0.03

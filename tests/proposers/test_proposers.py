@@ -12,7 +12,7 @@ from boltbo.errors import ConfigError
 from boltbo.llm.backend import Prompt, Sample
 from boltbo.problem import Task
 from boltbo.proposers import InitialDesign, ModelProposer, Proposal, seed_of
-from boltbo.proposers.order import remoteness, spread
+from boltbo.proposers.order import First, remoteness, spread
 from support.quadratic import Quadratic, make_tasks
 
 TASKS = make_tasks(2)
@@ -57,6 +57,17 @@ def test_the_likeliest_sample_goes_first_and_the_rest_as_drawn() -> None:
     model = Fixed(("1 1 1", -3.0), ("2 2 2", -1.0), ("3 3 3", -2.0))
     proposer = ModelProposer(Quadratic(), model, first="likeliest")  # type: ignore[arg-type]
     assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1 1 1", "3 3 3"]
+
+
+@pytest.mark.parametrize("first", ["likeliest", "normalized"])
+@pytest.mark.parametrize("shaken", [(0.0, 1e-7, -1e-7), (1e-7, -1e-7, 0.0), (-1e-7, 0.0, 1e-7)])
+def test_the_last_bits_of_likelihoods_put_nothing_in_order(first: First, shaken: tuple[float, ...]) -> None:
+    samples = [(text, -2.0 + by) for text, by in zip(("1 1 1", "1 1 2", "1 1 3"), shaken, strict=True)]
+    model = Fixed(*samples, ("9 9 9", -5.0))
+    for pool in (1, 2):
+        proposer = ModelProposer(Quadratic(), model, first=first, pool=pool)  # type: ignore[arg-type]
+        [texts, _] = [[s.text for s in own] for own in proposer.sample(TASKS, 4 // pool, 0)]
+        assert texts[0] == "1 1 1"
 
 
 def test_by_symbol_a_short_sample_has_no_advantage() -> None:

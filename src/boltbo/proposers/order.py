@@ -9,6 +9,9 @@
 
 After the first one the others follow as they come. The last two order all, each by its score and by how far it is from those
 before it (maximal marginal relevance, Carbonell & Goldstein, 1998): what is nearly the best says little beside the best.
+
+Likelihoods are rounded before they are compared, and equal ones go by text (by the order in which they came, in the last
+two): what is equally likely is not put in order by the last bits of the products that said so.
 """
 
 from __future__ import annotations
@@ -37,6 +40,9 @@ JUDGED = 100
 
 APART = 4.0
 """What the distance from those before counts beside the score, in means and standard deviations of the samples'"""
+
+DIGITS = 4
+"""Decimals of a log-likelihood that count: those beyond depend on what was computed beside it."""
 
 
 Estimate = Callable[[Sequence[str]], Sequence[float]]
@@ -69,10 +75,10 @@ def ordered(
     """
     separator, texts = prompt.grammar.separator, [s.text for s in samples]
     if first in ORDER_ALL and samples:
-        order = spread(_scores(samples, first, model, prompt), texts, separator, n)
+        order = spread(_scores(samples, first, model, prompt).round(DIGITS), texts, separator, n)
         return [samples[i] for i in order]
     if len(samples) > n:
-        return sorted(samples, key=lambda s: -s.logprob)[:n]
+        return sorted(samples, key=_likeliest_first)[:n]
     if first == "drawn" or not samples:
         return samples
     if first == "consensus":
@@ -82,8 +88,13 @@ def ordered(
         ranks = rankdata(remoteness(texts[:JUDGED], separator)) + rankdata(estimate(texts[:JUDGED]))
         best = int(ranks.argmin())
     else:
-        best = max(range(len(samples)), key=lambda i: samples[i].logprob)
+        best = min(range(len(samples)), key=lambda i: _likeliest_first(samples[i]))
     return [samples[best], *samples[:best], *samples[best + 1 :]]
+
+
+def _likeliest_first(sample: Sample) -> tuple[float, str]:
+    """A key to sort by."""
+    return -round(sample.logprob, DIGITS), sample.text
 
 
 def _scores(samples: Sequence[Sample], first: First, model: LanguageModel, prompt: Prompt) -> FloatArray:

@@ -136,7 +136,8 @@ class Contexts:
         for gram in grams.keys() & self._place.keys():
             own[self._place[gram]] = grams[gram]
         alike = self._counts @ own / (self._norms * _norm(grams))
-        order: list[int] = np.argsort(-alike, kind="stable").tolist()
+        # rounded, so that two that are as similar are so whatever their square roots round to
+        order: list[int] = np.argsort(-alike.round(12), kind="stable").tolist()
         return order
 
 

@@ -51,9 +51,12 @@ def test_plans_of_small_queries_tell_of_those_of_a_larger_one(name):
     assert len({plans(n).dim for n in (4, 5, 6, 9)}) == 4
     surrogate = make(name, runs, with_context(HashedNgrams(48), 8))
     space, large = plans(9), Task("q9", "a chain of 9 tables")
-    first = observed(nested, space.decode(np.random.default_rng(0).random((5, space.dim))))
-    found = play(surrogate.optimizer(large, space, seed=0, pool=100), first, nested, 8)
-    assert found < 0.7 * play(random_search(space, seed=0), first, nested, 8)
+    values, by_chance = [], []
+    for seed in range(3):
+        first = observed(nested, space.decode(np.random.default_rng(seed).random((5, space.dim))))
+        values.append(play(surrogate.optimizer(large, space, seed=seed, pool=100), first, nested, 8))
+        by_chance.append(play(random_search(space, seed=seed), first, nested, 8))
+    assert np.mean(values) < np.mean(by_chance) - 1.0, f"{values} on average, random search {by_chance}"
 
 
 def test_box_features_refuse_plans_of_different_queries():

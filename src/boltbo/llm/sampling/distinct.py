@@ -5,6 +5,10 @@ To draw n texts without replacement is to take the n with the largest log-probab
 first token on, because the noisy value of a prefix is the largest one of all texts that begin with it. So n rows are enough,
 however sure of itself a model is, and what several samples begin with is computed once. Who asks for fewer gets the first of
 those that more would be.
+
+The noise of a token belongs to the prompt's seed and to all that stands before the token, not to the rank of what it continues.
+So two prefixes that change places, because they are alike but for the last bits of a matrix product, change places and
+nothing else.
 """
 
 from __future__ import annotations
@@ -24,10 +28,6 @@ from boltbo.problem import FloatArray
 
 Array = NDArray[Any]
 
-LEAST_WIDTH = 4
-"""Rows of a prompt at least, used or not: on some CPUs the products of one row or two differ in the last bits from those of
-more, and how many there are depends on the other prompts."""
-
 _NOBODY = np.zeros(1, dtype=np.int64)
 """What is allowed to a row that is not used"""
 
@@ -39,11 +39,11 @@ def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: 
     One is left short where the grammar has fewer texts than are wanted.
     """
     for d in draws:
-        d.prefixes = [Prefix((), d.machine.start)]
+        d.prefixes = [Prefix((), d.machine.start, key=_first_key(d))]
     logits, memory = reader.read([d.context for d in draws], 1)
     active, width = list(draws), 1
-    for step in range(most_tokens):
-        _grow(active, width, logits, step, temperature)
+    for _ in range(most_tokens):
+        _grow(active, width, logits, temperature)
         if not any(d.alive for d in active):
             break
         active, width, places = _arranged(active, width)
@@ -55,24 +55,21 @@ def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: 
         d.prefixes = [p for p in d.prefixes if p.state < 0]
 
 
-def _grow(draws: Sequence[Draws], width: int, logits: Tensor, step: int, temperature: float) -> None:
+def _grow(draws: Sequence[Draws], width: int, logits: Tensor, temperature: float) -> None:
     """One more token for every prefix that has not ended; of all that come of them, the best are kept, best first."""
-    found: list[tuple[Prefix, int] | None] = [None] * (len(draws) * width)
-    allowed, keys = [_NOBODY] * len(found), np.zeros((3, len(found)), dtype=np.uint64)
+    rows: list[Prefix | None] = [None] * (len(draws) * width)
+    allowed, keys = [_NOBODY] * len(rows), np.zeros(len(rows), dtype=np.uint64)
     for i, d in enumerate(draws):
-        for rank, prefix in enumerate(d.prefixes):
-            if prefix.state >= 0:
-                at = i * width + prefix.row
-                found[at], allowed[at] = (prefix, rank), d.machine.allowed[prefix.state]
-                keys[:, at] = d.seed, d.first, rank
+        for prefix in d.alive:
+            at = i * width + prefix.row
+            rows[at], allowed[at], keys[at] = prefix, d.machine.allowed[prefix.state], prefix.key
     nothing = (-math.inf, -math.inf)
-    above = torch.tensor([(f[0].log_p, f[0].noisy) if f else nothing for f in found], dtype=torch.float64)
+    above = torch.tensor([(p.log_p, p.noisy) if p else nothing for p in rows], dtype=torch.float64)
     table = padded(allowed)
     log_p, own, log_mass = conditional(logits, torch.from_numpy(table), temperature)
     log_p = above[:, :1] + log_p.double()
-    seed, first, rank_of = keys
-    key = mixed(mixed(mixed(mixed(seed) + first) + np.uint64(step)) + rank_of)
-    noise = torch.from_numpy(gumbel(key, table))
+    next_keys = mixed(keys[:, None] + table.astype(np.uint64))
+    noise = torch.from_numpy(gumbel(next_keys))
     noisy = below(above[:, 1:], log_p + noise).view(len(draws), -1)
     top = noisy.topk(min(max(d.wanted for d in draws), noisy.shape[1]), dim=1)
     each = zip(
@@ -90,11 +87,13 @@ def _grow(draws: Sequence[Draws], width: int, logits: Tensor, step: int, tempera
                 kept.append(old)
                 continue
             at = i * width + places[j] // columns
-            parent, token = found[at][0], int(table[at, places[j] % columns])
+            parent, column = rows[at], places[j] % columns
+            assert parent is not None
+            token = int(table[at, column])
             state = d.machine.advance(parent.state, token)
             ids = parent.ids if state < 0 else (*parent.ids, token)
-            told = (parent.logprob + logprob[j], parent.log_mass + masses[at])
-            kept.append(Prefix(ids, state, *told, parent.row, p[j], value))
+            sums = (parent.logprob + logprob[j], parent.log_mass + masses[at])
+            kept.append(Prefix(ids, state, *sums, parent.row, p[j], value, int(next_keys[at, column])))
         d.prefixes = kept
 
 
@@ -116,7 +115,7 @@ def _arranged(draws: list[Draws], width: int) -> tuple[list[Draws], int, Array |
         The draws that go on, the rows of each from now on, and where each row's memory is now; None: nothing moves.
     """
     living = [d.alive for d in draws]
-    needed = max(LEAST_WIDTH, *map(len, living))
+    needed = max(map(len, living))
     going_on = [i for i, alive in enumerate(living) if alive]
     if len(going_on) * needed >= SPARE * len(draws) * width:
         going_on, needed = list(range(len(draws))), max(width, needed)
@@ -144,10 +143,15 @@ def _last_tokens(draws: Sequence[Draws], width: int) -> Array:
     return tokens
 
 
-def gumbel(keys: NDArray[np.uint64], tokens: Array) -> FloatArray:
-    """Noise (rows, A) that belongs to each row's key and each token."""
-    bits = mixed(keys[:, None] + tokens.astype(np.uint64)) >> np.uint64(11)
-    noise: FloatArray = -np.log(-np.log((bits + 0.5) * 2.0**-53))
+def _first_key(d: Draws) -> int:
+    """What the noise of all first tokens of these draws is made from."""
+    seed, first = np.array([d.seed], dtype=np.uint64), np.uint64(d.first)
+    return int(mixed(mixed(seed) + first)[0])
+
+
+def gumbel(keys: NDArray[np.uint64]) -> FloatArray:
+    """A number of Gumbel's distribution for each key."""
+    noise: FloatArray = -np.log(-np.log(((keys >> np.uint64(11)) + 0.5) * 2.0**-53))
     return noise
 
 

@@ -59,6 +59,7 @@ class Prefix:
         row: Its place among the rows of its prompt.
         log_p: Under the mask at the sampling's temperature and nucleus.
         noisy: The largest of log_p + Gumbel noise of all texts that begin so (`distinct.py`).
+        key: What the noise of all that may follow is made from; a function of the prompt's seed and of `ids`.
     """
 
     ids: Ids
@@ -68,6 +69,7 @@ class Prefix:
     row: int = 0
     log_p: float = 0.0
     noisy: float = 0.0
+    key: int = 0
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """Sampling from a local model: many rows of different prompts at once, each under its own grammar.
 
 Distinct samples are drawn in one pass (`distinct.py`), others independently of each other (`independent.py`). Random numbers
-belong to (prompt, draw, step), so what is sampled for a task does not depend on which other tasks are sampled beside it.
+belong to the prompt and to what was written so far (or, of independent samples, to the draw and the step), so which texts
+come for a task does not depend on which other tasks are sampled beside it. What is the same to the last bit, and what is
+not, stands in the package's docstring.
 """
 
 from __future__ import annotations

@@ -1,0 +1,53 @@
+"""The tests of bits, and of what models learn, with other kernels than this processor's: what passes here passes elsewhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+
+KERNELS = {
+    "without vectors": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Nehalem",
+    },
+    "by the number of rows": {"MKL_CBWR": "COMPATIBLE", "OPENBLAS_CORETYPE": "Prescott"},
+}
+"""Variables that torch, oneDNN, MKL and OpenBLAS read when they are loaded. With the second ones MKL sums in another order
+for nearly every number of rows; a library that does not know a variable has the same kernels as ever."""
+
+BITS = ("llm/test_distinct.py", "llm/test_compact.py", "latent/test_vae.py", "optimizers/test_lolbo.py")
+LEARNING = ("llm/test_guidance.py", "llm/test_training.py", "optimizers/test_deep_kernel.py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_bits_and_learning_are_the_same_with_other_kernels(kernels: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(
+        [*command, *(str(TESTS / name) for name in (*BITS, *LEARNING))],
+        env={**os.environ, **KERNELS[kernels]}, cwd=TESTS.parent, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{KERNELS[kernels]}:\n{done.stdout[-5000:]}{done.stderr[-2000:]}"
+
+
+def test_the_variables_do_choose_other_kernels() -> None:
+    """At least one set gives other last bits here: otherwise the test above shows nothing."""
+    code = (
+        "import hashlib, numpy as np, torch; torch.manual_seed(0); "
+        "y = torch.nn.functional.linear(torch.randn(64, 256), torch.randn(300, 256)).softmax(1); "
+        "print(hashlib.sha256(y.numpy().tobytes()).hexdigest())"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **variables}, check=True, capture_output=True, text=True
+        ).stdout
+        for variables in ({}, *KERNELS.values())
+    ]
+    assert len(set(found)) > 1
