@@ -22,14 +22,14 @@ KERNELS = {
 """Variables that torch, oneDNN, MKL and OpenBLAS read when they are loaded. With the second ones MKL sums in another order
 for nearly every number of rows; a library that does not know a variable has the same kernels as ever."""
 
-BITS = ("llm/test_distinct.py", "llm/test_compact.py", "latent/test_vae.py", "optimizers/test_lolbo.py")
-LEARNING = ("llm/test_guidance.py", "llm/test_training.py", "optimizers/test_deep_kernel.py")
+BITS = ("llm/sampling/test_distinct.py", "llm/compact/test_model.py", "latent/test_vae.py", "latent/test_lolbo.py")
+LEARNING = ("llm/compact/test_guidance.py", "llm/tuning/test_loop.py", "latent/test_deep_kernel.py")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kernels", KERNELS)
 def test_bits_and_learning_are_the_same_with_other_kernels(kernels: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", ""]
     done = subprocess.run(
         [*command, *(str(TESTS / name) for name in (*BITS, *LEARNING))],
         env={**os.environ, **KERNELS[kernels]}, cwd=TESTS.parent, capture_output=True, text=True,
