@@ -120,11 +120,6 @@ def test_how_to_augment_can_be_chosen_until_it_is_done(tmp_path: Path) -> None:
         opened(tmp_path, rounds=[3, 0], augment={"samples": 20})
     with pytest.raises(CampaignMismatch, match=r"augment\.samples: 50 -> 20"):
         opened(tmp_path, rounds=[3, 0, 0], augment={"samples": 20})
-    with pytest.raises(CampaignMismatch, match=r"augment\.samples: 50 -> \[20, 50\]"):
-        opened(tmp_path, rounds=[3, 0, 0], augment={"samples": [20, 50]})
-    opened(tmp_path, rounds=[3, 0, 0], augment={"samples": [50, 20]}).close()
-    with pytest.raises(CampaignMismatch, match=r"augment\.samples: \[50, 20\] -> 50"):
-        opened(tmp_path, rounds=[3, 0, 0], augment={"samples": 50})
 
 
 def test_one_process_at_a_time_runs_a_campaign(tmp_path: Path) -> None:

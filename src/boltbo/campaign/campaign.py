@@ -25,7 +25,7 @@ from boltbo.proposers import Proposer, seed_of
 from boltbo.proposers.order import check_first
 from boltbo.settings import Settings
 from boltbo.storage import Stage, open_storage
-from boltbo.system.named import load_named, name_of
+from boltbo.system.named import is_named, load_named, name_of
 from boltbo.system.progress import Bars
 
 
@@ -77,6 +77,10 @@ class Campaign:
         self.batches = _batches(tasks, s.rounds)
         _check_ids([*tasks, *validation])
         check_first(s.model.first, domain)
+        if is_named(s.run.optimizer):
+            load_named(s.run.optimizer, "optimizer")
+        if is_named(s.model.backend):
+            load_named(s.model.backend, "model")
         bars = Bars(progress)
         store.attach(s.name, domain.name, {**s.resolved(), **_own(optimizer, proposer)}, __version__)
         make: Make | None = None if optimizer is None else partial(optimizer_of, domain, optimizer)

@@ -12,13 +12,16 @@ SETTINGS = ("run.", "distil.", "augment.", "model.", "validation.")
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What of `old`, as it was begun, is otherwise in `new`, each as text.
 
-    Rounds added to the end are no difference, nor are settings that did not exist when it was begun.
+    Rounds added to the end are no difference, nor are settings that did not exist when it was begun, nor what is said of
+    self-augmentation before there is a round of it.
     """
     before, now = _flatten(old), _flatten(new)
     later = {k for k in now.keys() - before.keys() if k.removeprefix("campaign.").startswith(SETTINGS)}
     rounds, more = before.get("rounds"), now.get("rounds")
     if rounds and more and more[: len(rounds)] == rounds:
         later.add("rounds")
+        if 0 not in rounds:  # no round of self-augmentation was asked for yet
+            later |= {k for k in before.keys() & now.keys() if k.startswith("augment.")}
     return [
         f"{k}: {before.get(k)!r} -> {now.get(k)!r}"
         for k in sorted((before | now).keys() - later)
