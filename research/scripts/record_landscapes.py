@@ -84,9 +84,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    domain = PlansDomain(
-        args.database, dialect="sql", objective="cpu", first_timeout=args.cap, repeats=1, warm=False, space="tree"
-    )
+    domain = PlansDomain(args.database, dialect="sql", objective="cpu", first_timeout=args.cap, repeats=1, space="tree")
     arrays: dict[str, np.ndarray] = {}
     about: dict[str, dict[str, float]] = {}
     if args.out.exists():

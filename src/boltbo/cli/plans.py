@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -52,9 +52,7 @@ def export(
     task: Annotated[list[str] | None, typer.Option("--task", help="Only this task; repeatable.")] = None,
     pairs: PairsOption = 11,
     limit: LimitOption = 60.0,
-    planning: Annotated[
-        Planning | None, typer.Option(help="Whether planning is part of the time; default: as in the campaign.")
-    ] = None,
+    planning: Annotated[Planning, typer.Option(help="Whether planning is part of the time.")] = Planning.EXCLUDED,
     storage: Annotated[str | None, typer.Option("--storage", metavar="URL", help="Default: CONFIG.db.")] = None,
     format: FormatOption = Format.TABLE,
     changes: SetOption = None,
@@ -87,10 +85,9 @@ def export(
             raise ConfigError(f"no plan was found for {', '.join(unknown)}; there are {len(best)} tasks in {where}")
         chosen = [best[i] for i in sorted(set(task or best))]
         checked = []
-        counted: Literal["excluded", "included"] | None = None if planning is None else planning.value
         with Bars().track("plans checked", len(chosen)) as update:
             for i, (one, candidate) in enumerate(chosen):
-                checked.append(hand_over(problem.domain, one, candidate, form.value, pairs, limit, counted))
+                checked.append(hand_over(problem.domain, one, candidate, form.value, pairs, limit, planning.value))
                 update(i + 1, len(chosen))
     checked = write(out, checked)
     _print(checked, format)

@@ -22,7 +22,7 @@ from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.search.latent import Recipe, ensure_vae
 from boltbo.domains.plans.server.capabilities import shown
 from boltbo.domains.plans.server.cpu_time import cpu_is_all
-from boltbo.domains.plans.server.measure import Objective, Planning, Summary, measure
+from boltbo.domains.plans.server.measure import Objective, measure
 from boltbo.domains.plans.workload.files import (
     Named,
     Workload,
@@ -70,7 +70,6 @@ class PlansOptions(Frozen):
     context: Policy = Field(
         "sql", description="what a model reads of a query: its SQL, its structure, or structure and default plan"
     )
-    scans: bool = Field(False, description="plans say scan methods too (pg_hint_plan only)")
     hint_plan: str = Field("pg_hint_plan", description="the library of pg_hint_plan: a name, or a path for a superuser")
     objective: Objective | Literal["auto"] = Field(
         "latency",
@@ -80,10 +79,9 @@ class PlansOptions(Frozen):
     timeout: Annotated[float, Field(gt=1)] = Field(
         1.1, description="an execution is stopped at so many times the best of its run"
     )
-    repeats: Annotated[int, Field(ge=1)] = Field(3, description="executions of an apparent best that count")
-    warm: bool = Field(True, description="an apparent best has one more execution before those that count")
-    summary: Summary = Field("median", description="of those that count")
-    planning: Planning = Field("excluded", description="whether the server's planning is part of the time")
+    repeats: Annotated[int, Field(ge=1)] = Field(
+        3, description="executions of an apparent best that count, by their median"
+    )
     space: Space = Field(
         "moves",
         description="where optimizers search: among the join trees' neighbours, in the trees' own box (tree), or in the latent"
@@ -112,14 +110,10 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             url,
             dialect=chosen.dialect,
             context=chosen.context,
-            scans=chosen.scans,
             hint_plan=chosen.hint_plan,
             objective="latency" if chosen.objective == "auto" else chosen.objective,
             timeout=chosen.timeout,
             repeats=chosen.repeats,
-            warm=chosen.warm,
-            summary=chosen.summary,
-            planning=chosen.planning,
             space=chosen.space,
             vae=caches / "vae" if chosen.space == "strings" else None,
         )
@@ -202,7 +196,7 @@ _NOT_OF_TASKS = ("space", "timeout", "workload", "queries_digest")
 def _same_tasks(stored: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
     """Whether nothing differs but what changes a search and not its tasks, or where the same queries lie."""
     one, other = ({k: v for k, v in own.items() if k not in _NOT_OF_TASKS} for own in (stored, key))
-    same_path = stored.get("workload") == key["workload"]  # all that files of earlier versions say
+    same_path = stored.get("workload") == key["workload"]  # a campaign keeps its tasks when its files change
     return one == other and (same_path or stored.get("queries_digest", "") == key.get("queries_digest"))
 
 
@@ -225,8 +219,8 @@ def _stored_tasks(
     for known in (beside, path, *sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))):
         stored = json.loads(known.read_text()) if known.exists() else {}
         if _same_tasks(stored.get("key", {}), key):
-            domain.dialect_name = stored.get("dialect", domain.dialect_name)  # a campaign keeps those it began in
-            domain.objective = stored.get("objective", domain.objective)
+            domain.dialect_name = stored["dialect"]  # a campaign keeps those it began in
+            domain.objective = stored["objective"]
             return {"train": _from_json(stored["train"]), "validation": _from_json(stored["validation"])}
     workload = _queries(options, seed, domain, files)
     for note in workload.told():

@@ -15,7 +15,7 @@ from boltbo.domains.plans.context import READS, ContextWriter, Policy, server_pl
 from boltbo.domains.plans.design import bao_design
 from boltbo.domains.plans.dialects import Dialect, DialectName, Statement
 from boltbo.domains.plans.dialects.choose import choose
-from boltbo.domains.plans.language.explain import follows, plan_from_explain, with_methods_of
+from boltbo.domains.plans.language.explain import follows, plan_from_explain
 from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan
 from boltbo.domains.plans.language.plan import EVERYTHING, Plan
 from boltbo.domains.plans.language.query import Query
@@ -26,7 +26,7 @@ from boltbo.domains.plans.search.latent import latent_space
 from boltbo.domains.plans.search.moves import PlanMoves
 from boltbo.domains.plans.search.switches import SwitchSpace
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.measure import Measurement, Objective, Planning, Summary, measure
+from boltbo.domains.plans.server.measure import Measurement, Objective, measure
 from boltbo.domains.plans.server.types import check_types
 from boltbo.problem import Evaluation, Status, Task
 
@@ -45,15 +45,13 @@ class PlansDomain:
     Args:
         url: The PostgreSQL that holds the data.
         dialect: How plans are forced (see `dialects`); `auto` is the best that the server follows.
-        scans: Plans say scan methods too, where the dialect can force them.
         context: What a model reads of a query; see `context`.
         hint_plan: The library of pg_hint_plan, a name or an absolute path, loaded where the server has not loaded it.
         objective: See `measure.Objective`.
         timeout: An execution is stopped at this multiple of the run's best value so far.
         first_timeout: And never runs longer than this multiple of the default plan.
         max_seconds: And never longer than this.
-        repeats, warm, summary, planning: See `measure.measure`: of a plan that seems to be the best so far, how many
-            executions count, and how; what counts of planning.
+        repeats: Executions that count of a plan that seems to be the best so far; see `measure.measure`.
         patience: Seconds to wait for a server that does not answer.
         space: Where optimizers search: among the trees' neighbours (`moves.PlanMoves`), in the trees' own box
             (`space.PlanSpace`), or in the latent space of a VAE of plan strings.
@@ -67,7 +65,6 @@ class PlansDomain:
         url: str,
         *,
         dialect: DialectName = "auto",
-        scans: bool = False,
         context: Policy = "sql",
         hint_plan: str = "pg_hint_plan",
         objective: Objective = "latency",
@@ -75,9 +72,6 @@ class PlansDomain:
         first_timeout: float = 3.0,
         max_seconds: float = 60.0,
         repeats: int = 3,
-        warm: bool = True,
-        summary: Summary = "median",
-        planning: Planning = "excluded",
         patience: float = 20.0,
         space: Space = "moves",
         vae: Path | None = None,
@@ -86,14 +80,13 @@ class PlansDomain:
             raise ValueError("a VAE's folder belongs to space 'strings', and to no other")
         self.server = Server(url, patience=patience, hint_plan=hint_plan)
         self.dialect_name = dialect
-        self.scans = scans
         self.context = context
         self._dialect: Dialect | None = None
         self.objective = objective
         self.timeout = timeout
         self.first_timeout = first_timeout
         self.max_seconds = max_seconds
-        self.repeats, self.warm, self.summary, self.planning = repeats, warm, summary, planning
+        self.repeats = repeats
         self.chosen_space, self.vae = space, vae
         self._known: dict[str, tuple[Query, PlanGrammar]] = {}
 
@@ -113,7 +106,7 @@ class PlansDomain:
             OracleUnavailable: The server does not answer.
         """
         if self._dialect is None:
-            self._dialect = choose(self.server, self.dialect_name, scans=self.scans)
+            self._dialect = choose(self.server, self.dialect_name)
         return self._dialect
 
     def task_of(
@@ -147,7 +140,7 @@ class PlansDomain:
         status = Status.CENSORED if m.censored else Status.COMPLETE
         if follows(executed, plan, query, abilities):
             return Evaluation(m.value, status)
-        scored = format_plan(with_methods_of(executed, plan), query, abilities)
+        scored = format_plan(executed, query, abilities)
         return Evaluation(m.value, status, "the server did not follow", scored)
 
     def query(self, task: Task) -> Query:
@@ -190,9 +183,6 @@ class PlansDomain:
                 limit=limit,
                 beat=best,
                 repeats=self.repeats,
-                warm=self.warm,
-                summary=self.summary,
-                planning=self.planning,
             )
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from boltbo.domains.plans.imdb.load import database_name, ensure_database
 from boltbo.domains.plans.imdb.workload import generate_workload
 from boltbo.domains.plans.server.connection import Server
 from boltbo.domains.plans.server.embedded import EmbeddedServer, database_url
-from boltbo.domains.plans.workload.screen import ScreenReport, finds_nothing, screen, screen_one
+from boltbo.domains.plans.workload.screen import finds_nothing, screen, screen_one
 from boltbo.errors import OracleUnavailable
 
 SCALE = 0.005
@@ -213,11 +212,6 @@ def test_screening_counts_reasons(url):
 def test_short_queries_are_dropped(url):
     report = screen(url, QUERIES[:1], min_seconds=1.0, max_seconds=5.0, workers=2)
     assert report.dropped == Counter({"too short": 1})
-
-
-def test_reports_survive_json(url):
-    report = screen(url, QUERIES[:3])
-    assert ScreenReport.from_json(json.loads(json.dumps(report.to_json()))) == report
 
 
 def test_one_query_at_a_time(url):

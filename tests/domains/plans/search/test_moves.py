@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from boltbo.domain import StringSpace
 from boltbo.domains.plans.language.grammar import PlanGrammar, parse_plan
-from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Method, Operator, Plan, Scan
+from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Operator, Plan, Scan
 from boltbo.domains.plans.search.moves import PlanMoves
 from boltbo.errors import InvalidCandidate
 from boltbo.optimizers import make_optimizer
@@ -36,7 +36,6 @@ def test_every_mutant_and_crossing_is_another_canonical_plan(query, abilities, s
         (Abilities((Operator.JOIN,)), 6),
         (Abilities((Operator.NEST,), sided=True), 6 * 2**3),
         (Abilities((Operator.HASH, Operator.NEST, Operator.JOIN), exclusive=True), 6 * (2**3 + 2**3 - 1)),
-        (Abilities((Operator.JOIN,), methods=(Method.SEQ,)), 6 * 2**4),
     ],
 )
 def test_moves_lead_to_every_plan(abilities, plans):

@@ -35,19 +35,6 @@ def test_of_an_apparent_best_the_first_execution_warms_the_cache(domain: PlansDo
     several = measure(domain.server, SLOW, (), objective="latency", limit=10, beat=10.0, repeats=4)
     assert len(several.values) == 5
     assert several.value == np.median(several.values[1:])
-    cold = measure(domain.server, SLOW, (), objective="latency", limit=10, repeats=3, warm=False)
-    assert cold.value == np.median(cold.values)
-
-
-def test_the_minimum_of_several(domain: PlansDomain) -> None:
-    least = measure(domain.server, SLOW, (), objective="latency", limit=10, repeats=2, summary="minimum", warm=False)
-    assert len(least.values) == 3
-    assert least.value == min(least.values)
-
-
-def test_planning_counts_where_it_is_to(domain: PlansDomain) -> None:
-    both = measure(domain.server, SLOW, (), objective="latency", limit=10, beat=0.0, planning="included")
-    assert both.value > both.planning > 0
 
 
 def test_what_takes_too_long_is_censored(domain: PlansDomain) -> None:
@@ -82,7 +69,7 @@ def test_calibrated_seconds_are_cpu_seconds_over_the_machines_slowness(
     slowness = iter([1.5, 2.5, 4.0])
     monkeypatch.setattr(Slowness, "now", lambda _: next(slowness))
     monkeypatch.setattr(measuring, "_execute_cpu", lambda cursor, limit: 0.5 * limit)
-    found = measure(domain.server, QUICK, (), objective="calibrated", limit=0.8, repeats=1, warm=False)
+    found = measure(domain.server, QUICK, (), objective="calibrated", limit=0.8, repeats=1)
     # half the limit, at the slowness before, over the mean of before and after
     assert found.values == pytest.approx((0.5 * 0.8 * 1.5 / 2.0, 0.5 * 0.8 * 2.5 / 3.25))
 

@@ -22,8 +22,8 @@ from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.language.plan import SWITCHES
 from boltbo.domains.plans.parse.read import read
 from boltbo.domains.plans.server.connection import Server, Settings
-from boltbo.domains.plans.server.measure import Objective, Planning
-from boltbo.domains.plans.server.paired import Comparison, compare
+from boltbo.domains.plans.server.measure import Objective
+from boltbo.domains.plans.server.paired import Comparison, Planning, compare
 from boltbo.domains.plans.server.rows import same_results
 from boltbo.errors import OracleUnavailable, TooSlow
 from boltbo.problem import Task, Trajectory
@@ -119,7 +119,7 @@ def hand_over(
     form: Form,
     pairs: int = 11,
     limit: float = 60.0,
-    planning: Planning | None = None,
+    planning: Planning = "excluded",
 ) -> Handover:
     """Put a candidate into a form and check it there.
 
@@ -130,7 +130,7 @@ def hand_over(
         form: What it becomes.
         pairs: Executions of each, plan and default, that count.
         limit: Seconds for one execution of the default.
-        planning: Whether the seconds of planning count; by default as in the campaign.
+        planning: Whether the seconds of planning count.
 
     Raises:
         OracleUnavailable: The server does not answer, or has no pg_hint_plan, which the form takes.
@@ -140,7 +140,7 @@ def hand_over(
     if form != "sql" and (reason := load_hint_plan(server)) is not None:
         raise OracleUnavailable(f"the form {form!r} cannot be checked without pg_hint_plan on the server: {reason}")
     draft = Handover(
-        task.id, original, (), candidate, form, "", (), "", "", domain.objective, planning or domain.planning, "", None,
+        task.id, original, (), candidate, form, "", (), "", "", domain.objective, planning, "", None,
         server.query("SHOW server_version")[0][0], _now(),
     )  # fmt: skip
     if candidate == "default":

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 
@@ -68,17 +67,6 @@ def generate_workload(n: int, seed: int, templates: Sequence[str] | None = None)
         seen.add(sql)
         queries.append((f"{name}-{number:04d}", sql))
     return queries
-
-
-def write_workload(directory: Path, n: int, seed: int) -> list[Path]:
-    """Write n queries as `TEMPLATE/ID.sql` files; returns them."""
-    paths = []
-    for name, sql in generate_workload(n, seed):
-        path = directory / name.split("-")[0] / f"{name}.sql"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(sql, encoding="utf-8")
-        paths.append(path)
-    return paths
 
 
 @cache

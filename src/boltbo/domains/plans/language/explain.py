@@ -21,7 +21,6 @@ from boltbo.domains.plans.language.plan import (
     Scan,
     Tree,
     aliases_of,
-    scans_of,
 )
 from boltbo.domains.plans.language.query import Query
 
@@ -74,18 +73,6 @@ def follows(executed: Plan, asked: Plan, query: Query | None = None, abilities: 
     if not asked.trees:
         return True
     return all(_same(a, e, query, abilities) for a, e in zip(asked.trees, executed.trees, strict=True))
-
-
-def with_methods_of(executed: Plan, asked: Plan) -> Plan:
-    """The executed plan, saying the scan methods of those relations only of which the asked one said any."""
-    said = {s.alias for tree in asked.trees for s in scans_of(tree) if s.method is not None}
-
-    def kept(tree: Tree) -> Tree:
-        if isinstance(tree, Scan):
-            return tree if tree.alias in said else Scan(tree.alias)
-        return Join(tree.operator, kept(tree.left), kept(tree.right))
-
-    return Plan(tuple(kept(tree) for tree in executed.trees), executed.off)
 
 
 def _same(asked: Tree, executed: Tree, query: Query | None, abilities: Abilities) -> bool:

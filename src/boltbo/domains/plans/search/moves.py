@@ -7,7 +7,6 @@ queries", SIGMOD 1990; Swami, SIGMOD 1989), and one more:
     turn        the sides of one nested loop change places
     rotate      (a b) c becomes (a c) b: the associative and exchange moves
     regraft     a subtree is taken out and joined to another place: what rotations do in many steps
-    method      one relation gets another scan method, where these can be forced
     mode        every `hash` becomes `join`, or back, where the two exclude each other
 
 A query of a dozen relations has 50 to 100 plans one move away. What is not a plan of the query, for a cross product mostly,
@@ -35,7 +34,6 @@ from boltbo.domains.plans.language.plan import (
     Scan,
     Tree,
     aliases_of,
-    scans_of,
 )
 from boltbo.domains.plans.language.query import Query
 from boltbo.domains.plans.language.spelling import spell
@@ -83,8 +81,6 @@ class PlanMoves:
             moves.append((0.1, partial(_in_one_tree, _turned)))
         if abilities.exclusive:
             moves.append((0.03, _in_other_mode))
-        if abilities.methods:
-            moves.append((0.2, self._method))
         self._moves = [move for _, move in moves]
         self._ends = list(accumulate(share for share, _ in moves))
 
@@ -170,12 +166,6 @@ class PlanMoves:
             return None
         sides = (join.right, join.left) if rng.random() < 0.5 else (join.left, join.right)
         return _with_tree(plan, i, _replaced(plan.trees[i], join, Join(_one_of(others, rng), *sides)))
-
-    def _method(self, plan: Plan, rng: np.random.Generator) -> Plan | None:
-        i = int(rng.integers(len(plan.trees)))
-        scan = _one_of(scans_of(plan.trees[i]), rng)
-        method = _one_of([m for m in (None, *self.abilities.methods) if m != scan.method], rng)
-        return _with_tree(plan, i, _replaced(plan.trees[i], scan, Scan(scan.alias, method)))
 
     def _regrafted(self, tree: Tree, rng: np.random.Generator) -> Tree | None:
         """A subtree is joined to another place that it shares a column with."""

@@ -1,17 +1,17 @@
 """Executing one plan and measuring it: the oracle of the plans domain.
 
 The statement is prepared and planned first, then executed, so that the value is execution alone: a forced join order takes
-a fraction of the default's planning time, and counting that as a gain would flatter the search. `planning="included"` adds
-the server's own planning time for those who plan at every call.
+a fraction of the default's planning time, and counting that as a gain would flatter the search. How long the server planned
+is told beside the value.
 
-The cache is warm: what counts of a plan that is repeated leaves its first execution out, which may have had to read.
+The cache is warm: of a plan that is repeated the median counts without the first execution, which may have had to read.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,10 +34,6 @@ WAITS = 3
 """How often an execution that waited for a busy machine is given more of the clock, at most `MORE` times as much: the
 server's own timeout knows no other time, and says nothing of CPU seconds."""
 MORE = 3.0
-
-Planning = Literal["excluded", "included"]
-Summary = Literal["median", "minimum"]
-_SUMMARIES: dict[Summary, Callable[[Sequence[float]], float]] = {"median": statistics.median, "minimum": min}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +64,6 @@ def measure(
     limit: float,
     beat: float | None = None,
     repeats: int = 3,
-    warm: bool = True,
-    summary: Summary = "median",
-    planning: Planning = "excluded",
     planning_limit: float = 60.0,
 ) -> Measurement:
     """Execute a statement under a time limit.
@@ -84,9 +77,6 @@ def measure(
         beat: A first execution below it, or little above, is repeated: the luckiest of many noisy single measurements would
             else pass for the best plan. None: always repeat. Nothing repeats the deterministic `work`.
         repeats: Executions in that case, beyond the first.
-        warm: Of a plan that is repeated, leave the first execution out.
-        summary: What counts of several executions.
-        planning: Whether the seconds of planning are part of the value (not of `work`).
         planning_limit: Seconds for planning.
 
     Raises:
@@ -109,19 +99,17 @@ def measure(
                 f"objective '{objective}' sees the server's one process, and this plan has parallel workers: set "
                 "max_parallel_workers_per_gather = 0 for your role or database, or use objective 'latency'"
             )
-        extra = planned if planning == "included" and objective != "work" else 0.0
         values: list[float] = []
         execute = _executor(cursor, objective, limit)
         try:
-            values.append(execute() + extra)
+            values.append(execute())
             if objective != "work" and (beat is None or values[0] < NEAR * beat):
                 while len(values) <= repeats:
-                    values.append(execute() + extra)
+                    values.append(execute())
         except _Stopped as stopped:
             if not values:
-                return Measurement(stopped.taken + extra, True, plan, (), planned)
-        counted = values[1:] if warm and len(values) > 1 else values
-        return Measurement(_SUMMARIES[summary](counted), False, plan, tuple(values), planned)
+                return Measurement(stopped.taken, True, plan, (), planned)
+        return Measurement(statistics.median(values[1:] or values), False, plan, tuple(values), planned)
 
 
 class _Stopped(Exception):

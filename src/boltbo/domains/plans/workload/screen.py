@@ -37,13 +37,6 @@ class ScreenReport:
     dropped: Counter[str]
     reasons: Mapping[str, str]
 
-    def to_json(self) -> dict[str, Any]:
-        return {"kept": dict(self.kept), "dropped": dict(self.dropped), "reasons": dict(self.reasons)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ScreenReport:
-        return cls(dict(data["kept"]), Counter(data["dropped"]), dict(data["reasons"]))
-
 
 def screen(
     url: str,
