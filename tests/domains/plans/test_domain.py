@@ -25,6 +25,8 @@ from boltbo.domains.plans.language.grammar import parse_plan
 from boltbo.domains.plans.language.plan import EVERYTHING, Method, scans_of
 from boltbo.domains.plans.language.spelling import trees_of
 from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.search.moves import PlanMoves
+from boltbo.domains.plans.search.random_plans import random_plans
 from boltbo.domains.plans.server.connection import Server, redact
 from boltbo.domains.plans.server.embedded import EmbeddedServer
 from boltbo.domains.plans.server.measure import measure
@@ -65,9 +67,12 @@ def test_words_of_conditions_are_few_and_short() -> None:
     assert (power(0), power(1), power(1000)) == ("2^0", "2^0", "2^10")
 
 
+def some_plans(domain: PlansDomain, task: Task, n: int) -> list[str]:
+    return random_plans(domain.query(task), n, np.random.default_rng(0), domain.dialect.abilities)
+
+
 def test_the_work_of_a_plan_is_the_same_every_time(domain: PlansDomain, task: Task) -> None:
-    space = domain.space(task)
-    for candidate in ["default", *space.decode(np.random.default_rng(0).random((4, space.dim)))]:
+    for candidate in ["default", *some_plans(domain, task, 4)]:
         first, second = (domain.evaluate(task, candidate, None) for _ in range(2))
         assert first == second
         assert first.status is Status.COMPLETE
@@ -100,12 +105,12 @@ def test_the_initial_design_is_the_default_and_hint_sets_that_differ(domain: Pla
     assert domain.initial_design(task, 49, np.random.default_rng(0)) == design
 
 
-def test_hint_sets_and_trees_have_points(domain: PlansDomain, task: Task) -> None:
-    space = domain.space(task)
-    for candidate in domain.initial_design(task, 10, np.random.default_rng(0)):
-        point = space.encode(candidate)
-        assert point.shape == (space.dim,)
-        assert ((point >= 0) & (point <= 1)).all()
+def test_hint_sets_change_from_the_trees_that_the_server_uses(domain: PlansDomain, task: Task) -> None:
+    space, rng = domain.space(task), np.random.default_rng(0)
+    assert isinstance(space, PlanMoves)
+    for candidate in domain.initial_design(task, 10, rng):
+        assert "default" not in space.symbols(candidate)
+        assert space.mutants(candidate, 1, 5, rng)
 
 
 def test_the_servers_plan_can_be_kept_for_reports(domain: PlansDomain, task: Task) -> None:
@@ -164,7 +169,7 @@ def test_columns_written_without_their_relation_are_looked_up(domain: PlansDomai
         ("keyword LIKE 'a%'",),
     ]
     expected = domain.server.query(bare)
-    for text in domain.space(task).decode(np.random.default_rng(0).random((20, domain.space(task).dim))):
+    for text in some_plans(domain, task, 20):
         statement = domain.statement(task, text)
         with domain.server.read_only(statement.settings) as cursor:
             cursor.execute(statement.sql.encode())

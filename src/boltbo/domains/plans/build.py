@@ -84,8 +84,8 @@ class PlansOptions(Frozen):
     )
     space: Space = Field(
         "moves",
-        description="where optimizers search: among the join trees' neighbours, in the trees' own box (tree), or in the latent"
-        " space of a VAE of plan strings, trained before (strings)",
+        description="where optimizers search: among the join trees' neighbours (moves), or in the latent space of a VAE of"
+        " plan strings, trained before (latent)",
     )
 
 
@@ -115,7 +115,7 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             timeout=chosen.timeout,
             repeats=chosen.repeats,
             space=chosen.space,
-            vae=caches / "vae" if chosen.space == "strings" else None,
+            vae=caches / "vae" if chosen.space == "latent" else None,
         )
         stack.callback(domain.server.close)
         if chosen.objective == "auto" and cpu_is_all(domain.server):

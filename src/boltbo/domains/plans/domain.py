@@ -21,7 +21,6 @@ from boltbo.domains.plans.language.plan import EVERYTHING, Plan
 from boltbo.domains.plans.language.query import Query
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.pretraining import pretraining_pairs
-from boltbo.domains.plans.search.box import PlanSpace
 from boltbo.domains.plans.search.latent import latent_space
 from boltbo.domains.plans.search.moves import PlanMoves
 from boltbo.domains.plans.search.switches import SwitchSpace
@@ -36,7 +35,7 @@ a chain of every relation exactly once, operators between them (hash, merge, nes
 side; or the word default with switches. Only join relations that share a joined column."""
 
 
-Space = Literal["moves", "tree", "strings"]
+Space = Literal["moves", "latent"]
 
 
 class PlansDomain:
@@ -53,8 +52,8 @@ class PlansDomain:
         max_seconds: And never longer than this.
         repeats: Executions that count of a plan that seems to be the best so far; see `measure.measure`.
         patience: Seconds to wait for a server that does not answer.
-        space: Where optimizers search: among the trees' neighbours (`moves.PlanMoves`), in the trees' own box
-            (`space.PlanSpace`), or in the latent space of a VAE of plan strings.
+        space: Where optimizers search: among the trees' neighbours (`moves.PlanMoves`), or in the `latent` space of a VAE of
+            plan strings, as in the paper.
         vae: The folder of that VAE, which `latent.ensure_vae` filled.
     """
 
@@ -76,8 +75,8 @@ class PlansDomain:
         space: Space = "moves",
         vae: Path | None = None,
     ) -> None:
-        if (space == "strings") != (vae is not None):
-            raise ValueError("a VAE's folder belongs to space 'strings', and to no other")
+        if (space == "latent") != (vae is not None):
+            raise ValueError("a VAE's folder belongs to space 'latent', and to no other")
         self.server = Server(url, patience=patience, hint_plan=hint_plan)
         self.dialect_name = dialect
         self.context = context
@@ -87,7 +86,7 @@ class PlansDomain:
         self.first_timeout = first_timeout
         self.max_seconds = max_seconds
         self.repeats = repeats
-        self.chosen_space, self.vae = space, vae
+        self.vae = vae
         self._known: dict[str, tuple[Query, PlanGrammar]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -220,8 +219,7 @@ class PlansDomain:
 
         if self.vae is not None:
             return latent_space(self.vae, query, server_trees, abilities)
-        made = PlanMoves if self.chosen_space == "moves" else PlanSpace
-        return made(query, server_trees, abilities)
+        return PlanMoves(query, server_trees, abilities)
 
     def pretraining_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
         return pretraining_pairs(self.context_writer(), [self._parsed(t)[0] for t in tasks], n, seed)

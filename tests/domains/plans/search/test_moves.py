@@ -72,7 +72,7 @@ def test_the_servers_plan_changes_from_its_tree():
     query = query_of(3, [(0, 1, 2)])
     a, b, c = (Scan(f"r{i}") for i in range(3))
     plan = Plan((Join(Operator.HASH, Join(Operator.NEST, b, a), c),))
-    space, rng = PlanMoves(query, {"default -hash": plan}), np.random.default_rng(0)
+    space, rng = PlanMoves(query, {"default -hash": plan}.get), np.random.default_rng(0)
     assert space.symbols("default  -hash") == ["r1", "nest", "r0", "hash", "r2"]
     assert "r0 nest r1 hash r2" in space.mutants("default -hash", 1, 100, rng)
     with pytest.raises(InvalidCandidate, match="not known"):

@@ -36,6 +36,9 @@ class Method(StrEnum):
     BITMAP = "bitmap"
 
 
+EXCLUSIVE = (Operator.HASH, Operator.JOIN)
+"""The operators that do not stand in one plan where `Abilities.exclusive`"""
+
 SWITCHES = {
     "-hash": "enable_hashjoin",
     "-merge": "enable_mergejoin",

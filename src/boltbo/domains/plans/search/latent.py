@@ -16,8 +16,9 @@ import numpy as np
 
 from boltbo.domains.plans.language.canonical import canonical_plan
 from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan
-from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Operator, Plan, Scan, Tree
+from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Plan
 from boltbo.domains.plans.language.query import Block, Query, mark
+from boltbo.domains.plans.search.random_plans import random_plan
 from boltbo.domains.plans.search.strings import from_string, longest, to_string, vocabulary, well_formed
 from boltbo.latent.kept import keep, kept
 
@@ -86,8 +87,7 @@ def random_strings(
         query = whole[int(rng.integers(len(whole)))]
         if rng.random() >= WHOLE:
             query = part_of(query, rng)
-        plan = canonical_plan(Plan((random_tree(query, rng, abilities),)), query, abilities)
-        yield to_string(plan.trees, query)
+        yield to_string(random_plan(query, rng, abilities).trees, query)
 
 
 def part_of(query: Query, rng: np.random.Generator) -> Query:
@@ -104,23 +104,6 @@ def part_of(query: Query, rng: np.random.Generator) -> Query:
     joined = tuple(members for members in classes if len({alias for alias, _ in members}) > 1)
     block: Block = replace(query.blocks[0], relations=relations, classes=joined)
     return Query("", (block,), mark(0))
-
-
-def random_tree(query: Query, rng: np.random.Generator, abilities: Abilities = PLAIN_SQL) -> Tree:
-    """A random bushy tree without cross products over a query of one block: edges merge in a random order."""
-    operators = list(abilities.operators)
-    if abilities.exclusive and {Operator.HASH, Operator.JOIN} <= set(operators):
-        operators.remove(Operator.HASH if rng.random() < 0.5 else Operator.JOIN)
-    trees: list[Tree] = [Scan(alias) for alias in query.aliases]
-    n = len(trees)
-    root = list(range(n))
-    edges = [(i, j) for i in range(n) for j in range(n) if query.neighbours[i] >> j & 1]
-    for e in rng.permutation(len(edges)):
-        a, b = root[edges[e][0]], root[edges[e][1]]
-        if a != b:
-            trees[a] = Join(operators[int(rng.integers(len(operators)))], trees[a], trees[b])
-            root = [a if r == b else r for r in root]
-    return trees[root[0]]
 
 
 def ensure_vae(

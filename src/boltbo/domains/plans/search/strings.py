@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from zlib import crc32
 
 from boltbo.domains.plans.language.canonical import around
-from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Operator, Scan, Tree, aliases_of
+from boltbo.domains.plans.language.plan import EXCLUSIVE, PLAIN_SQL, Abilities, Join, Operator, Scan, Tree, aliases_of
 from boltbo.domains.plans.language.query import Query, Relation
 
 OCCURRENCE = "#"
@@ -28,7 +28,6 @@ DERIVED = "(derived)"
 
 _NUMBER = re.compile("[0-9]{1,9}")
 _OPERATORS = tuple(Operator)
-_EXCLUSIVE = (Operator.HASH, Operator.JOIN)
 
 
 def names_of(relations: Iterable[Relation]) -> dict[str, str]:
@@ -164,7 +163,7 @@ class _Forest:
         possible = self.abilities.operators
         if operator not in possible:
             operator = possible[_OPERATORS.index(operator) % len(possible)]
-        if self.abilities.exclusive and operator in _EXCLUSIVE:
+        if self.abilities.exclusive and operator in EXCLUSIVE:
             self.forced = self.forced or operator
             return self.forced
         return operator
