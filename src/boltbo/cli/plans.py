@@ -21,6 +21,7 @@ from boltbo.errors import ConfigError
 if TYPE_CHECKING:
     from boltbo.domains.plans.export.handover import Handover
     from boltbo.domains.plans.server.connection import Server
+    from boltbo.domains.plans.server.objective import Objective
 
 plans = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Query plans: hand them over, check them again."
@@ -134,12 +135,12 @@ def verify(
 
     exported = read(folder)
     checked = []
-    with _server(database, config, hint_plan) as server:
+    with _server(database, config, hint_plan) as (server, objective):
         if any(h.form != "sql" for h in exported) and (reason := load_hint_plan(server)) is not None:
             raise ConfigError(f"these plans are hints, and the server has no pg_hint_plan: {reason}")
         with Bars().track("plans checked", len(exported)) as update:
             for i, handed in enumerate(exported):
-                checked.append(check(server, handed, pairs, limit))
+                checked.append(check(server, handed, pairs, limit, objective))
                 update(i + 1, len(exported))
     _print(checked, format)
     if not all(h.holds for h in checked):
@@ -203,7 +204,8 @@ def check_workload(
 
 
 @contextmanager
-def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterator[Server]:
+def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterator[tuple[Server, Objective | None]]:
+    """The server to check on, and the objective of the campaign where one is named."""
     from boltbo.domains.plans.domain import PlansDomain
     from boltbo.domains.plans.server.connection import Server
     from boltbo.system.progress import Bars
@@ -213,7 +215,7 @@ def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterat
     if config is None:
         server = Server(str(database), hint_plan=hint_plan)
         try:
-            yield server
+            yield server, None
         finally:
             server.close()
         return
@@ -221,7 +223,7 @@ def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterat
     with loaded.build(loaded.options, loaded.settings.seed, config.with_suffix(".artifacts"), Bars()) as problem:
         if not isinstance(problem.domain, PlansDomain):
             raise ConfigError(f"{config} is no campaign of query plans")
-        yield problem.domain.server
+        yield problem.domain.server, problem.domain.objective
 
 
 def _print(checked: Sequence[Handover], format: Format) -> None:
@@ -229,20 +231,20 @@ def _print(checked: Sequence[Handover], format: Format) -> None:
     if format is Format.JSON:
         print_json([asdict(h) for h in checked])
         return
-    work = any(h.objective == "work" for h in checked)
-    unit = "work" if work else "ms"
-    table = Table("query", f"before, {unit}", "after", "ratio", "95% interval", "runs", "verdict", box=box.SIMPLE_HEAD)
+    units = ", ".join(dict.fromkeys(h.unit for h in checked))
+    table = Table("query", f"before, {units}", "after", "ratio", "95% interval", "runs", "verdict", box=box.SIMPLE_HEAD)
     for h in checked:
         c = h.comparison
         numbers = ["-"] * 5
         if c is not None:
             span = f"{c.low:.2f} to {c.high:.2f}"
-            numbers = [_median(c.before, work), _median(c.after, work), f"{c.ratio:.2f}", span, str(len(c.before))]
+            shown = [_median(values, h.shown) for values in (c.before, c.after)]
+            numbers = [*shown, f"{c.ratio:.2f}", span, str(len(c.before))]
         table.add_row(escape(h.task), *numbers, f"[{'green' if h.holds else 'yellow'}]{escape(h.verdict)}[/]")
     console.print(table)
 
 
-def _median(values: tuple[float, ...], work: bool) -> str:
+def _median(values: tuple[float, ...], shown: float) -> str:
     from statistics import median
 
-    return f"{median(values) * (1 if work else 1e3):.4g}" if values else "stopped"
+    return f"{shown * median(values):.4g}" if values else "stopped"

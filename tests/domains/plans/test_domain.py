@@ -27,9 +27,12 @@ from boltbo.domains.plans.language.spelling import trees_of
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.search.moves import PlanMoves
 from boltbo.domains.plans.search.random_plans import random_plans
+from boltbo.domains.plans.server.calibrated import Calibrated
 from boltbo.domains.plans.server.connection import Server, redact
 from boltbo.domains.plans.server.embedded import EmbeddedServer
+from boltbo.domains.plans.server.latency import Latency
 from boltbo.domains.plans.server.measure import measure
+from boltbo.domains.plans.server.objective import Objective
 from boltbo.domains.plans.workload.files import Workload, read_folder, stratified
 from boltbo.domains.plans.workload.outcomes import Screened
 from boltbo.domains.plans.workload.survey import survey
@@ -79,16 +82,16 @@ def test_the_work_of_a_plan_is_the_same_every_time(domain: PlansDomain, task: Ta
         assert first.value > 0
 
 
-@pytest.mark.parametrize("objective", ["latency", "cpu"])
-def test_measured_time_is_positive_and_a_timeout_is_censored(imdb_url: str, objective: str) -> None:
+@pytest.mark.parametrize("objective", [Latency(), Calibrated()])
+def test_measured_time_is_positive_and_a_timeout_is_censored(imdb_url: str, objective: Objective) -> None:
     server = Server(imdb_url)
-    found = measure(server, SQL, (), objective=objective, limit=10.0)  # type: ignore[arg-type]
+    found = measure(server, SQL, (), objective=objective, limit=10.0)
     assert not found.censored
     assert 0 < found.value < 10
-    slow = measure(server, "SELECT COUNT(*) FROM name a, name b, name c", (), objective=objective, limit=0.05)  # type: ignore[arg-type]
+    slow = measure(server, "SELECT COUNT(*) FROM name a, name b, name c", (), objective=objective, limit=0.05)
     assert slow.censored
     # of CPU seconds, what it had taken when the clock stopped it
-    assert slow.value == 0.05 if objective == "latency" else 0.02 < slow.value <= 0.05
+    assert slow.value == 0.05 if isinstance(objective, Latency) else 0.02 < slow.value <= 0.05
     assert server.query("SELECT 1") == [(1,)]  # the connection is as good as new
     server.close()
 

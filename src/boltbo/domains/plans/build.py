@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,8 +22,7 @@ from boltbo.domains.plans.domain import PlansDomain, Space
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.search.latent import Recipe, ensure_vae
 from boltbo.domains.plans.server.capabilities import shown
-from boltbo.domains.plans.server.cpu_time import cpu_is_all
-from boltbo.domains.plans.server.measure import Objective, measure
+from boltbo.domains.plans.server.measure import measure
 from boltbo.domains.plans.workload.files import (
     Named,
     Workload,
@@ -71,10 +71,10 @@ class PlansOptions(Frozen):
         "sql", description="what a model reads of a query: its SQL, its structure, or structure and default plan"
     )
     hint_plan: str = Field("pg_hint_plan", description="the library of pg_hint_plan: a name, or a path for a superuser")
-    objective: Objective | Literal["auto"] = Field(
+    objective: str = Field(
         "latency",
-        description="latency; on the server's machine cpu or calibrated (CPU seconds over the machine's slowness); work (rows"
-        " and buffers); or auto: calibrated where it can be had, else latency",
+        description="latency; on the server's machine calibrated (CPU seconds over the machine's slowness); work (rows and"
+        " buffers); auto: calibrated where it can be had, else latency; or module:Name of your own",
     )
     timeout: Annotated[float, Field(gt=1)] = Field(
         1.1, description="an execution is stopped at so many times the best of its run"
@@ -111,15 +111,13 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
             dialect=chosen.dialect,
             context=chosen.context,
             hint_plan=chosen.hint_plan,
-            objective="latency" if chosen.objective == "auto" else chosen.objective,
+            objective=chosen.objective,
             timeout=chosen.timeout,
             repeats=chosen.repeats,
             space=chosen.space,
             vae=caches / "vae" if chosen.space == "latent" else None,
         )
         stack.callback(domain.server.close)
-        if chosen.objective == "auto" and cpu_is_all(domain.server):
-            domain.objective = "calibrated"
         tasks = _stored_tasks(chosen, seed, domain, files, caches / "tasks.json", bars)
         if domain.vae is not None and domain.dialect.abilities.operators:
             with bars.track("plan strings' VAE", 1) as update:
@@ -204,6 +202,10 @@ def _digest(what: object) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name)
+
+
 def _stored_tasks(
     options: PlansOptions, seed: int, domain: PlansDomain, files: Workload | None, path: Path, bars: Bars
 ) -> dict[Part, list[Task]]:
@@ -220,12 +222,12 @@ def _stored_tasks(
         stored = json.loads(known.read_text()) if known.exists() else {}
         if _same_tasks(stored.get("key", {}), key):
             domain.dialect_name = stored["dialect"]  # a campaign keeps those it began in
-            domain.objective = stored["objective"]
+            domain.objective_name = stored["objective"]
             return {"train": _from_json(stored["train"]), "validation": _from_json(stored["validation"])}
     workload = _queries(options, seed, domain, files)
     for note in workload.told():
         bars.note(note)
-    screened = Screened(path.with_name(f"screened-{digest}-{domain.objective}.jsonl"))
+    screened = Screened(path.with_name(f"screened-{digest}-{_plain(domain.objective.name)}.jsonl"))
     parts, dropped = _parts(options, seed, domain, workload, bars, screened)
     n = sum(map(len, parts.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -235,7 +237,7 @@ def _stored_tasks(
     kept = {
         "key": key,
         "dialect": domain.dialect.name,
-        "objective": domain.objective,
+        "objective": domain.objective.name,
         "dropped": dropped,
         **tasks,
     }

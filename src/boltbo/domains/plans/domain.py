@@ -25,7 +25,8 @@ from boltbo.domains.plans.search.latent import latent_space
 from boltbo.domains.plans.search.moves import PlanMoves
 from boltbo.domains.plans.search.switches import SwitchSpace
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.measure import Measurement, Objective, measure
+from boltbo.domains.plans.server.measure import Measurement, measure
+from boltbo.domains.plans.server.objective import Objective, find_objective
 from boltbo.domains.plans.server.types import check_types
 from boltbo.problem import Evaluation, Status, Task
 
@@ -46,7 +47,7 @@ class PlansDomain:
         dialect: How plans are forced (see `dialects`); `auto` is the best that the server follows.
         context: What a model reads of a query; see `context`.
         hint_plan: The library of pg_hint_plan, a name or an absolute path, loaded where the server has not loaded it.
-        objective: See `measure.Objective`.
+        objective: Name of what an execution is measured by, `module:Name` for your own, or the object: see `server.objective`.
         timeout: An execution is stopped at this multiple of the run's best value so far.
         first_timeout: And never runs longer than this multiple of the default plan.
         max_seconds: And never longer than this.
@@ -66,7 +67,7 @@ class PlansDomain:
         dialect: DialectName = "auto",
         context: Policy = "sql",
         hint_plan: str = "pg_hint_plan",
-        objective: Objective = "latency",
+        objective: str | Objective = "latency",
         timeout: float = 1.1,
         first_timeout: float = 3.0,
         max_seconds: float = 60.0,
@@ -81,7 +82,10 @@ class PlansDomain:
         self.dialect_name = dialect
         self.context = context
         self._dialect: Dialect | None = None
-        self.objective = objective
+        self.objective_name = objective if isinstance(objective, str) else objective.name
+        self._objective = None if isinstance(objective, str) else objective
+        if isinstance(objective, str):
+            find_objective(objective)  # a name that leads nowhere shows at once
         self.timeout = timeout
         self.first_timeout = first_timeout
         self.max_seconds = max_seconds
@@ -107,6 +111,17 @@ class PlansDomain:
         if self._dialect is None:
             self._dialect = choose(self.server, self.dialect_name)
         return self._dialect
+
+    @property
+    def objective(self) -> Objective:
+        """What an execution is measured by, made at the first use.
+
+        Raises:
+            OracleUnavailable: `auto` looks at the server, and it does not answer.
+        """
+        if self._objective is None:
+            self._objective = find_objective(self.objective_name)(self.server)
+        return self._objective
 
     def task_of(
         self,
@@ -164,7 +179,7 @@ class PlansDomain:
         return ContextWriter(self.server, self.dialect.abilities, self.context)
 
     def _limit(self, task: Task, best: float | None) -> float:
-        if self.objective == "work":  # no clock decides what a deterministic objective says
+        if not self.objective.clock:  # no clock decides what counts something else
             return self.max_seconds
         default = float(task.data["default_value"])
         limit = self.first_timeout * default

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -240,6 +241,12 @@ def test_verify_on_the_command_line(plain: PlansDomain, good: Handover, tmp_path
     answer = CliRunner().invoke(app, command[:-2])
     assert answer.exit_code == 1
     assert "differently" in answer.output
+
+
+def test_a_manifest_imports_no_objective(plain: PlansDomain, good: Handover) -> None:
+    foreign = check(plain.server, replace(good, objective="this:That"), 2)
+    assert foreign.verdict == "fails: its objective 'this:That' is the campaign's own: check with --config"
+    assert "this" not in sys.modules
 
 
 def test_a_handover_survives_json(good: Handover) -> None:

@@ -22,7 +22,7 @@ from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.language.plan import SWITCHES
 from boltbo.domains.plans.parse.read import read
 from boltbo.domains.plans.server.connection import Server, Settings
-from boltbo.domains.plans.server.measure import Objective
+from boltbo.domains.plans.server.objective import BUILT_IN, Objective, find_objective
 from boltbo.domains.plans.server.paired import Comparison, Planning, compare
 from boltbo.domains.plans.server.rows import same_results
 from boltbo.errors import OracleUnavailable, TooSlow
@@ -55,7 +55,8 @@ class Handover:
         settings: Server settings (name, value) that belong to it.
         hints: The hints in its comment, for the hint table; may be empty.
         shape: What the server executed, by which a later check tells whether it still does.
-        objective: What was compared.
+        objective: Name of what was compared.
+        unit, shown: Unit in which its values are shown, and how many of it a value of 1 is.
         planning: Whether the seconds of planning were part of it.
         verdict: `holds`, or why it is not handed over.
         comparison: Statement against default; None where it came to none.
@@ -73,7 +74,9 @@ class Handover:
     settings: tuple[tuple[str, str], ...]
     hints: str
     shape: str
-    objective: Objective
+    objective: str
+    unit: str
+    shown: float
     planning: Planning
     verdict: str
     comparison: Comparison | None
@@ -136,12 +139,12 @@ def hand_over(
         OracleUnavailable: The server does not answer, or has no pg_hint_plan, which the form takes.
         ConfigError: The domain's dialect cannot be spoken here.
     """
-    server, original, _ = domain.server, str(task.data["sql"]), domain.dialect
+    server, original, objective, _ = domain.server, str(task.data["sql"]), domain.objective, domain.dialect
     if form != "sql" and (reason := load_hint_plan(server)) is not None:
         raise OracleUnavailable(f"the form {form!r} cannot be checked without pg_hint_plan on the server: {reason}")
     draft = Handover(
-        task.id, original, (), candidate, form, "", (), "", "", domain.objective, planning, "", None,
-        server.query("SHOW server_version")[0][0], _now(),
+        task.id, original, (), candidate, form, "", (), "", "", objective.name, objective.unit, objective.shown,
+        planning if objective.clock else "excluded", "", None, server.query("SHOW server_version")[0][0], _now(),
     )  # fmt: skip
     if candidate == "default":
         return replace(draft, verdict=SERVERS_OWN)
@@ -157,11 +160,16 @@ def hand_over(
         return replace(draft, verdict=_failure(server, error, limit))
     if form == "hint-table":
         draft = replace(draft, query_id=_query_id(server, original))
-    return check(server, draft, pairs, limit)
+    return check(server, draft, pairs, limit, objective)
 
 
-def check(server: Server, handed: Handover, pairs: int = 11, limit: float = 60.0) -> Handover:
+def check(
+    server: Server, handed: Handover, pairs: int = 11, limit: float = 60.0, objective: Objective | None = None
+) -> Handover:
     """The same plan, checked now: the same rows, still executed so, and faster than what the server does by itself?
+
+    Args:
+        objective: What is compared, where it is the campaign's own; else the built-in objective that the plan names.
 
     Raises:
         OracleUnavailable: The server does not answer.
@@ -170,6 +178,8 @@ def check(server: Server, handed: Handover, pairs: int = 11, limit: float = 60.0
     checked = replace(handed, when=_now(), comparison=None)
     try:
         _only_reads(handed)
+        if objective is None or objective.name != handed.objective:
+            objective = _built_in(handed.objective, server)
         shape = shape_of(server.explain(statement.sql, statement.settings, limit), handed.aliases)
         own = shape_of(server.explain(default.sql, (), limit), handed.aliases)
         checked = replace(checked, shape=shape)
@@ -180,7 +190,7 @@ def check(server: Server, handed: Handover, pairs: int = 11, limit: float = 60.0
         if shape == own:
             return replace(checked, verdict=SERVERS_OWN)
         comparison = compare(
-            server, default, statement, pairs=pairs, objective=handed.objective, limit=limit, planning=handed.planning
+            server, default, statement, pairs=pairs, objective=objective, limit=limit, planning=handed.planning
         )
     except TooSlow as error:
         return replace(checked, verdict=str(error))
@@ -221,6 +231,17 @@ def _only_reads(handed: Handover) -> None:
     foreign = sorted({name for name, _ in handed.settings} - _SETTINGS)
     if foreign:
         raise ValueError(f"a plan does not set {', '.join(foreign)}")
+
+
+def _built_in(name: str, server: Server) -> Objective:
+    """The objective that a manifest names. It is text from outside: no code of this name is imported.
+
+    Raises:
+        ValueError: It is none of boltbo's own.
+    """
+    if name not in BUILT_IN:
+        raise ValueError(f"its objective {name!r} is the campaign's own: check with --config")
+    return find_objective(name)(server)
 
 
 def _failure(server: Server, error: psycopg.Error, limit: float) -> str:

@@ -120,11 +120,10 @@ def _facts(h: Handover) -> Iterator[str]:
     yield f"{h.task}: a plan found and checked by boltbo, {h.when}, PostgreSQL {h.server}"
     if h.comparison is not None:
         c = h.comparison
-        unit = "million rows and buffers" if h.objective == "work" else "ms"
-        scale = 1.0 if h.objective == "work" else 1e3
-        yield f"{h.objective}: {scale * median(c.before):.4g} {unit} before, {scale * median(c.after):.4g} after"
+        before, after = (h.shown * median(values) for values in (c.before, c.after))
+        yield f"{h.objective}: {before:.4g} {h.unit} before, {after:.4g} after"
         yield f"ratio {c.ratio:.3f}, 95% interval {c.low:.3f} to {c.high:.3f}, {len(c.before)} executions of each in turn"
-        counted = "not in these numbers" if h.planning == "excluded" or h.objective == "work" else "in these numbers"
+        counted = "in these numbers" if h.planning == "included" else "not in these numbers"
         yield f"planning: {1e3 * c.planning[0]:.3g} ms before, {1e3 * c.planning[1]:.3g} ms after, {counted}"
     yield f"plan: {h.candidate}"
 

@@ -50,7 +50,7 @@ class Capabilities:
         hint_plan_reason: Why it is absent, in the server's words.
         hint_table: Whether there is a table `hint_plan.hints`, and the column by which it finds queries.
         stat_statements: Whether `pg_stat_statements` can be read; `partly hidden`: other roles' texts cannot.
-        cpu_reason: Why objective `cpu` cannot be had; empty where it can.
+        cpu_reason: Why CPU time cannot be read, which objective `calibrated` takes; empty where it can.
         tables, unreadable: The tables (views, foreign tables) outside the system's schemas, and how many this role cannot read.
         size: Bytes of the database on disk, None where the role may not ask.
         never_analyzed: Tables with rows and without statistics.

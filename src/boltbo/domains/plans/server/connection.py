@@ -218,6 +218,11 @@ def set_local(name: str, value: str) -> sql.Composed:
     return sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
 
 
+def limit_statement(cursor: psycopg.Cursor[Any], seconds: float) -> None:
+    """Have the server cancel the transaction's next statements after so many seconds each."""
+    cursor.execute(f"SET LOCAL statement_timeout = {milliseconds(seconds)}".encode())
+
+
 def milliseconds(seconds: float) -> str:
     """As PostgreSQL's timeouts want them: whole, at least 1 (0 would mean no limit)."""
     return str(max(1, round(seconds * 1000)))

@@ -17,11 +17,15 @@ from scipy.stats import t as student
 
 from boltbo.domains.plans.dialects.statement import Statement
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.measure import Measurement, Objective, measure
+from boltbo.domains.plans.server.latency import Latency
+from boltbo.domains.plans.server.measure import Measurement, measure
+from boltbo.domains.plans.server.objective import Objective
 from boltbo.errors import TooSlow
 
 Planning = Literal["excluded", "included"]
 """Whether the server's own planning is part of the time, as it is for who plans at every call"""
+
+LATENCY = Latency()
 
 CONFIDENCE = 0.95
 PATIENCE = 5.0
@@ -85,7 +89,7 @@ def compare(
     candidate: Statement,
     *,
     pairs: int = 7,
-    objective: Objective = "latency",
+    objective: Objective = LATENCY,
     limit: float = 60.0,
     planning: Planning = "excluded",
 ) -> Comparison:
@@ -98,7 +102,7 @@ def compare(
         pairs: Executions of each that count; one of each before warms the cache.
         objective: What is compared.
         limit: Seconds for one execution of the default.
-        planning: Whether the seconds of planning count.
+        planning: Whether the seconds of planning count, where the objective counts seconds.
 
     Raises:
         TooSlow: The default does not end in time.
@@ -110,7 +114,7 @@ def compare(
             server, statement.sql, statement.settings,
             objective=objective, limit=seconds, beat=0.0, planning_limit=PLANNING_LIMIT,
         )  # fmt: skip
-        counts = planning == "included" and objective != "work"
+        counts = planning == "included" and objective.clock
         return replace(m, value=m.value + m.planning) if counts else m
 
     def own() -> Measurement:
@@ -120,7 +124,7 @@ def compare(
         return m
 
     first = own()
-    stop_at = limit if objective == "work" else min(limit, max(PATIENCE * first.value, LEAST))
+    stop_at = min(limit, max(PATIENCE * first.value, LEAST)) if objective.clock else limit
     before: list[Measurement] = []
     after: list[Measurement] = []
     warmed = once(candidate, stop_at)
