@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import threading
@@ -25,6 +26,7 @@ from boltbo.domains.plans.language.grammar import parse_plan
 from boltbo.domains.plans.language.plan import EVERYTHING, Method, scans_of
 from boltbo.domains.plans.language.spelling import trees_of
 from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.parse.find import candidates
 from boltbo.domains.plans.search.moves import PlanMoves
 from boltbo.domains.plans.search.random_plans import random_plans
 from boltbo.domains.plans.server.calibrated import Calibrated
@@ -33,6 +35,7 @@ from boltbo.domains.plans.server.embedded import EmbeddedServer
 from boltbo.domains.plans.server.latency import Latency
 from boltbo.domains.plans.server.measure import measure
 from boltbo.domains.plans.server.objective import Objective
+from boltbo.domains.plans.server.query_cache import QueryCache
 from boltbo.domains.plans.workload.files import Workload, read_folder, stratified
 from boltbo.domains.plans.workload.outcomes import Screened
 from boltbo.domains.plans.workload.survey import survey
@@ -249,6 +252,44 @@ def test_a_connection_cut_in_the_middle_of_a_plan_is_made_again(domain: PlansDom
     time.sleep(0.2)
     assert domain.evaluate(task, "default", None).status is Status.COMPLETE
     assert domain.server.connection.info.backend_pid != pid
+
+
+def test_a_new_query_is_parsed_once(imdb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+
+    def counted(tokens: Any, sql: str, scope: Any) -> Any:
+        parsed.append(sql)
+        return candidates(tokens, sql, scope)
+
+    monkeypatch.setattr("boltbo.domains.plans.parse.candidates", counted)
+    (tmp_path / "new.sql").write_text(f"{SQL.strip()};")
+    domain = PlansDomain(imdb_url, objective="work")
+    task = new_task(domain, tmp_path / "new.sql")
+    space = domain.space(task)
+    assert isinstance(space, PlanMoves)
+    [mutant] = space.mutants("default", 1, 1, np.random.default_rng(0))
+    assert domain.evaluate(task, domain.grammar(task).canonical(mutant), None).status is Status.COMPLETE
+    assert list(domain.pretraining_pairs([task], 4, 0))
+    assert parsed == [f"{SQL.strip()};"]
+    options = PlansOptions(min_seconds=0.0, max_seconds=10.0, objective="work")
+    tasks, _ = make_tasks(domain, [("other", SQL.replace("1990", "1991"))], options, 1, Bars(False))
+    assert domain.grammar(tasks[0]).canonical("default")
+    assert len(parsed) == 2
+    domain.server.close()
+
+
+def test_queries_that_were_asked_for_long_ago_are_forgotten(
+    domain: PlansDomain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boltbo.domains.plans.server.query_cache.KEPT", 2)
+    cache = QueryCache(domain.server)
+    first, second, third = (SQL.replace("1990", str(year)).strip() for year in (1, 2, 3))
+    kept = cache.query(first)
+    cache.query(second)
+    assert cache.query(first) is kept
+    cache.query(third)  # in place of the second
+    assert cache.query(first) is kept
+    assert pickle.loads(pickle.dumps(cache)).query(first) == kept
 
 
 BAD = {

@@ -19,7 +19,6 @@ from boltbo.domains.build import Built
 from boltbo.domains.plans.context import ContextWriter, Policy
 from boltbo.domains.plans.dialects import DialectName
 from boltbo.domains.plans.domain import PlansDomain, Space
-from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.search.latent import Recipe, ensure_vae
 from boltbo.domains.plans.server.capabilities import shown
 from boltbo.domains.plans.server.measure import measure
@@ -138,7 +137,7 @@ def new_task(domain: PlansDomain, path: Path) -> Task:
     """
     try:
         sql, _ = decoded(path.read_bytes())
-        query = parse_query(sql, domain.server.columns)
+        query = domain.parsed(sql)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -336,7 +335,7 @@ def _screen(
     from boltbo.domains.plans.workload.screen import screen_one
 
     try:
-        query = parse_query(sql, domain.server.columns)
+        query = domain.parsed(sql)
         if reason := screen_one(domain.server, query.sql, options.min_seconds, options.max_seconds):
             return reason
         default = measure(domain.server, query.sql, (), objective=domain.objective, limit=2 * options.max_seconds)

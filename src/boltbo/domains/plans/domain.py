@@ -19,7 +19,6 @@ from boltbo.domains.plans.language.explain import follows, plan_from_explain
 from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan
 from boltbo.domains.plans.language.plan import EVERYTHING, Plan
 from boltbo.domains.plans.language.query import Query
-from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.pretraining import pretraining_pairs
 from boltbo.domains.plans.search.latent import latent_space
 from boltbo.domains.plans.search.moves import PlanMoves
@@ -27,6 +26,7 @@ from boltbo.domains.plans.search.switches import SwitchSpace
 from boltbo.domains.plans.server.connection import Server
 from boltbo.domains.plans.server.measure import Measurement, measure
 from boltbo.domains.plans.server.objective import Objective, find_objective
+from boltbo.domains.plans.server.query_cache import QueryCache
 from boltbo.domains.plans.server.types import check_types
 from boltbo.problem import Evaluation, Status, Task
 
@@ -37,6 +37,9 @@ side; or the word default with switches. Only join relations that share a joined
 
 
 Space = Literal["moves", "latent"]
+
+GRAMMARS = 4096
+"""Grammars that are remembered; beyond them all are forgotten"""
 
 
 class PlansDomain:
@@ -91,10 +94,11 @@ class PlansDomain:
         self.max_seconds = max_seconds
         self.repeats = repeats
         self.vae = vae
-        self._known: dict[str, tuple[Query, PlanGrammar]] = {}
+        self._queries = QueryCache(self.server)
+        self._grammars: dict[str, PlanGrammar] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_known": {}}
+        return {**self.__dict__, "_grammars": {}}
 
     @property
     def instruction(self) -> str:
@@ -136,7 +140,7 @@ class PlansDomain:
         Raises:
             ValueError: The query is not one that can be steered (see `parse.parse_query`).
         """
-        query = parse_query(sql, self.server.columns)
+        query = self.parsed(sql)
         check_types(query, self.server)
         context = (writer or self.context_writer()).write(query)
         data: dict[str, Any] = {"sql": query.sql, "default_value": default_value}
@@ -146,9 +150,8 @@ class PlansDomain:
 
     def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:
         """What the server ran instead is what was scored, where it did not follow."""
-        query, grammar = self._parsed(task)
-        abilities = self.dialect.abilities
-        plan = grammar.parse(candidate)
+        query, abilities = self.query(task), self.dialect.abilities
+        plan = self.grammar(task).parse(candidate)
         m = self._measure(self.dialect.render(query, plan), self._limit(task, best), best)
         executed = plan_from_explain(m.plan, query, abilities)
         status = Status.CENSORED if m.censored else Status.COMPLETE
@@ -157,8 +160,16 @@ class PlansDomain:
         scored = format_plan(executed, query, abilities)
         return Evaluation(m.value, status, "the server did not follow", scored)
 
+    def parsed(self, sql: str) -> Query:
+        """The query of a statement, which is parsed when it is asked for first.
+
+        Raises:
+            ValueError: The query is not one that can be steered (see `parse.parse_query`).
+        """
+        return self._queries.query(sql)
+
     def query(self, task: Task) -> Query:
-        return self._parsed(task)[0]
+        return self.parsed(str(task.data["sql"]))
 
     def statement(self, task: Task, candidate: str) -> Statement:
         """What is sent to the server for a candidate.
@@ -166,8 +177,7 @@ class PlansDomain:
         Raises:
             InvalidCandidate: It is no plan of the task's query.
         """
-        query, grammar = self._parsed(task)
-        return self.dialect.render(query, grammar.parse(candidate))
+        return self.dialect.render(self.query(task), self.grammar(task).parse(candidate))
 
     def measured(
         self, task: Task, candidate: str, limit: float | None = None, beat: float | None = None
@@ -220,11 +230,15 @@ class PlansDomain:
         return [cost(candidate) for candidate in candidates]
 
     def grammar(self, task: Task) -> PlanGrammar:
-        return self._parsed(task)[1]
+        query = self.query(task)
+        if query.sql not in self._grammars:
+            if len(self._grammars) >= GRAMMARS:
+                self._grammars.clear()
+            self._grammars[query.sql] = PlanGrammar(query, self.dialect.abilities)
+        return self._grammars[query.sql]
 
     def space(self, task: Task) -> SearchSpace | StringSpace:
-        query, grammar = self._parsed(task)
-        abilities = self.dialect.abilities
+        query, grammar, abilities = self.query(task), self.grammar(task), self.dialect.abilities
         if not abilities.operators:
             return SwitchSpace(abilities)
 
@@ -237,10 +251,4 @@ class PlansDomain:
         return PlanMoves(query, server_trees, abilities)
 
     def pretraining_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
-        return pretraining_pairs(self.context_writer(), [self._parsed(t)[0] for t in tasks], n, seed)
-
-    def _parsed(self, task: Task) -> tuple[Query, PlanGrammar]:
-        if task.id not in self._known:
-            query = parse_query(str(task.data["sql"]), self.server.columns)
-            self._known[task.id] = query, PlanGrammar(query, self.dialect.abilities)
-        return self._known[task.id]
+        return pretraining_pairs(self.context_writer(), [self.query(t) for t in tasks], n, seed)
