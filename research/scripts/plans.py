@@ -27,11 +27,11 @@ import numpy as np
 from boltbo.campaign.run import solve
 from boltbo.domains.build import Built
 from boltbo.domains.plans.build import build
-from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.language.explain import follows, plan_from_explain
 from boltbo.domains.plans.language.grammar import PlanGrammar
 from boltbo.domains.plans.search.random_plans import random_plans
+from boltbo.domains.plans.server.choose_dialect import choose
 from boltbo.domains.plans.server.connection import Server
 from boltbo.domains.plans.server.latency import Latency
 from boltbo.domains.plans.server.measure import measure as measure_plan

@@ -69,7 +69,8 @@ def export(
       boltbo plans export examples/plans.toml --form hint-table --planning included --out faster
     """
     from boltbo.domains.plans.domain import PlansDomain
-    from boltbo.domains.plans.export.handover import DIFFERENT_RESULTS, best_candidates, hand_over
+    from boltbo.domains.plans.export.check import best_candidates, hand_over
+    from boltbo.domains.plans.export.handover import DIFFERENT_RESULTS
     from boltbo.domains.plans.export.scripts import write
     from boltbo.system.progress import Bars
 
@@ -128,9 +129,9 @@ def verify(
 
       boltbo plans verify faster --database postgresql://me@db/shop
     """
-    from boltbo.domains.plans.dialects.choose import load_hint_plan
-    from boltbo.domains.plans.export.handover import check
+    from boltbo.domains.plans.export.check import check
     from boltbo.domains.plans.export.scripts import read
+    from boltbo.domains.plans.server.choose_dialect import load_hint_plan
     from boltbo.system.progress import Bars
 
     exported = read(folder)
@@ -167,7 +168,7 @@ def check_workload(
     """
     from contextlib import ExitStack
 
-    from boltbo.domains.plans.server.capabilities import shown
+    from boltbo.domains.plans.server.address import shown
     from boltbo.domains.plans.server.connection import Server
     from boltbo.domains.plans.workload.files import read_path
     from boltbo.domains.plans.workload.pg_stat_statements import STAT_STATEMENTS, read_stat_statements
@@ -198,7 +199,7 @@ def check_workload(
             table.add_row(escape(s.id), "+".join(map(str, s.relations)) or "-", escape(s.note))
     if table.row_count:
         console.print(table)
-    for note in found.told():
+    for note in found.remarks():
         console.print(escape(note))
     console.print(escape(said))
 

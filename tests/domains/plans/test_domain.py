@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from boltbo import Campaign, OracleUnavailable, Settings, Status, Task
-from boltbo.domains.plans.build import PlansOptions, build, make_tasks, new_task
+from boltbo.domains.plans.build import build, new_task
 from boltbo.domains.plans.context import condition_words, power
 from boltbo.domains.plans.design import bao_sets, shape
 from boltbo.domains.plans.dialects.sql import written_out
@@ -25,6 +25,7 @@ from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.language.grammar import parse_plan
 from boltbo.domains.plans.language.plan import EVERYTHING, Method, scans_of
 from boltbo.domains.plans.language.spelling import trees_of
+from boltbo.domains.plans.options import PlansOptions
 from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.parse.find import candidates
 from boltbo.domains.plans.search.moves import PlanMoves
@@ -37,8 +38,9 @@ from boltbo.domains.plans.server.measure import measure
 from boltbo.domains.plans.server.objective import Objective
 from boltbo.domains.plans.server.query_cache import QueryCache
 from boltbo.domains.plans.workload.files import Workload, read_folder, stratified
-from boltbo.domains.plans.workload.outcomes import Screened
+from boltbo.domains.plans.workload.outcomes import Outcomes
 from boltbo.domains.plans.workload.survey import survey
+from boltbo.domains.plans.workload.tasks import make_tasks
 from boltbo.errors import ConfigError, UnsupportedQuery
 from boltbo.system.progress import Bars
 
@@ -318,7 +320,7 @@ def test_a_screening_that_was_killed_goes_on_where_it_was(
     queries = [("one", SQL), ("two", SQL), ("broken", BAD["broken.sql"])]
     options = PlansOptions(min_seconds=0.0, max_seconds=10.0, objective="work")
     kept = tmp_path / "deep" / "screened.jsonl"
-    first, _ = make_tasks(domain, [queries[0], queries[2]], options, 9, Bars(False), Screened(kept))
+    first, _ = make_tasks(domain, [queries[0], queries[2]], options, 9, Bars(False), Outcomes(kept))
     with kept.open("a") as file:
         file.write('\n["two", {"id": "tw')  # the line at which it was killed
     measured = []
@@ -327,9 +329,9 @@ def test_a_screening_that_was_killed_goes_on_where_it_was(
         measured.append(sql)
         return measure(server, sql, *args, **named)
 
-    monkeypatch.setattr("boltbo.domains.plans.build.measure", counted)
+    monkeypatch.setattr("boltbo.domains.plans.workload.tasks.measure", counted)
     for _ in range(2):
-        tasks, dropped = make_tasks(domain, queries, options, 9, Bars(False), Screened(kept))
+        tasks, dropped = make_tasks(domain, queries, options, 9, Bars(False), Outcomes(kept))
         assert tasks[:1] == first
         assert [t.id for t in tasks] == ["one", "two"]
         assert sum(dropped.values()) == 1
@@ -345,7 +347,7 @@ def test_the_same_queries_elsewhere_are_not_screened_again(
         measured.append(sql)
         return measure(server, sql, *args, **named)
 
-    monkeypatch.setattr("boltbo.domains.plans.build.measure", counted)
+    monkeypatch.setattr("boltbo.domains.plans.workload.tasks.measure", counted)
 
     def tasks_of(folder: Path) -> list[Task]:
         options = {"database": imdb_url, "workload": str(folder), "train": 1, "validation": 1, "objective": "work",

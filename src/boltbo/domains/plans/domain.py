@@ -14,7 +14,6 @@ from boltbo.domain import SearchSpace, StringSpace
 from boltbo.domains.plans.context import READS, ContextWriter, Policy, server_plan_text
 from boltbo.domains.plans.design import bao_design
 from boltbo.domains.plans.dialects import Dialect, DialectName, Statement
-from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.language.explain import follows, plan_from_explain
 from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan
 from boltbo.domains.plans.language.plan import EVERYTHING, Plan
@@ -23,11 +22,12 @@ from boltbo.domains.plans.pretraining import pretraining_pairs
 from boltbo.domains.plans.search.latent import latent_space
 from boltbo.domains.plans.search.moves import PlanMoves
 from boltbo.domains.plans.search.switches import SwitchSpace
+from boltbo.domains.plans.server.choose_dialect import choose
+from boltbo.domains.plans.server.column_types import check_types
 from boltbo.domains.plans.server.connection import Server
 from boltbo.domains.plans.server.measure import Measurement, measure
 from boltbo.domains.plans.server.objective import Objective, find_objective
 from boltbo.domains.plans.server.query_cache import QueryCache
-from boltbo.domains.plans.server.types import check_types
 from boltbo.problem import Evaluation, Status, Task
 
 INSTRUCTION = """\

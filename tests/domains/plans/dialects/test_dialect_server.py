@@ -8,12 +8,12 @@ import pytest
 
 from boltbo.domain import END
 from boltbo.domains.plans.dialects import Statement
-from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.language.explain import follows, plan_from_explain
 from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan, parse_plan
 from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.server.choose_dialect import choose
+from boltbo.domains.plans.server.column_types import check_types
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.types import check_types
 from boltbo.errors import ConfigError, InvalidCandidate, UnsupportedQuery
 
 psycopg = pytest.importorskip("psycopg")

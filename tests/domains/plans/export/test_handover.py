@@ -16,18 +16,12 @@ from typer.testing import CliRunner
 
 from boltbo.cli.app import app
 from boltbo.domains.plans.dialects import DialectName
-from boltbo.domains.plans.dialects.choose import load_hint_plan
 from boltbo.domains.plans.dialects.executed import shape_of
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.export.handover import (
-    DIFFERENT_RESULTS,
-    SERVERS_OWN,
-    Handover,
-    best_candidates,
-    check,
-    hand_over,
-)
+from boltbo.domains.plans.export.check import best_candidates, check, hand_over
+from boltbo.domains.plans.export.handover import DIFFERENT_RESULTS, SERVERS_OWN, Handover
 from boltbo.domains.plans.export.scripts import normalized, read, script, write
+from boltbo.domains.plans.server.choose_dialect import load_hint_plan
 from boltbo.errors import ConfigError
 from boltbo.problem import Observation, Status, Task, Trajectory
 

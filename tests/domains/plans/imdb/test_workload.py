@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sqlglot
 
-from boltbo.domains.plans.imdb.workload import fill, generate_workload, quoted, templates_by_name
+from boltbo.domains.plans.imdb.queries import fill, generate_workload, quoted, templates_by_name
 from boltbo.domains.plans.parse import parse_query
 
 

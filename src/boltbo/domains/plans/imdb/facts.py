@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from boltbo.domains.plans.imdb.draw import chance, choose, choose_by_group, fan_out
 from boltbo.domains.plans.imdb.harvest import Literals
+from boltbo.domains.plans.imdb.random_draws import chance, choose, choose_by_group, fan_out
 from boltbo.domains.plans.imdb.table import Column, Ints, Table, null, numbered, texts
 from boltbo.domains.plans.imdb.titles import KIND_SHARE, Titles, invent
 from boltbo.domains.plans.imdb.vocabulary import Word, blend, countries, vocabulary, weights_by

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from boltbo.domains.plans.imdb.draw import choose, choose_members, fan_out, heavy_tail, zipf
 from boltbo.domains.plans.imdb.harvest import Literals
+from boltbo.domains.plans.imdb.random_draws import choose, choose_members, fan_out, heavy_tail, zipf
 from boltbo.domains.plans.imdb.soundex import phonetic_code
 from boltbo.domains.plans.imdb.table import Column, Table, null, numbered, texts
 from boltbo.domains.plans.imdb.titles import Titles, invent

@@ -11,9 +11,9 @@ from math import sqrt
 
 import numpy as np
 
-from boltbo.domains.plans.imdb.draw import chance, choose, choose_members, fan_out, heavy_tail, zipf
 from boltbo.domains.plans.imdb.facts import MONTHS
 from boltbo.domains.plans.imdb.harvest import Literals
+from boltbo.domains.plans.imdb.random_draws import chance, choose, choose_members, fan_out, heavy_tail, zipf
 from boltbo.domains.plans.imdb.soundex import phonetic_code
 from boltbo.domains.plans.imdb.table import Column, Floats, Ints, Table, null, numbered, texts
 from boltbo.domains.plans.imdb.titles import Titles, codes_of, invent

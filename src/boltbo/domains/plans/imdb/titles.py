@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from boltbo.domains.plans.imdb.draw import choose, choose_by_group, choose_members, heavy_tail
 from boltbo.domains.plans.imdb.harvest import Literals
+from boltbo.domains.plans.imdb.random_draws import choose, choose_by_group, choose_members, heavy_tail
 from boltbo.domains.plans.imdb.soundex import phonetic_code
 from boltbo.domains.plans.imdb.table import Column, Floats, Ints, Table, null, numbered, texts
 from boltbo.domains.plans.imdb.vocabulary import ERA_STARTS, countries, vocabulary

@@ -6,7 +6,8 @@ the original text: no piece is ever generated anew, so that none can change its 
     read.py      text to tree and tokens                 names.py    whose a name is
     tokens.py    where clauses and joins begin           outside.py  what an expression reads from around it
     find.py      the SELECTs that may become blocks      sources.py  the FROM clause of one
-    block.py     from one SELECT to a block
+    owners.py    which relation a column belongs to      classes.py  columns that equalities make equal
+    grouped.py   what GROUP BY allows                    block.py    from one SELECT to a block
 """
 
 from __future__ import annotations

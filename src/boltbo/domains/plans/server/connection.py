@@ -47,7 +47,7 @@ class Server:
         url: `postgresql://…`
         patience: Seconds to wait for a server that does not answer before giving up.
         hint_plan: The library of pg_hint_plan, a name or an absolute path (which takes a superuser).
-        load: A library that every new connection loads; set by `dialects.choose`.
+        load: A library that every new connection loads; set by `server.choose_dialect`.
     """
 
     def __init__(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import psycopg
 
 from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.server.column_types import check_types
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.types import check_types
 from boltbo.domains.plans.workload.files import Workload, reason_in_short
 from boltbo.errors import UnsupportedQuery
 
