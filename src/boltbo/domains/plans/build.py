@@ -1,4 +1,4 @@
-"""From a folder of SQL (or a generated workload) and a database to a campaign's tasks: the plans domain's `build`."""
+"""The plans domain's `build`: makes a campaign's tasks from a workload (a folder of SQL, say) and a database."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
 
 
 def new_task(domain: PlansDomain, path: Path) -> Task:
-    """A task of one SQL file, its default plan measured.
+    """Make a task of one SQL file, measuring its default plan.
 
     Raises:
         ConfigError: The file cannot be read or its query cannot be steered.

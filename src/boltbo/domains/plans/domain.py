@@ -43,7 +43,7 @@ GRAMMARS = 4096
 
 
 class PlansDomain:
-    """Query plans, scored by what their execution takes. Tasks come from `task_of` (or `workload.build`).
+    """Query plans, scored by what their execution takes. Tasks come from `task_of` (or `build.build`).
 
     Args:
         url: The PostgreSQL that holds the data.
@@ -51,9 +51,9 @@ class PlansDomain:
         context: What a model reads of a query; see `context`.
         hint_plan: The library of pg_hint_plan, a name or an absolute path, loaded where the server has not loaded it.
         objective: Name of what an execution is measured by, `module:Name` for your own, or the object: see `server.objective`.
-        timeout: An execution is stopped at this multiple of the run's best value so far.
-        first_timeout: And never runs longer than this multiple of the default plan.
-        max_seconds: And never longer than this.
+        timeout: Multiple of the run's best value so far at which an execution is stopped.
+        first_timeout: Multiple of the default plan's value at which every execution is stopped.
+        max_seconds: Seconds at which every execution is stopped.
         repeats: Executions that count of a plan that seems to be the best so far; see `measure.measure`.
         patience: Seconds to wait for a server that does not answer.
         space: Where optimizers search: among the trees' neighbours (`moves.PlanMoves`), or in the `latent` space of a VAE of
@@ -149,7 +149,7 @@ class PlansDomain:
         return Task(task_id, context, data)
 
     def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:
-        """What the server ran instead is what was scored, where it did not follow."""
+        """Execute a candidate. Where the server did not follow it, the plan that it ran instead is what was scored."""
         query, abilities = self.query(task), self.dialect.abilities
         plan = self.grammar(task).parse(candidate)
         m = self._measure(self.dialect.render(query, plan), self._limit(task, best), best)

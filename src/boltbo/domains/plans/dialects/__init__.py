@@ -27,11 +27,11 @@ MEMOIZE_SINCE = 14_00_00
 
 
 def by_name(name: str, *, version: int = 18_00_00) -> Dialect:
-    """A dialect.
+    """Make a dialect.
 
     Args:
         name: One of `DialectName` but `auto`.
-        version: The server's `server_version_num`; a switch that it lacks is none of the language's.
+        version: The server's `server_version_num`; switches that it lacks cannot be written.
 
     Raises:
         ValueError: There is no such dialect.

@@ -37,9 +37,9 @@ def best_candidates(trajectories: Iterable[Trajectory]) -> dict[str, tuple[Task,
     """Task id -> the task and its best complete candidate over all runs."""
     best: dict[str, tuple[float, Task, str]] = {}
     for t in trajectories:
-        found = t.best
-        if found is not None and (t.task.id not in best or found.value < best[t.task.id][0]):
-            best[t.task.id] = found.value, t.task, found.candidate
+        best_observation = t.best
+        if best_observation is not None and (t.task.id not in best or best_observation.value < best[t.task.id][0]):
+            best[t.task.id] = best_observation.value, t.task, best_observation.candidate
     return {i: (task, candidate) for i, (_, task, candidate) in best.items()}
 
 
@@ -57,8 +57,8 @@ def hand_over(
     Args:
         domain: The server, and how it is steered.
         task: The task.
-        candidate: A plan; it goes through the grammar, whatever a storage says.
-        form: What it becomes.
+        candidate: A plan, which the grammar checks whatever a storage says.
+        form: The form that it is put into.
         pairs: Executions of each, plan and default, that count.
         limit: Seconds for one execution of the default.
         planning: Whether the seconds of planning count.
@@ -94,7 +94,7 @@ def hand_over(
 def check(
     server: Server, handed: Handover, pairs: int = 11, limit: float = 60.0, objective: Objective | None = None
 ) -> Handover:
-    """The same plan, checked now: the same rows, still executed so, and faster than what the server does by itself?
+    """Check a plan again: does it return the same rows, is it executed as before, is it faster than the server's own?
 
     Args:
         objective: What is compared, where it is the campaign's own; else the built-in objective that the plan names.
@@ -109,13 +109,13 @@ def check(
         if objective is None or objective.name != handed.objective:
             objective = _built_in(handed.objective, server)
         shape = shape_of(server.explain(statement.sql, statement.settings, limit), handed.aliases)
-        own = shape_of(server.explain(default.sql, (), limit), handed.aliases)
+        default_shape = shape_of(server.explain(default.sql, (), limit), handed.aliases)
         checked = replace(checked, shape=shape)
         if not same_results(server, default, statement, limit):
             return replace(checked, verdict=DIFFERENT_RESULTS)
         if handed.shape and shape != handed.shape:
             return replace(checked, verdict="the server plans it differently")
-        if shape == own:
+        if shape == default_shape:
             return replace(checked, verdict=SERVERS_OWN)
         comparison = compare(
             server, default, statement, pairs=pairs, objective=objective, limit=limit, planning=handed.planning
@@ -149,7 +149,7 @@ def _sets(settings: Settings) -> list[str]:
 
 
 def _only_reads(handed: Handover) -> None:
-    """Every statement runs in a read-only transaction; this is for those who know how to leave one.
+    """Refuse what could leave the read-only transaction in which every statement runs.
 
     Raises:
         ValueError: It is more than one SELECT, or sets what no plan sets.
@@ -165,7 +165,7 @@ def _built_in(name: str, server: Server) -> Objective:
     """The objective that a manifest names. It is text from outside: no code of this name is imported.
 
     Raises:
-        ValueError: It is none of boltbo's own.
+        ValueError: It is none of the built-in ones.
     """
     if name not in BUILT_IN:
         raise ValueError(f"its objective {name!r} is the campaign's own: check with --config")
@@ -189,8 +189,8 @@ def _query_id(server: Server, sql: str) -> int | None:
             cursor.execute("ROLLBACK; BEGIN READ ONLY")
         cursor.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) {sql}".encode())
         [(answer,)] = cursor.fetchall()
-        found = answer[0].get("Query Identifier")
-        return None if found is None else int(found)
+        identifier = answer[0].get("Query Identifier")
+        return None if identifier is None else int(identifier)
 
 
 def _now() -> str:

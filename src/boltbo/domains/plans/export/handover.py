@@ -24,7 +24,7 @@ class Handover:
     Attributes:
         task: The task's id.
         original: The query's own SQL.
-        aliases: Of the relations whose joins are searched.
+        aliases: Aliases of the relations whose joins are searched.
         candidate: The plan in boltbo's language.
         form: See `Form`.
         sql: The statement that was checked.
@@ -35,7 +35,7 @@ class Handover:
         unit, shown: Unit in which its values are shown, and how many of it a value of 1 is.
         planning: Whether the seconds of planning were part of it.
         verdict: `holds`, or why it is not handed over.
-        comparison: Statement against default; None where it came to none.
+        comparison: The statement beside the default; None where they were not compared.
         server: Version of the server.
         when: Date and time of the check.
         query_id: The server's identifier of the original, where it has one.

@@ -57,7 +57,7 @@ def plan_from_explain(explain: Node | Sequence[Node], query: Query, abilities: A
 
 
 def follows(executed: Plan, asked: Plan, query: Query | None = None, abilities: Abilities = PLAIN_SQL) -> bool:
-    """Whether the executed plan is what the asked one says.
+    """Whether the executed plan is what the requested one says.
 
     `join` stands for any operator, a scan without a method for any method. Operators have no sides unless they are `sided`
     in `abilities`, and a `nest` onto a subtree has none even then: they say which one is looked up by index if the server
@@ -65,10 +65,10 @@ def follows(executed: Plan, asked: Plan, query: Query | None = None, abilities: 
 
     Args:
         executed: What `plan_from_explain` read.
-        asked: A plan.
+        asked: The requested plan.
         query: If given, a `hash` or `merge` whose columns are all equal to constants may be executed by any operator:
             there is nothing left to hash or to sort.
-        abilities: Those under which `asked` was written.
+        abilities: The abilities under which `asked` was written.
     """
     if not asked.trees:
         return True
@@ -116,7 +116,7 @@ def _common_tables(node: Node) -> Iterator[Node]:
 
 
 class _Reader:
-    """Reads the tree of one block."""
+    """Reader of one block's tree."""
 
     def __init__(self, query: Query, block: int, tops: Sequence[Node], abilities: Abilities) -> None:
         self.query, self.abilities = query, abilities
@@ -127,10 +127,10 @@ class _Reader:
 
     def tree(self) -> Tree:
         pieces = max((self._pieces(top) for top in self.tops), key=_covered)
-        found = 0
+        covered = 0
         for _, relations in pieces:
-            found |= relations
-        rest = [a for a in self.query.aliases if a in self.aliases and not found >> self.query.index[a] & 1]
+            covered |= relations
+        rest = [a for a in self.query.aliases if a in self.aliases and not covered >> self.query.index[a] & 1]
         return self._merged([*pieces, *(self._scan(a) for a in rest)])[0][0]
 
     def _pieces(self, node: Node) -> list[Piece]:

@@ -23,7 +23,7 @@ MAX_RELATIONS = 100
 
 
 class BlockParser:
-    """Holds what all steps need: the text, its tokens, and what is learnt on the way about the relations."""
+    """The steps from a SELECT to a block, with what all need: the text, its tokens, what was learnt about the relations."""
 
     def __init__(self, candidate: Candidate, text: Text) -> None:
         self.text, self.clauses = text, clauses(candidate.tokens)
@@ -99,13 +99,13 @@ class BlockParser:
             raise UnsupportedQuery("SELECT * over JOIN … USING is not supported; write ON, or list the columns")
         if self.floats:
             raise UnsupportedQuery("JOIN … USING beside an outer or a lateral join is not supported; write ON")
-        known = all(self.relations[a].names.complete for a in using.left)
+        complete = all(self.relations[a].names.complete for a in using.left)
         for column in using.columns:
             merged = self.owners.merged.get(column)
             owners = [a for a in using.left if self.owners.has(a, column)] if len(using.left) > 1 else using.left
             if merged is not None and merged[0] in using.left:
                 owners = [merged[0]]
-            elif len(using.left) > 1 and not known:
+            elif len(using.left) > 1 and not complete:
                 owners = []
             if len(owners) != 1:
                 raise UnsupportedQuery(
@@ -218,16 +218,16 @@ class BlockParser:
 
     def _reads(self, node: exp.Expr) -> tuple[set[ColumnRef], bool]:
         """The columns that a condition reads, and whether a name in a subquery could be one too."""
-        found, vague = set(), False
+        columns, vague = set(), False
         for column, certain in outside(node, self.scope):
             owner = None if certain else self.owners.owner(name_of(column))
             if certain:
-                found.add(self.owners.resolve(column))
+                columns.add(self.owners.resolve(column))
             elif owner is not None:
-                found.add((owner, name_of(column)))
+                columns.add((owner, name_of(column)))
             elif not self.owners.is_nowhere(name_of(column)):
                 vague = True
-        return found, vague
+        return columns, vague
 
     def _outputs(self) -> None:
         """Note the columns that the SELECT list and the tail read."""

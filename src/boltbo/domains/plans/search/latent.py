@@ -1,4 +1,4 @@
-"""The paper's own space for plans: one sequence VAE a schema, trained on random plans, and its box for each query.
+"""The paper's space for plans: one sequence VAE a schema, trained on random plans, and its box for each query.
 
 BayesQO trains on plans of random queries along the schema's foreign keys. Here the queries are connected parts of the
 workload's own join graphs (and these as a whole), the trees are random bushy ones without cross products, the operators are
@@ -41,8 +41,8 @@ class Recipe:
     Attributes:
         plans: Random plans to learn from.
         epochs: Passes over them.
-        latent: Dimensions.
-        seed: Of plans, first weights and training.
+        latent: Dimensions of the latent space.
+        seed: Seed of plans, first weights and training.
     """
 
     plans: int = 30_000
@@ -78,7 +78,7 @@ class PlanCodec:
 def random_strings(
     queries: Sequence[Query], n: int, rng: np.random.Generator, abilities: Abilities = PLAIN_SQL
 ) -> Iterator[list[str]]:
-    """`n` strings of random canonical plans of connected parts of the queries' blocks; see above."""
+    """`n` strings of random canonical plans of connected parts of the queries' blocks; see this module's text."""
     blocks = [b for q in queries for b in q.blocks if len(b.relations) > 1]
     if not blocks:
         raise ValueError("no query has a join")
@@ -129,8 +129,8 @@ def ensure_vae(
         corpus = list(random_strings(queries, recipe.plans + HELD_OUT, rng, abilities))
         vae = SequenceVAE.create(symbols, most, latent=recipe.latent, seed=recipe.seed)
         fitted = vae.fit(corpus[HELD_OUT:], seed=recipe.seed, epochs=recipe.epochs, progress=progress)
-        found = quality(vae, corpus[:HELD_OUT], recipe.seed)
-        return vae, {**found, "seconds": fitted.seconds, "sequences": float(recipe.plans)}
+        qualities = quality(vae, corpus[:HELD_OUT], recipe.seed)
+        return vae, {**qualities, "seconds": fitted.seconds, "sequences": float(recipe.plans)}
 
     key = {**asdict(recipe), "symbols": symbols, "longest": most, "operators": list(abilities.operators)}
     return keep(folder, "plans", key, make)

@@ -48,10 +48,10 @@ REMEMBERED = 4096
 """Plans whose trees are kept, so that they need not be read again"""
 
 Move = Callable[[Plan, np.random.Generator], Plan | None]
-"""The changed plan, valid or not; None where this one cannot change so"""
+"""A plan and a source of randomness -> the changed plan, valid or not; None where this one cannot change so"""
 
 Change = Callable[[Tree, np.random.Generator], Tree | None]
-"""The same of one tree, which has a join at least"""
+"""A move within one tree that has a join at least"""
 
 OUTER = 0.7
 """How often what is joined to another place is its right side, the inner one of a nested loop"""
@@ -72,7 +72,7 @@ class PlanMoves:
         self.query, self.abilities = query, abilities
         self._grammar = PlanGrammar(query, abilities)
         self._server_trees = server_trees or (lambda _: None)
-        self._known: dict[str, Plan] = {}
+        self._plans: dict[str, Plan] = {}
         moves: list[tuple[float, Move]] = [
             (0.35, self._operator),
             (0.25, partial(_in_one_tree, _rotated)),
@@ -90,20 +90,20 @@ class PlanMoves:
 
     def mutants(self, candidate: str, edits: int, n: int, rng: np.random.Generator) -> list[str]:
         plan = self._plan(candidate)
-        found = []
+        mutants = []
         for count in rng.integers(1, edits + 1, size=n).tolist():
             mutant = plan
             for _ in range(count):
                 mutant = self._moved(mutant, rng)
             if mutant != plan:
-                found.append(self._spelled(mutant))
-        return found
+                mutants.append(self._spelled(mutant))
+        return mutants
 
     def crossed(self, one: str, other: str, n: int, rng: np.random.Generator) -> list[str]:
         """See `StringSpace`. A subtree of `one` stands in `other` where the first of its relations stood."""
         ours, theirs = self._plan(one), self._plan(other)
         pieces = [(i, piece) for i, tree in enumerate(ours.trees) for piece in joins_of(tree)[:-1]]
-        found = []
+        children = []
         for at in rng.integers(len(pieces), size=n).tolist() if pieces else []:
             i, piece = pieces[at]
             trees = list(theirs.trees)
@@ -113,8 +113,8 @@ class PlanMoves:
             except InvalidCandidate:
                 continue
             if child not in (ours, theirs):
-                found.append(self._spelled(child))
-        return found
+                children.append(self._spelled(child))
+        return children
 
     def _plan(self, candidate: str) -> Plan:
         """The candidate's trees.
@@ -122,19 +122,19 @@ class PlanMoves:
         Raises:
             InvalidCandidate: It is no plan of this query, or nobody knows what the server makes of it.
         """
-        if candidate not in self._known:
+        if candidate not in self._plans:
             plan = self._grammar.parse(candidate)
             if not plan.trees:
                 plan = server_plan(plan, self._server_trees, self.query, self.abilities)
-            self._known[candidate] = plan
-        return self._known[candidate]
+            self._plans[candidate] = plan
+        return self._plans[candidate]
 
     def _spelled(self, plan: Plan) -> str:
         """The text of a canonical plan, which is soon asked about."""
         text = spell(plan)
-        if len(self._known) > REMEMBERED:
-            self._known.clear()
-        self._known[text] = plan
+        if len(self._plans) > REMEMBERED:
+            self._plans.clear()
+        self._plans[text] = plan
         return text
 
     def _moved(self, plan: Plan, rng: np.random.Generator) -> Plan:
@@ -145,11 +145,11 @@ class PlanMoves:
             if changed is None:
                 continue
             try:
-                found = canonical_plan(changed, self.query, self.abilities)
+                canonical = canonical_plan(changed, self.query, self.abilities)
             except InvalidCandidate:
                 continue
-            if found != plan:
-                return found
+            if canonical != plan:
+                return canonical
         return plan
 
     # --- the moves that the abilities and the query have a say in ---------------------------------------------------------

@@ -43,18 +43,18 @@ class Capabilities:
         version: `server_version_num`, such as 180003.
         version_text: Such as `18.3`.
         where: role@host:port/database, without a password.
-        superuser: The role is one.
+        superuser: Whether the role is a superuser.
         replica: The server is a standby.
         pooled: Something between here and the server hands its connections to several clients in turn.
         hint_plan: `loaded` in every session; `loadable` by this role in a session of its own; else `absent`.
-        hint_plan_reason: Why it is absent, in the server's words.
+        hint_plan_reason: Why pg_hint_plan is absent, in the server's words.
         hint_table: Whether there is a table `hint_plan.hints`, and the column by which it finds queries.
         stat_statements: Whether `pg_stat_statements` can be read; `partly hidden`: other roles' texts cannot.
         cpu_reason: Why CPU time cannot be read, which objective `calibrated` takes; empty where it can.
         tables, unreadable: The tables (views, foreign tables) outside the system's schemas, and how many this role cannot read.
         size: Bytes of the database on disk, None where the role may not ask.
         never_analyzed: Tables with rows and without statistics.
-        refused: Those of `STEERING` that this role cannot set, each with the server's reason.
+        refused: The settings of `STEERING` that this role cannot set, each with the server's reason.
         settings: Value, as the server shows it, of each of `MATTERING` that it has.
     """
 
@@ -107,7 +107,7 @@ def capabilities(server: Server) -> Capabilities:
             "SELECT current_setting('server_version_num')::int, split_part(current_setting('server_version'), ' ', 1)"
         )
         pooled = plain.pooled
-        found, reason = _hint_plan(plain)
+        hint_plan, reason = _hint_plan(plain)
         tables, unreadable = _tables(plain)
         return Capabilities(
             version=version,
@@ -116,7 +116,7 @@ def capabilities(server: Server) -> Capabilities:
             superuser=bool(superuser),
             replica=replica,
             pooled=pooled,
-            hint_plan=found,
+            hint_plan=hint_plan,
             hint_plan_reason=reason,
             hint_table=_hint_table(plain),
             stat_statements=_stat_statements(plain),
@@ -184,7 +184,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'hint_plan') AND n.nspname NOT LIKE 'pg\\_%'
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 """
-"""All but the system's and the extensions' own"""
+"""All tables but those of the system and of extensions"""
 
 _READABLE = "has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')"
 
@@ -218,7 +218,7 @@ def _never_analyzed(server: Server) -> tuple[str, ...]:
 
 
 def _refused(server: Server) -> dict[str, str]:
-    """Tried with the value that is in force, as SET LOCAL would be."""
+    """The settings that cannot be set: each is tried with the value in force, as SET LOCAL would."""
     refused = {}
     for name in STEERING:
         if (value := _setting(server, name)) is None:

@@ -182,12 +182,12 @@ class Server:
         Raises:
             OracleUnavailable: The server does not answer.
         """
-        found: dict[str, tuple[str, ...]] = {}
+        by_table: dict[str, tuple[str, ...]] = {}
         for schema, table, visible, columns in self.again(lambda: self.query(_COLUMNS)):
-            found[f"{schema}.{table}"] = tuple(columns)
+            by_table[f"{schema}.{table}"] = tuple(columns)
             if visible:
-                found[table] = tuple(columns)
-        return found
+                by_table[table] = tuple(columns)
+        return by_table
 
     def query(self, statement: str, timeout: float | None = None) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
@@ -224,7 +224,7 @@ def limit_statement(cursor: psycopg.Cursor[Any], seconds: float) -> None:
 
 
 def milliseconds(seconds: float) -> str:
-    """As PostgreSQL's timeouts want them: whole, at least 1 (0 would mean no limit)."""
+    """Milliseconds as PostgreSQL's timeouts take them: whole, at least 1 (0 would mean no limit)."""
     return str(max(1, round(seconds * 1000)))
 
 

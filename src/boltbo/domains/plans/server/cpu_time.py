@@ -24,13 +24,13 @@ SETTLES = 50
 """How often a process is polled until it sleeps: Linux charges CPU time when a process is descheduled"""
 
 PROBE = "SELECT count(DISTINCT g * 7919 % 9973) FROM generate_series(1, 6000) g"
-"""What always takes the same work: it reads no table, and no planner setting changes its plan"""
+"""A query that always takes the same work: it reads no table, and no planner setting changes its plan"""
 USUAL = 0.002
 """CPU seconds that `PROBE` takes on the core by whose seconds is counted: about the mean of a rented core of 2023"""
 
 
 def cpu_seconds(info: psycopg.ConnectionInfo) -> float:
-    """What the connection's process has used so far.
+    """CPU seconds that the connection's process has used so far.
 
     Raises:
         OracleUnavailable: It cannot be seen from here.

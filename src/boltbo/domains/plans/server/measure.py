@@ -56,10 +56,10 @@ def measure(
     """Execute a statement under a time limit.
 
     Args:
-        server: Where.
+        server: The server that executes it.
         statement: One SELECT.
         settings: Server settings of the plan.
-        objective: What the value is.
+        objective: What the execution is measured by.
         limit: Seconds after which an execution is stopped, as the objective counts them.
         beat: A first execution below it, or little above, is repeated: the luckiest of many noisy single measurements would
             else pass for the best plan. None: always repeat. Nothing repeats a `repeatable` objective.

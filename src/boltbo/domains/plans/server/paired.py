@@ -31,9 +31,9 @@ CONFIDENCE = 0.95
 PATIENCE = 5.0
 """A candidate is stopped at this multiple of the default: it is not faster then."""
 LEAST = 0.05
-"""Seconds that it has in any case"""
+"""Seconds that a candidate has in any case"""
 PLANNING_LIMIT = 60.0
-"""Seconds for planning either"""
+"""Seconds for planning either statement"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Comparison:
 
     Attributes:
         before: The default's values, pair by pair.
-        after: The candidate's; fewer where it was stopped.
+        after: The candidate's values; fewer where it was stopped.
         ratio: Geometric mean of after over before; infinity where the candidate was stopped.
-        low, high: 95% interval of it.
+        low, high: 95% interval of the ratio.
         p: Chance of pairs like these if the candidate were no faster (one-sided paired t test on the logarithms).
         faster: The interval lies below 1.
         planning: Median seconds that the server planned the default and the candidate, whether they count or not.
@@ -96,7 +96,7 @@ def compare(
     """Execute both in turn and compare.
 
     Args:
-        server: Where.
+        server: The server that executes both.
         default: What the server does by itself.
         candidate: What is to be faster.
         pairs: Executions of each that count; one of each before warms the cache.
@@ -117,13 +117,13 @@ def compare(
         counts = planning == "included" and objective.clock
         return replace(m, value=m.value + m.planning) if counts else m
 
-    def own() -> Measurement:
+    def of_default() -> Measurement:
         m = once(default, limit)
         if m.censored:
             raise TooSlow(f"the default plan does not end in {limit:.3g} s")
         return m
 
-    first = own()
+    first = of_default()
     stop_at = min(limit, max(PATIENCE * first.value, LEAST)) if objective.clock else limit
     before: list[Measurement] = []
     after: list[Measurement] = []
@@ -133,7 +133,7 @@ def compare(
     for i in range(pairs):
         for turn in (i, i + 1):
             if turn % 2 == 0:
-                before.append(own())
+                before.append(of_default())
                 continue
             m = once(candidate, stop_at)
             if m.censored:
@@ -152,5 +152,5 @@ def _planning(before: list[Measurement], after: list[Measurement]) -> tuple[floa
 
 
 def _positive(m: Measurement) -> float:
-    """CPU seconds come in ticks and may be 0, which has no logarithm."""
+    """The value, above 0: CPU seconds come in ticks and may be 0, which has no logarithm."""
     return max(m.value, 1e-9)

@@ -138,7 +138,7 @@ def _no_query(piece: Piece) -> str | None:
 
 
 def _each_once(queries: Sequence[Named]) -> list[Named]:
-    """`a.sql` with two statements and `a-1.sql` would have the same name twice."""
+    """Give each query a name of its own: `a.sql` with two statements and `a-1.sql` would share one."""
     taken: set[str] = set()
     renamed = []
     for name, text in queries:

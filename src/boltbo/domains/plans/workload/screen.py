@@ -41,7 +41,7 @@ def why_not_worth_it(server: Server, statement: str, min_seconds: float, max_sec
 
 
 def finds_nothing(rows: Sequence[Sequence[Any]]) -> bool:
-    """No row, or a single row of zeros and NULLs as aggregates without groups give over nothing."""
+    """Whether there is no row, or a single row of zeros and NULLs as aggregates without groups give over nothing."""
     return not rows or (len(rows) == 1 and all(value is None or value == 0 for value in rows[0]))
 
 

@@ -31,7 +31,7 @@ class StoredTasks:
     Args:
         path: The file; others lie beside it by the digest of their options.
         options: What the tasks depend on.
-        seed: And the campaign's seed.
+        seed: The campaign's seed.
         queries: The workload's queries, where they lie in files; None: its options say what they are.
     """
 
