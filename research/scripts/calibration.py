@@ -19,16 +19,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 
 from boltbo.domains.plans.build import build
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.server.measure import Objective, measure
+from boltbo.domains.plans.server.calibrated import Calibrated, cpu_of_execution
+from boltbo.domains.plans.server.connection import limit_statement
+from boltbo.domains.plans.server.latency import Latency
+from boltbo.domains.plans.server.measure import measure
+from boltbo.domains.plans.server.objective import Execution, Objective
 from boltbo.proposers import seed_of
 from boltbo.system.progress import Bars
 from recorded import commit, cpu, interval
 from training_threads import BUSY
 
-OBJECTIVES: tuple[Objective, ...] = ("latency", "cpu", "calibrated")
+
+class Cpu(Objective):
+    """CPU seconds of the server's process as they are."""
+
+    name = "cpu"
+
+    def execution(self, cursor: psycopg.Cursor[Any], limit: float) -> Execution:
+        limit_statement(cursor, limit)
+        return lambda: cpu_of_execution(cursor, limit)
+
+
+OBJECTIVES = (Latency(), Cpu(), Calibrated())
 PLANS, LIMIT = 3, 0.1
 """Plans of a query, and the seconds beyond which one is left out"""
 Values = dict[str, dict[Objective, list[float]]]
@@ -66,7 +82,7 @@ def main() -> None:
                     name, objective = list(plans)[i // len(OBJECTIVES)], OBJECTIVES[i % len(OBJECTIVES)]
                     s = plans[name]
                     m = measure(domain.server, s.sql, s.settings, objective=objective, limit=20 * LIMIT, repeats=1)
-                    values[name][objective].append(m.value)
+                    values[name][objective.name].append(m.value)
             for process in beside:
                 process.kill()
                 process.wait()
@@ -87,11 +103,11 @@ def summary(found: dict[int, Values]) -> list[dict[str, Any]]:
     """Of each objective: the scatter of a plan's logarithms, and what its median is beside work over alone."""
     rows = []
     for objective in OBJECTIVES:
-        logs = {busy: np.log([v[objective] for v in values.values()]) for busy, values in found.items()}
+        logs = {busy: np.log([v[objective.name] for v in values.values()]) for busy, values in found.items()}
         moved = np.median(logs[1], axis=1) - np.median(logs[0], axis=1)
         scatter = {busy: np.std(own, axis=1) for busy, own in logs.items()}
         rows.append({
-            "objective": objective,
+            "objective": objective.name,
             "scatter alone": [float(np.mean(scatter[0])), *interval(scatter[0])],
             "scatter beside work": [float(np.mean(scatter[1])), *interval(scatter[1])],
             "beside work over alone": [float(x) for x in np.exp([np.mean(moved), *interval(moved)])],

@@ -1,7 +1,7 @@
 """Single-task optimizers on query plans at equal calls, their winners measured again side by side.
 
     python research/scripts/plan_optimizers.py plans-moves --storage plans-moves.db --set domain.workload=FOLDER --out FILE
-    python research/scripts/plan_optimizers.py plans-moves --out FILE --over "tree, turbo"     the table again, in pairs
+    python research/scripts/plan_optimizers.py plans-moves --out FILE --over evolution     the table again, in pairs
 
 Training tasks of a campaign's round are searched once more: each arm is told the first candidates of the stored run with their
 values (in the first round the default plan and Bao's hint sets, later what the model proposed) and goes on by itself. In the
@@ -11,7 +11,6 @@ the least is a lucky one. Tasks that were done are kept: stop and repeat it at a
 
 from __future__ import annotations
 
-import copy
 import json
 import statistics
 import time
@@ -33,13 +32,7 @@ from boltbo_bench.experiments.ratios import ratio
 from side_by_side import each_task, parser
 from winners import again, best_plan
 
-ARMS = {
-    "tree, turbo": ("tree", "turbo"),
-    "tree, local": ("tree", "local"),
-    "moves, edits": ("moves", "edits"),
-    "moves, evolution": ("moves", "evolution"),
-    "moves, screened": ("moves", "screened"),
-}
+ARMS = ("screened", "edits", "evolution")
 BATCH, PASSES = 5, 3
 
 
@@ -57,17 +50,15 @@ def main() -> None:
             asked = {r.task.id: (told[r.task.id][: len(r.initial)], args.calls, c.settings.seed) for r in runs}
             about = {"round": args.round, "calls": args.calls, "passes": PASSES}
             each_task(c, args, about, searched, asked, [r.task for r in runs])
-    show(json.loads(args.out.read_text()), args.over or "tree, turbo")
+    show(json.loads(args.out.read_text()), args.over or "screened")
 
 
 def searched(domain: PlansDomain, task: Task, asked: tuple[Sequence[Observation], int, int]) -> dict[str, Any]:
     """Of each arm: its best value after so many calls, the optimizer's own seconds, and its winner's value measured again."""
     initial, calls, seed = asked
     found: dict[str, Any] = {"start": {"again": best_plan(initial)}}
-    for arm, (space, optimizer) in ARMS.items():
-        own = copy.copy(domain)
-        own.chosen_space = space  # type: ignore[assignment]
-        observations, seconds = one_search(own, task, optimizer, initial, calls, seed_of(seed, "optimizers", task.id))
+    for arm in ARMS:
+        observations, seconds = one_search(domain, task, arm, initial, calls, seed_of(seed, "optimizers", task.id))
         marks = [k for k in (50, 100, 200, calls) if len(initial) < k <= calls]
         found[arm] = {
             "way": {str(k): best_value(observations[:k]) for k in marks},

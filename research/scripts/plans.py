@@ -1,10 +1,10 @@
-"""What a search of query plans gains: default, Bao's hint sets, single-task BO and local search on the same queries.
+"""What a search of query plans gains: default, Bao's hint sets, single-task BO and evolution on the same queries.
 
     python research/scripts/plans.py search  --workload FOLDER --storage plans.db     an hour; stop and repeat it at any time
     python research/scripts/plans.py compare --workload FOLDER --storage plans.db     winners and defaults in turn, results compared
     python research/scripts/plans.py report  --storage plans.db --out plans.json      the tables
 
-`search`: for each query one run of trust-region BO and one of local search, both from the same initial design (the default
+`search`: for each query one run of the domain's own optimizer and one of evolution without a model, both from the same initial design (the default
 plan and Bao's distinct hint sets), so that Best@100 is the beginning of the same run. `compare`: the best plan of each arm
 and the default in turn, so that drift of the machine's speed cancels; full results of the winners and of random plans
 compared with the default's; the match rate of each dialect by EXPLAIN on random plans.
@@ -20,20 +20,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from boltbo.campaign.run import solve
 from boltbo.domains.build import Built
 from boltbo.domains.plans.build import build
-from boltbo.domains.plans.dialects.choose import choose
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.language.explain import follows, plan_from_explain
 from boltbo.domains.plans.language.grammar import PlanGrammar
-from boltbo.domains.plans.search.box import PlanSpace
+from boltbo.domains.plans.search.random_plans import random_plans
+from boltbo.domains.plans.server.choose_dialect import choose
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.measure import Objective
+from boltbo.domains.plans.server.latency import Latency
 from boltbo.domains.plans.server.measure import measure as measure_plan
 from boltbo.domains.plans.server.paired import Comparison
 from boltbo.problem import Observation, Task
@@ -41,7 +41,7 @@ from boltbo.proposers import seed_of
 from boltbo.storage import Run, Stage, open_storage
 from boltbo.system.progress import Bars
 
-OPTIMIZERS = {"STBO": "turbo", "local search": "local"}
+OPTIMIZERS = {"STBO": "auto", "evolution": "evolution"}
 CUTS = (100, 400)
 RANDOM, RANDOM_SECONDS = 4, 0.4
 """Random plans of each query whose results are checked, and how long one may take"""
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=65)
     parser.add_argument("--calls", type=int, default=max(CUTS))
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--objective", default="latency", choices=get_args(Objective))
+    parser.add_argument("--objective", default="latency")
     parser.add_argument("--dialect", default="sql")
     parser.add_argument("--hint-plan", default="pg_hint_plan")
     parser.add_argument("--seed", type=int, default=0)
@@ -74,7 +74,7 @@ def main() -> None:
         "workload": str(args.workload), "database": args.database, "scale": args.scale,
         "train": args.queries if args.step == "search" else 1,  # the tasks compared are those that were searched
         "validation": 0, "queries": 4 * args.queries, "dialect": args.dialect, "objective": args.objective,
-        "hint_plan": args.hint_plan, "space": "tree",
+        "hint_plan": args.hint_plan,
     }  # fmt: skip
     with build(options, args.seed, Path(args.storage).with_suffix(f".{args.step}.tasks"), Bars()) as problem:
         (search if args.step == "search" else measure)(args, problem)
@@ -180,8 +180,8 @@ def _results_equal(domain: PlansDomain, task: Task, winners: dict[str, Observati
     import psycopg
 
     query = domain.query(task)
-    space, rng = domain.space(task), np.random.default_rng(seed)
-    plans = [*{w.candidate for w in winners.values()}, *space.decode(rng.random((RANDOM, space.dim)))]
+    drawn = random_plans(query, RANDOM, np.random.default_rng(seed), domain.dialect.abilities)
+    plans = [*{w.candidate for w in winners.values()}, *drawn]
     expected = Counter(domain.server.query(query.sql))
     checked = wrong = 0
     for plan in plans:
@@ -208,9 +208,9 @@ def _matches(domain: PlansDomain, task: Task, args: argparse.Namespace, n: int =
             dialect = choose(server, name)  # type: ignore[arg-type]
         except ValueError:
             continue
-        grammar, space = PlanGrammar(query, dialect.abilities), PlanSpace(query, abilities=dialect.abilities)
+        grammar = PlanGrammar(query, dialect.abilities)
         followed = 0
-        for text in space.decode(np.random.default_rng(args.seed).random((n, space.dim))):
+        for text in random_plans(query, n, np.random.default_rng(args.seed), dialect.abilities):
             plan = grammar.parse(text)
             statement = dialect.render(query, plan)
             executed = plan_from_explain(server.explain(statement.sql, statement.settings), query, dialect.abilities)
@@ -227,7 +227,7 @@ def _overheads(domain: PlansDomain, task: Task, winners: dict[str, Observation],
         started = time.perf_counter()
         statement = domain.statement(task, "default")
         m = measure_plan(
-            domain.server, statement.sql, statement.settings, objective="latency", limit=domain.max_seconds, beat=0.0
+            domain.server, statement.sql, statement.settings, objective=Latency(), limit=domain.max_seconds, beat=0.0
         )
         overheads.append(1e3 * (time.perf_counter() - started - sum(m.values) - m.planning))
     return overheads

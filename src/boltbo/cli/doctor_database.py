@@ -125,7 +125,7 @@ def _stat_statements(found: Capabilities) -> Finding:
 
 
 def _cpu(found: Capabilities) -> Finding:
-    part = "objectives cpu, calibrated"
+    part = "objective calibrated"
     if not found.cpu_reason:
         return Finding(part, True, "the server's CPU time can be read; 'calibrated' scatters least", needed=False)
     cost = "latency is measured by the client's clock, network included, and scatters more than CPU time"

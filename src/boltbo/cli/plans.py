@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -21,6 +21,7 @@ from boltbo.errors import ConfigError
 if TYPE_CHECKING:
     from boltbo.domains.plans.export.handover import Handover
     from boltbo.domains.plans.server.connection import Server
+    from boltbo.domains.plans.server.objective import Objective
 
 plans = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Query plans: hand them over, check them again."
@@ -52,9 +53,7 @@ def export(
     task: Annotated[list[str] | None, typer.Option("--task", help="Only this task; repeatable.")] = None,
     pairs: PairsOption = 11,
     limit: LimitOption = 60.0,
-    planning: Annotated[
-        Planning | None, typer.Option(help="Whether planning is part of the time; default: as in the campaign.")
-    ] = None,
+    planning: Annotated[Planning, typer.Option(help="Whether planning is part of the time.")] = Planning.EXCLUDED,
     storage: Annotated[str | None, typer.Option("--storage", metavar="URL", help="Default: CONFIG.db.")] = None,
     format: FormatOption = Format.TABLE,
     changes: SetOption = None,
@@ -70,7 +69,8 @@ def export(
       boltbo plans export examples/plans.toml --form hint-table --planning included --out faster
     """
     from boltbo.domains.plans.domain import PlansDomain
-    from boltbo.domains.plans.export.handover import DIFFERENT_RESULTS, best_candidates, hand_over
+    from boltbo.domains.plans.export.check import best_candidates, hand_over
+    from boltbo.domains.plans.export.handover import DIFFERENT_RESULTS
     from boltbo.domains.plans.export.scripts import write
     from boltbo.system.progress import Bars
 
@@ -87,10 +87,9 @@ def export(
             raise ConfigError(f"no plan was found for {', '.join(unknown)}; there are {len(best)} tasks in {where}")
         chosen = [best[i] for i in sorted(set(task or best))]
         checked = []
-        counted: Literal["excluded", "included"] | None = None if planning is None else planning.value
         with Bars().track("plans checked", len(chosen)) as update:
             for i, (one, candidate) in enumerate(chosen):
-                checked.append(hand_over(problem.domain, one, candidate, form.value, pairs, limit, counted))
+                checked.append(hand_over(problem.domain, one, candidate, form.value, pairs, limit, planning.value))
                 update(i + 1, len(chosen))
     checked = write(out, checked)
     _print(checked, format)
@@ -130,19 +129,19 @@ def verify(
 
       boltbo plans verify faster --database postgresql://me@db/shop
     """
-    from boltbo.domains.plans.dialects.choose import load_hint_plan
-    from boltbo.domains.plans.export.handover import check
+    from boltbo.domains.plans.export.check import check
     from boltbo.domains.plans.export.scripts import read
+    from boltbo.domains.plans.server.choose_dialect import load_hint_plan
     from boltbo.system.progress import Bars
 
     exported = read(folder)
     checked = []
-    with _server(database, config, hint_plan) as server:
+    with _server(database, config, hint_plan) as (server, objective):
         if any(h.form != "sql" for h in exported) and (reason := load_hint_plan(server)) is not None:
             raise ConfigError(f"these plans are hints, and the server has no pg_hint_plan: {reason}")
         with Bars().track("plans checked", len(exported)) as update:
             for i, handed in enumerate(exported):
-                checked.append(check(server, handed, pairs, limit))
+                checked.append(check(server, handed, pairs, limit, objective))
                 update(i + 1, len(exported))
     _print(checked, format)
     if not all(h.holds for h in checked):
@@ -169,7 +168,7 @@ def check_workload(
     """
     from contextlib import ExitStack
 
-    from boltbo.domains.plans.server.capabilities import shown
+    from boltbo.domains.plans.server.address import shown
     from boltbo.domains.plans.server.connection import Server
     from boltbo.domains.plans.workload.files import read_path
     from boltbo.domains.plans.workload.pg_stat_statements import STAT_STATEMENTS, read_stat_statements
@@ -200,13 +199,14 @@ def check_workload(
             table.add_row(escape(s.id), "+".join(map(str, s.relations)) or "-", escape(s.note))
     if table.row_count:
         console.print(table)
-    for note in found.told():
+    for note in found.remarks():
         console.print(escape(note))
     console.print(escape(said))
 
 
 @contextmanager
-def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterator[Server]:
+def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterator[tuple[Server, Objective | None]]:
+    """The server to check on, and the objective of the campaign where one is named."""
     from boltbo.domains.plans.domain import PlansDomain
     from boltbo.domains.plans.server.connection import Server
     from boltbo.system.progress import Bars
@@ -216,7 +216,7 @@ def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterat
     if config is None:
         server = Server(str(database), hint_plan=hint_plan)
         try:
-            yield server
+            yield server, None
         finally:
             server.close()
         return
@@ -224,7 +224,7 @@ def _server(database: str | None, config: Path | None, hint_plan: str) -> Iterat
     with loaded.build(loaded.options, loaded.settings.seed, config.with_suffix(".artifacts"), Bars()) as problem:
         if not isinstance(problem.domain, PlansDomain):
             raise ConfigError(f"{config} is no campaign of query plans")
-        yield problem.domain.server
+        yield problem.domain.server, problem.domain.objective
 
 
 def _print(checked: Sequence[Handover], format: Format) -> None:
@@ -232,20 +232,20 @@ def _print(checked: Sequence[Handover], format: Format) -> None:
     if format is Format.JSON:
         print_json([asdict(h) for h in checked])
         return
-    work = any(h.objective == "work" for h in checked)
-    unit = "work" if work else "ms"
-    table = Table("query", f"before, {unit}", "after", "ratio", "95% interval", "runs", "verdict", box=box.SIMPLE_HEAD)
+    units = ", ".join(dict.fromkeys(h.unit for h in checked))
+    table = Table("query", f"before, {units}", "after", "ratio", "95% interval", "runs", "verdict", box=box.SIMPLE_HEAD)
     for h in checked:
         c = h.comparison
         numbers = ["-"] * 5
         if c is not None:
             span = f"{c.low:.2f} to {c.high:.2f}"
-            numbers = [_median(c.before, work), _median(c.after, work), f"{c.ratio:.2f}", span, str(len(c.before))]
+            shown = [_median(values, h.shown) for values in (c.before, c.after)]
+            numbers = [*shown, f"{c.ratio:.2f}", span, str(len(c.before))]
         table.add_row(escape(h.task), *numbers, f"[{'green' if h.holds else 'yellow'}]{escape(h.verdict)}[/]")
     console.print(table)
 
 
-def _median(values: tuple[float, ...], work: bool) -> str:
+def _median(values: tuple[float, ...], shown: float) -> str:
     from statistics import median
 
-    return f"{median(values) * (1 if work else 1e3):.4g}" if values else "stopped"
+    return f"{shown * median(values):.4g}" if values else "stopped"

@@ -20,6 +20,6 @@ def imdb_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def domain(imdb_url: str) -> Iterator[PlansDomain]:
-    d = PlansDomain(imdb_url, objective="work", context="plan", patience=3.0, space="tree")
+    d = PlansDomain(imdb_url, objective="work", context="plan", patience=3.0)
     yield d
     d.server.close()

@@ -148,8 +148,8 @@ def test_tasks_stay_where_other_options_are_tried_on_the_same_storage(
         with build(chosen, 0, tmp_path, Bars(False)) as problem:
             made.append((problem.tasks, problem.validation))
     assert made[0] != made[1]
-    monkeypatch.setattr("boltbo.domains.plans.build._parts", lambda *_: pytest.fail("screened once more"))
-    searched_otherwise = options(imdb_url, space="tree", timeout=2.0)
+    monkeypatch.setattr("boltbo.domains.plans.build.make_parts", lambda *_: pytest.fail("screened once more"))
+    searched_otherwise = options(imdb_url, timeout=2.0)
     for chosen, tasks in zip((first, other, searched_otherwise), [*made, made[0]], strict=True):
         with build(chosen, 0, tmp_path, Bars(False)) as problem:
             assert (problem.tasks, problem.validation) == tasks

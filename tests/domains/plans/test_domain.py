@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import threading
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 
 from boltbo import Campaign, OracleUnavailable, Settings, Status, Task
-from boltbo.domains.plans.build import PlansOptions, build, make_tasks, new_task
+from boltbo.domains.plans.build import build, new_task
 from boltbo.domains.plans.context import condition_words, power
 from boltbo.domains.plans.design import bao_sets, shape
 from boltbo.domains.plans.dialects.sql import written_out
@@ -24,13 +25,22 @@ from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.language.grammar import parse_plan
 from boltbo.domains.plans.language.plan import EVERYTHING, Method, scans_of
 from boltbo.domains.plans.language.spelling import trees_of
+from boltbo.domains.plans.options import PlansOptions
 from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.parse.find import candidates
+from boltbo.domains.plans.search.moves import PlanMoves
+from boltbo.domains.plans.search.random_plans import random_plans
+from boltbo.domains.plans.server.calibrated import Calibrated
 from boltbo.domains.plans.server.connection import Server, redact
 from boltbo.domains.plans.server.embedded import EmbeddedServer
+from boltbo.domains.plans.server.latency import Latency
 from boltbo.domains.plans.server.measure import measure
+from boltbo.domains.plans.server.objective import Objective
+from boltbo.domains.plans.server.query_cache import QueryCache
 from boltbo.domains.plans.workload.files import Workload, read_folder, stratified
-from boltbo.domains.plans.workload.outcomes import Screened
+from boltbo.domains.plans.workload.outcomes import Outcomes
 from boltbo.domains.plans.workload.survey import survey
+from boltbo.domains.plans.workload.tasks import make_tasks
 from boltbo.errors import ConfigError, UnsupportedQuery
 from boltbo.system.progress import Bars
 
@@ -65,25 +75,28 @@ def test_words_of_conditions_are_few_and_short() -> None:
     assert (power(0), power(1), power(1000)) == ("2^0", "2^0", "2^10")
 
 
+def some_plans(domain: PlansDomain, task: Task, n: int) -> list[str]:
+    return random_plans(domain.query(task), n, np.random.default_rng(0), domain.dialect.abilities)
+
+
 def test_the_work_of_a_plan_is_the_same_every_time(domain: PlansDomain, task: Task) -> None:
-    space = domain.space(task)
-    for candidate in ["default", *space.decode(np.random.default_rng(0).random((4, space.dim)))]:
+    for candidate in ["default", *some_plans(domain, task, 4)]:
         first, second = (domain.evaluate(task, candidate, None) for _ in range(2))
         assert first == second
         assert first.status is Status.COMPLETE
         assert first.value > 0
 
 
-@pytest.mark.parametrize("objective", ["latency", "cpu"])
-def test_measured_time_is_positive_and_a_timeout_is_censored(imdb_url: str, objective: str) -> None:
+@pytest.mark.parametrize("objective", [Latency(), Calibrated()])
+def test_measured_time_is_positive_and_a_timeout_is_censored(imdb_url: str, objective: Objective) -> None:
     server = Server(imdb_url)
-    found = measure(server, SQL, (), objective=objective, limit=10.0)  # type: ignore[arg-type]
+    found = measure(server, SQL, (), objective=objective, limit=10.0)
     assert not found.censored
     assert 0 < found.value < 10
-    slow = measure(server, "SELECT COUNT(*) FROM name a, name b, name c", (), objective=objective, limit=0.05)  # type: ignore[arg-type]
+    slow = measure(server, "SELECT COUNT(*) FROM name a, name b, name c", (), objective=objective, limit=0.05)
     assert slow.censored
     # of CPU seconds, what it had taken when the clock stopped it
-    assert slow.value == 0.05 if objective == "latency" else 0.02 < slow.value <= 0.05
+    assert slow.value == 0.05 if isinstance(objective, Latency) else 0.02 < slow.value <= 0.05
     assert server.query("SELECT 1") == [(1,)]  # the connection is as good as new
     server.close()
 
@@ -100,12 +113,12 @@ def test_the_initial_design_is_the_default_and_hint_sets_that_differ(domain: Pla
     assert domain.initial_design(task, 49, np.random.default_rng(0)) == design
 
 
-def test_hint_sets_and_trees_have_points(domain: PlansDomain, task: Task) -> None:
-    space = domain.space(task)
-    for candidate in domain.initial_design(task, 10, np.random.default_rng(0)):
-        point = space.encode(candidate)
-        assert point.shape == (space.dim,)
-        assert ((point >= 0) & (point <= 1)).all()
+def test_hint_sets_change_from_the_trees_that_the_server_uses(domain: PlansDomain, task: Task) -> None:
+    space, rng = domain.space(task), np.random.default_rng(0)
+    assert isinstance(space, PlanMoves)
+    for candidate in domain.initial_design(task, 10, rng):
+        assert "default" not in space.symbols(candidate)
+        assert space.mutants(candidate, 1, 5, rng)
 
 
 def test_the_servers_plan_can_be_kept_for_reports(domain: PlansDomain, task: Task) -> None:
@@ -164,7 +177,7 @@ def test_columns_written_without_their_relation_are_looked_up(domain: PlansDomai
         ("keyword LIKE 'a%'",),
     ]
     expected = domain.server.query(bare)
-    for text in domain.space(task).decode(np.random.default_rng(0).random((20, domain.space(task).dim))):
+    for text in some_plans(domain, task, 20):
         statement = domain.statement(task, text)
         with domain.server.read_only(statement.settings) as cursor:
             cursor.execute(statement.sql.encode())
@@ -243,6 +256,44 @@ def test_a_connection_cut_in_the_middle_of_a_plan_is_made_again(domain: PlansDom
     assert domain.server.connection.info.backend_pid != pid
 
 
+def test_a_new_query_is_parsed_once(imdb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+
+    def counted(tokens: Any, sql: str, scope: Any) -> Any:
+        parsed.append(sql)
+        return candidates(tokens, sql, scope)
+
+    monkeypatch.setattr("boltbo.domains.plans.parse.candidates", counted)
+    (tmp_path / "new.sql").write_text(f"{SQL.strip()};")
+    domain = PlansDomain(imdb_url, objective="work")
+    task = new_task(domain, tmp_path / "new.sql")
+    space = domain.space(task)
+    assert isinstance(space, PlanMoves)
+    [mutant] = space.mutants("default", 1, 1, np.random.default_rng(0))
+    assert domain.evaluate(task, domain.grammar(task).canonical(mutant), None).status is Status.COMPLETE
+    assert list(domain.pretraining_pairs([task], 4, 0))
+    assert parsed == [f"{SQL.strip()};"]
+    options = PlansOptions(min_seconds=0.0, max_seconds=10.0, objective="work")
+    tasks, _ = make_tasks(domain, [("other", SQL.replace("1990", "1991"))], options, 1, Bars(False))
+    assert domain.grammar(tasks[0]).canonical("default")
+    assert len(parsed) == 2
+    domain.server.close()
+
+
+def test_queries_that_were_asked_for_long_ago_are_forgotten(
+    domain: PlansDomain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boltbo.domains.plans.server.query_cache.KEPT", 2)
+    cache = QueryCache(domain.server)
+    first, second, third = (SQL.replace("1990", str(year)).strip() for year in (1, 2, 3))
+    kept = cache.query(first)
+    cache.query(second)
+    assert cache.query(first) is kept
+    cache.query(third)  # in place of the second
+    assert cache.query(first) is kept
+    assert pickle.loads(pickle.dumps(cache)).query(first) == kept
+
+
 BAD = {
     "broken.sql": "SELECT FROM WHERE",
     "delete.sql": "DELETE FROM title",
@@ -269,7 +320,7 @@ def test_a_screening_that_was_killed_goes_on_where_it_was(
     queries = [("one", SQL), ("two", SQL), ("broken", BAD["broken.sql"])]
     options = PlansOptions(min_seconds=0.0, max_seconds=10.0, objective="work")
     kept = tmp_path / "deep" / "screened.jsonl"
-    first, _ = make_tasks(domain, [queries[0], queries[2]], options, 9, Bars(False), Screened(kept))
+    first, _ = make_tasks(domain, [queries[0], queries[2]], options, 9, Bars(False), Outcomes(kept))
     with kept.open("a") as file:
         file.write('\n["two", {"id": "tw')  # the line at which it was killed
     measured = []
@@ -278,9 +329,9 @@ def test_a_screening_that_was_killed_goes_on_where_it_was(
         measured.append(sql)
         return measure(server, sql, *args, **named)
 
-    monkeypatch.setattr("boltbo.domains.plans.build.measure", counted)
+    monkeypatch.setattr("boltbo.domains.plans.workload.tasks.measure", counted)
     for _ in range(2):
-        tasks, dropped = make_tasks(domain, queries, options, 9, Bars(False), Screened(kept))
+        tasks, dropped = make_tasks(domain, queries, options, 9, Bars(False), Outcomes(kept))
         assert tasks[:1] == first
         assert [t.id for t in tasks] == ["one", "two"]
         assert sum(dropped.values()) == 1
@@ -296,7 +347,7 @@ def test_the_same_queries_elsewhere_are_not_screened_again(
         measured.append(sql)
         return measure(server, sql, *args, **named)
 
-    monkeypatch.setattr("boltbo.domains.plans.build.measure", counted)
+    monkeypatch.setattr("boltbo.domains.plans.workload.tasks.measure", counted)
 
     def tasks_of(folder: Path) -> list[Task]:
         options = {"database": imdb_url, "workload": str(folder), "train": 1, "validation": 1, "objective": "work",

@@ -18,7 +18,8 @@ from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.templates import Template
 from boltbo.domains.plans.language.grammar import PlanGrammar
 from boltbo.domains.plans.parse import parse_query
-from boltbo.domains.plans.search.box import PlanSpace
+from boltbo.domains.plans.search.moves import PlanMoves
+from boltbo.domains.plans.search.random_plans import random_plans
 from boltbo.errors import ConfigError
 from boltbo.report.campaign import Gathered, campaign_page
 from boltbo.report.campaign.gather import DEFAULT, STBO, TaskFound
@@ -196,13 +197,12 @@ class ToyPlans:
     def grammar(self, task: Task) -> PlanGrammar:
         return PlanGrammar(parse_query(task.data["sql"]))
 
-    def space(self, task: Task) -> PlanSpace:
-        return PlanSpace(
-            parse_query(task.data["sql"]), {"default": self.grammar(task).parse("t nest mk nest k nest ci nest n")}
-        )
+    def space(self, task: Task) -> PlanMoves:
+        server_trees = {"default": self.grammar(task).parse("t nest mk nest k nest ci nest n")}
+        return PlanMoves(parse_query(task.data["sql"]), server_trees.get)
 
     def initial_design(self, task: Task, n: int, rng: np.random.Generator) -> list[str]:
-        return ["default", *self.space(task).decode(rng.random((n - 1, self.space(task).dim)))]
+        return ["default", *random_plans(parse_query(task.data["sql"]), n - 1, rng)]
 
     def evaluate(self, task: Task, candidate: str, best: float | None) -> float:
         words = candidate.split()
@@ -215,7 +215,7 @@ def test_plans_are_drawn_as_trees(tmp_path: Path) -> None:
     kept = Task(
         "v", "query", {"sql": SQL.format(3), "default_plan": "seq t merge ( seq mk hash index k ) nest ci nest n"}
     )
-    g = run(tmp_path, ToyPlans(), tasks[:4], [tasks[4], kept])
+    g = run(tmp_path, ToyPlans(), tasks[:4], [tasks[4], kept], run={**SMALL["run"], "optimizer": "evolution"})
     text, page = checked(g)
     assert "Its tree was not recorded" in page.text
     assert text.count('class="plan"') >= 3

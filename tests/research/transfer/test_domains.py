@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from boltbo import Observation, Task, Trajectory
+from boltbo import Observation, Slots, Task, Trajectory
 from boltbo.domains.peptides.space import Relatives
 from boltbo.domains.plans.language.query import Block, Query, Relation
-from boltbo.domains.plans.search.box import PlanSpace
+from boltbo.domains.plans.search.moves import PlanMoves
+from boltbo.domains.plans.search.random_plans import random_plans
 from boltbo.problem import Status
 from boltbo_bench.transfer import make, random_search
 from boltbo_bench.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
@@ -15,10 +16,10 @@ pytest.importorskip("torch")
 METHODS = ["icm", "fsbo", "sgpe", "rgpe", "ablr"]
 
 
-def plans(n):
-    """The plans of a chain of n tables."""
+def chain(n):
+    """A query that joins n tables, one to the next."""
     relations = tuple(Relation(f"r{i}", f"table_{i}") for i in range(n))
-    return PlanSpace(Query("", (Block(relations, tuple(((f"r{i}", "c"), (f"r{i + 1}", "c")) for i in range(n - 1))),)))
+    return Query("", (Block(relations, tuple(((f"r{i}", "c"), (f"r{i + 1}", "c")) for i in range(n - 1))),))
 
 
 def nested(plan):
@@ -41,32 +42,35 @@ def play(optimizer, first, value, calls):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_plans_of_small_queries_tell_of_those_of_a_larger_one(name):
-    runs = [
-        Trajectory(
-            Task(f"q{n}", f"a chain of {n} tables"),
-            tuple(observed(nested, plans(n).decode(np.random.default_rng(n).random((20, plans(n).dim))))),
-        )
-        for n in (4, 5, 6)
-    ]
-    assert len({plans(n).dim for n in (4, 5, 6, 9)}) == 4
-    surrogate = make(name, runs, with_context(HashedNgrams(48), 8))
-    space, large = plans(9), Task("q9", "a chain of 9 tables")
-    values, by_chance = [], []
-    for seed in range(3):
-        first = observed(nested, space.decode(np.random.default_rng(seed).random((5, space.dim))))
-        values.append(play(surrogate.optimizer(large, space, seed=seed, pool=100), first, nested, 8))
+    found, by_chance = [], []
+    large, space = Task("q9", "a chain of 9 tables"), PlanMoves(chain(9))
+    for seed in range(2):
+        runs = [
+            Trajectory(
+                Task(f"q{n}", f"a chain of {n} tables"),
+                tuple(observed(nested, random_plans(chain(n), 40, np.random.default_rng([seed, n])))),
+            )
+            for n in (5, 6, 7, 8)
+        ]
+        surrogate = make(name, runs, with_context(HashedNgrams(48), 8))
+        first = observed(nested, random_plans(chain(9), 5, np.random.default_rng(seed)))
+        found.append(play(surrogate.optimizer(large, space, seed=seed, pool=300), first, nested, 8))
         by_chance.append(play(random_search(space, seed=seed), first, nested, 8))
-    assert np.mean(values) < np.mean(by_chance) - 1.0, f"{values} on average, random search {by_chance}"
+    # random search by moves changes the best plans too: it is a harder one to beat than plans drawn anew
+    assert np.mean(found) < 0.8 * np.mean(by_chance)
 
 
-def test_box_features_refuse_plans_of_different_queries():
+def test_box_features_refuse_boxes_of_different_tasks():
+    def box(n):
+        return Slots([["a", "b", "c"]] * n)
+
     rng = np.random.default_rng(0)
     runs = [
-        Trajectory(Task(str(n), ""), tuple(observed(nested, plans(n).decode(rng.random((3, plans(n).dim))))))
+        Trajectory(Task(str(n), ""), tuple(observed(nested, dict.fromkeys(box(n).decode(rng.random((3, n)))))))
         for n in (4, 5)
     ]
     with pytest.raises(ValueError, match="HashedNgrams"):
-        make("rgpe", runs, BoxFeatures(lambda task: plans(int(task.id))))
+        make("rgpe", runs, BoxFeatures(lambda task: box(int(task.id))))
 
 
 TEMPLATES = ["GIGAVLKVLTTGLPALISWIK", "FLPLIGRVLSGILEELAAW", "ILGEDWKSTAVRDLAGPWQNE"]

@@ -41,7 +41,7 @@ READS: dict[Policy, str] = {
     "plan": "a query: its relations with the estimated rows that pass their filters and of the whole table, the filters, the "
     "columns made equal, and the server's own plan",
 }
-"""What the instruction to a model says it is given"""
+"""What a model is given, as its instruction says it"""
 
 WORDS = 600
 """Symbols of a statement that are written out"""
@@ -51,14 +51,14 @@ LITERALS = 2
 
 
 class ContextWriter:
-    """Writes contexts, remembering the server's row estimates: queries of one workload share most of their filters."""
+    """Writer of contexts. It remembers the server's row estimates: queries of one workload share most of their filters."""
 
     def __init__(self, server: Server, abilities: Abilities = PLAIN_SQL, policy: Policy = "sql") -> None:
         self.server, self.abilities, self.policy = server, abilities, policy
         self._rows: dict[tuple[str, tuple[str, ...]], float] = {}
 
     def another(self) -> ContextWriter:
-        """One that writes the same over a connection of its own."""
+        """Return a writer that writes the same over another connection."""
         return ContextWriter(self.server.another(), self.abilities, self.policy)
 
     def write(self, query: Query) -> str:

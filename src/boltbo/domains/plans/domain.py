@@ -14,20 +14,20 @@ from boltbo.domain import SearchSpace, StringSpace
 from boltbo.domains.plans.context import READS, ContextWriter, Policy, server_plan_text
 from boltbo.domains.plans.design import bao_design
 from boltbo.domains.plans.dialects import Dialect, DialectName, Statement
-from boltbo.domains.plans.dialects.choose import choose
-from boltbo.domains.plans.language.explain import follows, plan_from_explain, with_methods_of
+from boltbo.domains.plans.language.explain import follows, plan_from_explain
 from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan
 from boltbo.domains.plans.language.plan import EVERYTHING, Plan
 from boltbo.domains.plans.language.query import Query
-from boltbo.domains.plans.parse import parse_query
 from boltbo.domains.plans.pretraining import pretraining_pairs
-from boltbo.domains.plans.search.box import PlanSpace
 from boltbo.domains.plans.search.latent import latent_space
 from boltbo.domains.plans.search.moves import PlanMoves
 from boltbo.domains.plans.search.switches import SwitchSpace
+from boltbo.domains.plans.server.choose_dialect import choose
+from boltbo.domains.plans.server.column_types import check_types
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.measure import Measurement, Objective, Planning, Summary, measure
-from boltbo.domains.plans.server.types import check_types
+from boltbo.domains.plans.server.measure import Measurement, measure
+from boltbo.domains.plans.server.objective import Objective, find_objective
+from boltbo.domains.plans.server.query_cache import QueryCache
 from boltbo.problem import Evaluation, Status, Task
 
 INSTRUCTION = """\
@@ -36,27 +36,28 @@ a chain of every relation exactly once, operators between them (hash, merge, nes
 side; or the word default with switches. Only join relations that share a joined column."""
 
 
-Space = Literal["moves", "tree", "strings"]
+Space = Literal["moves", "latent"]
+
+GRAMMARS = 4096
+"""Grammars that are remembered; beyond them all are forgotten"""
 
 
 class PlansDomain:
-    """Query plans, scored by what their execution takes. Tasks come from `task_of` (or `workload.build`).
+    """Query plans, scored by what their execution takes. Tasks come from `task_of` (or `build.build`).
 
     Args:
         url: The PostgreSQL that holds the data.
         dialect: How plans are forced (see `dialects`); `auto` is the best that the server follows.
-        scans: Plans say scan methods too, where the dialect can force them.
         context: What a model reads of a query; see `context`.
         hint_plan: The library of pg_hint_plan, a name or an absolute path, loaded where the server has not loaded it.
-        objective: See `measure.Objective`.
-        timeout: An execution is stopped at this multiple of the run's best value so far.
-        first_timeout: And never runs longer than this multiple of the default plan.
-        max_seconds: And never longer than this.
-        repeats, warm, summary, planning: See `measure.measure`: of a plan that seems to be the best so far, how many
-            executions count, and how; what counts of planning.
+        objective: Name of what an execution is measured by, `module:Name` for your own, or the object: see `server.objective`.
+        timeout: Multiple of the run's best value so far at which an execution is stopped.
+        first_timeout: Multiple of the default plan's value at which every execution is stopped.
+        max_seconds: Seconds at which every execution is stopped.
+        repeats: Executions that count of a plan that seems to be the best so far; see `measure.measure`.
         patience: Seconds to wait for a server that does not answer.
-        space: Where optimizers search: among the trees' neighbours (`moves.PlanMoves`), in the trees' own box
-            (`space.PlanSpace`), or in the latent space of a VAE of plan strings.
+        space: Where optimizers search: among the trees' neighbours (`moves.PlanMoves`), or in the `latent` space of a VAE of
+            plan strings, as in the paper.
         vae: The folder of that VAE, which `latent.ensure_vae` filled.
     """
 
@@ -67,38 +68,37 @@ class PlansDomain:
         url: str,
         *,
         dialect: DialectName = "auto",
-        scans: bool = False,
         context: Policy = "sql",
         hint_plan: str = "pg_hint_plan",
-        objective: Objective = "latency",
+        objective: str | Objective = "latency",
         timeout: float = 1.1,
         first_timeout: float = 3.0,
         max_seconds: float = 60.0,
         repeats: int = 3,
-        warm: bool = True,
-        summary: Summary = "median",
-        planning: Planning = "excluded",
         patience: float = 20.0,
         space: Space = "moves",
         vae: Path | None = None,
     ) -> None:
-        if (space == "strings") != (vae is not None):
-            raise ValueError("a VAE's folder belongs to space 'strings', and to no other")
+        if (space == "latent") != (vae is not None):
+            raise ValueError("a VAE's folder belongs to space 'latent', and to no other")
         self.server = Server(url, patience=patience, hint_plan=hint_plan)
         self.dialect_name = dialect
-        self.scans = scans
         self.context = context
         self._dialect: Dialect | None = None
-        self.objective = objective
+        self.objective_name = objective if isinstance(objective, str) else objective.name
+        self._objective = None if isinstance(objective, str) else objective
+        if isinstance(objective, str):
+            find_objective(objective)  # a name that leads nowhere shows at once
         self.timeout = timeout
         self.first_timeout = first_timeout
         self.max_seconds = max_seconds
-        self.repeats, self.warm, self.summary, self.planning = repeats, warm, summary, planning
-        self.chosen_space, self.vae = space, vae
-        self._known: dict[str, tuple[Query, PlanGrammar]] = {}
+        self.repeats = repeats
+        self.vae = vae
+        self._queries = QueryCache(self.server)
+        self._grammars: dict[str, PlanGrammar] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_known": {}}
+        return {**self.__dict__, "_grammars": {}}
 
     @property
     def instruction(self) -> str:
@@ -113,8 +113,19 @@ class PlansDomain:
             OracleUnavailable: The server does not answer.
         """
         if self._dialect is None:
-            self._dialect = choose(self.server, self.dialect_name, scans=self.scans)
+            self._dialect = choose(self.server, self.dialect_name)
         return self._dialect
+
+    @property
+    def objective(self) -> Objective:
+        """What an execution is measured by, made at the first use.
+
+        Raises:
+            OracleUnavailable: `auto` looks at the server, and it does not answer.
+        """
+        if self._objective is None:
+            self._objective = find_objective(self.objective_name)(self.server)
+        return self._objective
 
     def task_of(
         self,
@@ -129,7 +140,7 @@ class PlansDomain:
         Raises:
             ValueError: The query is not one that can be steered (see `parse.parse_query`).
         """
-        query = parse_query(sql, self.server.columns)
+        query = self.parsed(sql)
         check_types(query, self.server)
         context = (writer or self.context_writer()).write(query)
         data: dict[str, Any] = {"sql": query.sql, "default_value": default_value}
@@ -138,20 +149,27 @@ class PlansDomain:
         return Task(task_id, context, data)
 
     def evaluate(self, task: Task, candidate: str, best: float | None) -> Evaluation:
-        """What the server ran instead is what was scored, where it did not follow."""
-        query, grammar = self._parsed(task)
-        abilities = self.dialect.abilities
-        plan = grammar.parse(candidate)
+        """Execute a candidate. Where the server did not follow it, the plan that it ran instead is what was scored."""
+        query, abilities = self.query(task), self.dialect.abilities
+        plan = self.grammar(task).parse(candidate)
         m = self._measure(self.dialect.render(query, plan), self._limit(task, best), best)
         executed = plan_from_explain(m.plan, query, abilities)
         status = Status.CENSORED if m.censored else Status.COMPLETE
         if follows(executed, plan, query, abilities):
             return Evaluation(m.value, status)
-        scored = format_plan(with_methods_of(executed, plan), query, abilities)
+        scored = format_plan(executed, query, abilities)
         return Evaluation(m.value, status, "the server did not follow", scored)
 
+    def parsed(self, sql: str) -> Query:
+        """The query of a statement, which is parsed when it is asked for first.
+
+        Raises:
+            ValueError: The query is not one that can be steered (see `parse.parse_query`).
+        """
+        return self._queries.query(sql)
+
     def query(self, task: Task) -> Query:
-        return self._parsed(task)[0]
+        return self.parsed(str(task.data["sql"]))
 
     def statement(self, task: Task, candidate: str) -> Statement:
         """What is sent to the server for a candidate.
@@ -159,8 +177,7 @@ class PlansDomain:
         Raises:
             InvalidCandidate: It is no plan of the task's query.
         """
-        query, grammar = self._parsed(task)
-        return self.dialect.render(query, grammar.parse(candidate))
+        return self.dialect.render(self.query(task), self.grammar(task).parse(candidate))
 
     def measured(
         self, task: Task, candidate: str, limit: float | None = None, beat: float | None = None
@@ -172,7 +189,7 @@ class PlansDomain:
         return ContextWriter(self.server, self.dialect.abilities, self.context)
 
     def _limit(self, task: Task, best: float | None) -> float:
-        if self.objective == "work":  # no clock decides what a deterministic objective says
+        if not self.objective.clock:  # no clock decides what counts something else
             return self.max_seconds
         default = float(task.data["default_value"])
         limit = self.first_timeout * default
@@ -190,9 +207,6 @@ class PlansDomain:
                 limit=limit,
                 beat=best,
                 repeats=self.repeats,
-                warm=self.warm,
-                summary=self.summary,
-                planning=self.planning,
             )
         )
 
@@ -216,11 +230,15 @@ class PlansDomain:
         return [cost(candidate) for candidate in candidates]
 
     def grammar(self, task: Task) -> PlanGrammar:
-        return self._parsed(task)[1]
+        query = self.query(task)
+        if query.sql not in self._grammars:
+            if len(self._grammars) >= GRAMMARS:
+                self._grammars.clear()
+            self._grammars[query.sql] = PlanGrammar(query, self.dialect.abilities)
+        return self._grammars[query.sql]
 
     def space(self, task: Task) -> SearchSpace | StringSpace:
-        query, grammar = self._parsed(task)
-        abilities = self.dialect.abilities
+        query, grammar, abilities = self.query(task), self.grammar(task), self.dialect.abilities
         if not abilities.operators:
             return SwitchSpace(abilities)
 
@@ -230,14 +248,7 @@ class PlansDomain:
 
         if self.vae is not None:
             return latent_space(self.vae, query, server_trees, abilities)
-        made = PlanMoves if self.chosen_space == "moves" else PlanSpace
-        return made(query, server_trees, abilities)
+        return PlanMoves(query, server_trees, abilities)
 
     def pretraining_pairs(self, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:
-        return pretraining_pairs(self.context_writer(), [self._parsed(t)[0] for t in tasks], n, seed)
-
-    def _parsed(self, task: Task) -> tuple[Query, PlanGrammar]:
-        if task.id not in self._known:
-            query = parse_query(str(task.data["sql"]), self.server.columns)
-            self._known[task.id] = query, PlanGrammar(query, self.dialect.abilities)
-        return self._known[task.id]
+        return pretraining_pairs(self.context_writer(), [self.query(t) for t in tasks], n, seed)

@@ -1,6 +1,6 @@
 """Pairs of a context and a plan that no execution was paid for: what the model is pretrained on.
 
-New queries are made of the training tasks' own: the same joins with each relation's filters taken from another query of the
+New queries are made of those of the training tasks: the same joins with each relation's filters taken from another query of the
 same template. The server plans them under several settings (EXPLAIN takes milliseconds), so that the model learns the
 language, the schema, and what sensible plans look like at which row estimates, before any plan was measured.
 """
@@ -50,15 +50,15 @@ def pretraining_pairs(writer: ContextWriter, queries: Sequence[Query], n: int, s
     for query in queries:
         templates.setdefault(_template(query), []).append(query)
     groups = list(templates.values())
-    own = threading.local()
+    local = threading.local()
 
     def chunk(number: int) -> list[tuple[str, str]]:
         """The pairs of some new queries: what they are does not depend on which connection makes them."""
-        if not hasattr(own, "writer"):
-            own.writer = writer.another()
-            writers.append(own.writer)
+        if not hasattr(local, "writer"):
+            local.writer = writer.another()
+            writers.append(local.writer)
         rng = np.random.default_rng([seed, number])
-        return [pair for _ in range(CHUNK) for pair in _pairs(own.writer, groups, rng)]
+        return [pair for _ in range(CHUNK) for pair in _pairs(local.writer, groups, rng)]
 
     writers: list[ContextWriter] = []
     made = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -15,18 +16,12 @@ from typer.testing import CliRunner
 
 from boltbo.cli.app import app
 from boltbo.domains.plans.dialects import DialectName
-from boltbo.domains.plans.dialects.choose import load_hint_plan
 from boltbo.domains.plans.dialects.executed import shape_of
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.export.handover import (
-    DIFFERENT_RESULTS,
-    SERVERS_OWN,
-    Handover,
-    best_candidates,
-    check,
-    hand_over,
-)
+from boltbo.domains.plans.export.check import best_candidates, check, hand_over
+from boltbo.domains.plans.export.handover import DIFFERENT_RESULTS, SERVERS_OWN, Handover
 from boltbo.domains.plans.export.scripts import normalized, read, script, write
+from boltbo.domains.plans.server.choose_dialect import load_hint_plan
 from boltbo.errors import ConfigError
 from boltbo.problem import Observation, Status, Task, Trajectory
 
@@ -240,6 +235,12 @@ def test_verify_on_the_command_line(plain: PlansDomain, good: Handover, tmp_path
     answer = CliRunner().invoke(app, command[:-2])
     assert answer.exit_code == 1
     assert "differently" in answer.output
+
+
+def test_a_manifest_imports_no_objective(plain: PlansDomain, good: Handover) -> None:
+    foreign = check(plain.server, replace(good, objective="this:That"), 2)
+    assert foreign.verdict == "fails: its objective 'this:That' is the campaign's own: check with --config"
+    assert "this" not in sys.modules
 
 
 def test_a_handover_survives_json(good: Handover) -> None:

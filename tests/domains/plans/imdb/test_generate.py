@@ -8,8 +8,8 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from boltbo.domains.plans.imdb.draw import choose_by_group, choose_members, fan_out
 from boltbo.domains.plans.imdb.generate import generate, harvest
+from boltbo.domains.plans.imdb.random_draws import choose_by_group, choose_members, fan_out
 from boltbo.domains.plans.imdb.soundex import phonetic_code
 from boltbo.domains.plans.imdb.table import Column, copy_text, n_rows
 

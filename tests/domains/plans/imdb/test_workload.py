@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sqlglot
 
-from boltbo.domains.plans.imdb.workload import fill, generate_workload, quoted, templates_by_name, write_workload
+from boltbo.domains.plans.imdb.queries import fill, generate_workload, quoted, templates_by_name
 from boltbo.domains.plans.parse import parse_query
 
 
@@ -52,9 +52,3 @@ def test_every_template_fills_to_sql_that_can_be_steered(name):
 
 def test_texts_are_quoted():
     assert quoted("it's") == "'it''s'"
-
-
-def test_files_lie_by_template(tmp_path):
-    paths = write_workload(tmp_path, 20, 0)
-    assert paths[2] == tmp_path / "w03" / "w03-0001.sql"
-    assert [p.read_text() for p in paths] == [sql for _, sql in generate_workload(20, 0)]

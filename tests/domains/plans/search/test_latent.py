@@ -23,7 +23,7 @@ WHERE t.id = mk.movie_id AND mk.keyword_id = k.id AND mi.movie_id = t.id AND t.p
 @pytest.fixture(scope="module")
 def strings(imdb_url, tmp_path_factory):
     folder = tmp_path_factory.mktemp("vae")
-    domain = PlansDomain(imdb_url, patience=3.0, space="strings", vae=folder)
+    domain = PlansDomain(imdb_url, patience=3.0, space="latent", vae=folder)
     ensure_vae([parse_query(SQL)], folder, Recipe(plans=200, epochs=2.0, latent=8), domain.dialect.abilities)
     yield domain
     domain.server.close()

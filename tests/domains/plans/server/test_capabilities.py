@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from boltbo import OracleUnavailable
 from boltbo.cli.app import app
-from boltbo.domains.plans.dialects.choose import choose
-from boltbo.domains.plans.server.capabilities import Capabilities, capabilities, shown
+from boltbo.domains.plans.server.address import shown
+from boltbo.domains.plans.server.capabilities import Capabilities, capabilities
+from boltbo.domains.plans.server.choose_dialect import choose
 from boltbo.domains.plans.server.conditions import conditions, size_of
 from boltbo.domains.plans.server.connection import Server
 from boltbo.domains.plans.server.embedded import create_database, database_url

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from boltbo.domains.plans.dialects import Statement
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.server.paired import Comparison, compare
+from boltbo.domains.plans.server.work import Work
 from boltbo.errors import TooSlow
 
 SLOW = "SELECT count(*) FROM title a, title b WHERE a.id < 300 AND b.id < 300"
@@ -52,11 +53,11 @@ def test_one_pair_says_nothing() -> None:
 
 def test_less_work_is_found_and_more_is_not(domain: PlansDomain) -> None:
     slow, quick = Statement(SLOW), Statement(QUICK)
-    comparison = compare(domain.server, slow, quick, pairs=3, objective="work")
+    comparison = compare(domain.server, slow, quick, pairs=3, objective=Work())
     assert comparison.faster
     assert comparison.low == comparison.high == comparison.ratio < 0.1
-    assert not compare(domain.server, quick, slow, pairs=3, objective="work").faster
-    same = compare(domain.server, slow, slow, pairs=3, objective="work")
+    assert not compare(domain.server, quick, slow, pairs=3, objective=Work()).faster
+    same = compare(domain.server, slow, slow, pairs=3, objective=Work())
     assert (same.ratio, same.faster, same.p) == (1.0, False, 1.0)
 
 

@@ -13,9 +13,9 @@ from boltbo import Status
 from boltbo.domains.plans.dialects import DialectName, Statement
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.imdb.load import ensure_database
+from boltbo.domains.plans.search.random_plans import random_plans
 from boltbo.domains.plans.server.capabilities import NEWEST, OLDEST, capabilities
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.measure import Objective
 from boltbo.domains.plans.server.rows import same_results
 from support.clusters import cluster, folders, major
 
@@ -54,7 +54,7 @@ def test_capabilities(served: tuple[int, str]) -> None:
 
 @pytest.mark.parametrize("dialect", ["sql", "order", "bao"])
 def test_forced_plans_are_followed_and_return_the_same(served: tuple[int, str], dialect: DialectName) -> None:
-    check_plans(PlansDomain(served[1], dialect=dialect, objective="work", space="tree"))
+    check_plans(PlansDomain(served[1], dialect=dialect, objective="work"))
 
 
 @pytest.mark.parametrize("dialect", ["hints", "leading"])
@@ -62,7 +62,7 @@ def test_hinted_plans_are_followed_and_return_the_same(served: tuple[int, str], 
     libraries = ["pg_hint_plan", *filter(None, os.environ.get("BOLTBO_TEST_HINT_PLANS", "").split(":"))]
     for library in libraries:
         if capabilities(Server(served[1], hint_plan=library)).hint_plan != "absent":
-            check_plans(PlansDomain(served[1], dialect=dialect, hint_plan=library, objective="work", space="tree"))
+            check_plans(PlansDomain(served[1], dialect=dialect, hint_plan=library, objective="work"))
             return
     pytest.skip(
         f"no pg_hint_plan for PostgreSQL {served[0]}; name libraries in BOLTBO_TEST_HINT_PLANS, parted by colons"
@@ -71,9 +71,9 @@ def test_hinted_plans_are_followed_and_return_the_same(served: tuple[int, str], 
 
 def check_plans(domain: PlansDomain) -> None:
     task = domain.task_of("q", SQL, 1.0)
-    space = domain.space(task)
-    design = domain.initial_design(task, 4, np.random.default_rng(0))
-    for candidate in [*design, *space.decode(np.random.default_rng(1).random((8, space.dim)))]:
+    abilities = domain.dialect.abilities
+    plans = random_plans(domain.query(task), 8, np.random.default_rng(1), abilities) if abilities.operators else []
+    for candidate in [*domain.initial_design(task, 4, np.random.default_rng(0)), *plans]:
         found = domain.evaluate(task, candidate, None)
         assert found.status is Status.COMPLETE
         assert found.value > 0
@@ -82,8 +82,8 @@ def check_plans(domain: PlansDomain) -> None:
     domain.server.close()
 
 
-@pytest.mark.parametrize("objective", ["latency", "cpu"])
-def test_times_are_measured(served: tuple[int, str], objective: Objective) -> None:
+@pytest.mark.parametrize("objective", ["latency", "calibrated"])
+def test_times_are_measured(served: tuple[int, str], objective: str) -> None:
     domain = PlansDomain(served[1], objective=objective)
     task = domain.task_of("q", SQL, 1.0)
     assert 0 < domain.evaluate(task, "default", None).value < 10

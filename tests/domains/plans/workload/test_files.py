@@ -103,7 +103,7 @@ def test_a_folder_of_files_with_one_and_with_many_statements(tmp_path: Path) -> 
     found = read_folder(folder)
     assert [name for name, _ in found.queries] == ["deep/er/q", "many-1", "many-2", "one"]
     assert found.skipped == [("many, line 1", "SET")]
-    assert found.told() == ["no queries, skipped: 1 SET"]
+    assert found.remarks() == ["no queries, skipped: 1 SET"]
 
 
 def test_the_same_query_twice_is_one(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The ways to make a server follow a plan, best first:
 
-    hints     pg_hint_plan says operators and scan methods, nested JOINs under collapse limits of 1 the order
+    hints     pg_hint_plan says operators, nested JOINs under collapse limits of 1 the order
     leading   pg_hint_plan says everything, by a Leading hint too: the query's own text stays as it is
     sql       no extension: nested JOINs and lateral subqueries; hash joins and nested loops
     order     no extension: nested JOINs for the order, the server chooses the operators
@@ -26,13 +26,12 @@ DialectName = Literal["auto", "hints", "leading", "sql", "order", "bao"]
 MEMOIZE_SINCE = 14_00_00
 
 
-def by_name(name: str, *, scans: bool = False, version: int = 18_00_00) -> Dialect:
-    """A dialect.
+def by_name(name: str, *, version: int = 18_00_00) -> Dialect:
+    """Make a dialect.
 
     Args:
         name: One of `DialectName` but `auto`.
-        scans: Plans say scan methods too, where the dialect can force them.
-        version: The server's `server_version_num`; a switch that it lacks is none of the language's.
+        version: The server's `server_version_num`; switches that it lacks cannot be written.
 
     Raises:
         ValueError: There is no such dialect.
@@ -41,8 +40,4 @@ def by_name(name: str, *, scans: bool = False, version: int = 18_00_00) -> Diale
     kinds = {kind.name: kind for kind in (Hints, Leading, PlainSql, Order, Switches)}
     if name not in kinds:
         raise ValueError(f"no dialect {name!r}; there are {', '.join(kinds)}")
-    dialect = kinds[name]()
-    abilities = replace(dialect.abilities, switches=switches)
-    if not scans:
-        abilities = replace(abilities, methods=())
-    return kinds[name](abilities)
+    return kinds[name](replace(kinds[name]().abilities, switches=switches))

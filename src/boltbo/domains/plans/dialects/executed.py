@@ -1,4 +1,4 @@
-"""What a server executed, said again: as hints for the untouched statement, and as one line to compare plans by."""
+"""What a server executed, written down: as hints for the untouched statement, and as one line to compare plans by."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from boltbo.domains.plans.dialects.hints import METHOD_HINTS, OPERATOR_HINTS, hi
 from boltbo.domains.plans.language.explain import JOINS, SCANS, SUFFIX, Node, is_input
 
 _PASSING = frozenset({"Hash", "Subquery Scan", "Materialize", "Sort", "Incremental Sort"})
-"""Nodes that say nothing that the joins around them do not"""
+"""Nodes that add nothing to what the joins around them say"""
 
 
 def hints_of_explain(top: Node, aliases: Collection[str]) -> list[str]:
@@ -16,15 +16,15 @@ def hints_of_explain(top: Node, aliases: Collection[str]) -> list[str]:
 
     Args:
         top: The top plan node of EXPLAIN (FORMAT JSON), of any statement of the query.
-        aliases: Those of the query.
+        aliases: Aliases of the query.
     """
-    own = frozenset(aliases)
+    searched = frozenset(aliases)
     exact = {node["Alias"] for node in _nodes(top) if "Alias" in node}
     hints: list[str] = []
 
     def name(node: Node) -> str:
         base = SUFFIX.sub("", node["Alias"])
-        inside_lateral = base in own and node["Alias"] not in own and base not in exact
+        inside_lateral = base in searched and node["Alias"] not in searched and base not in exact
         return hint_name(base if inside_lateral else node["Alias"])
 
     def visit(node: Node) -> tuple[str, list[str]] | None:
@@ -39,7 +39,7 @@ def hints_of_explain(top: Node, aliases: Collection[str]) -> list[str]:
             (left, ours), (right, theirs) = inputs
             hints.append(f"{OPERATOR_HINTS[JOINS[kind]]}({' '.join([*ours, *theirs])})")
             return f"({left} {right})", [*ours, *theirs]
-        if kind == "Subquery Scan" and inputs and node["Alias"] not in own:
+        if kind == "Subquery Scan" and inputs and node["Alias"] not in searched:
             return inputs[0]
         if len(inputs) == 1 and kind != "Subquery Scan":
             return inputs[0]
@@ -59,7 +59,7 @@ def shape_of(top: Node, aliases: Collection[str]) -> str:
 
     The names that a lateral subquery gets are those of its relation, so that one plan in two dialects has one shape.
     """
-    own = frozenset(aliases)
+    searched = frozenset(aliases)
 
     def write(node: Node) -> str:
         parts = [write(child) for child in node.get("Plans", ()) if is_input(child)]
@@ -68,7 +68,7 @@ def shape_of(top: Node, aliases: Collection[str]) -> str:
         if alias is not None and kind != "Subquery Scan":
             base = SUFFIX.sub("", alias)
             index = f" {node['Index Name']}" if "Index Name" in node else ""
-            return f"{kind} {base if base in own else alias}{index}"
+            return f"{kind} {base if base in searched else alias}{index}"
         if len(parts) == 1 and kind in _PASSING:
             return parts[0]
         return f"{kind}({', '.join(parts)})"

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from boltbo.domains.plans.dialects.sql import ORDER_KEPT, Switches, joined
 from boltbo.domains.plans.dialects.statement import Statement
-from boltbo.domains.plans.language.plan import Abilities, Join, Method, Operator, Plan, Scan, Tree, aliases_of, scans_of
+from boltbo.domains.plans.language.plan import Abilities, Join, Method, Operator, Plan, Scan, Tree, aliases_of
 from boltbo.domains.plans.language.query import Query
 from boltbo.errors import InvalidCandidate
 
@@ -27,7 +27,7 @@ METHOD_HINTS = {
     Method.BITMAP: "BitmapScan",
 }
 _ALL = (Operator.HASH, Operator.MERGE, Operator.NEST, Operator.JOIN)
-_HINTED = Abilities(_ALL, methods=tuple(Method))
+_HINTED = Abilities(_ALL)
 _LED = replace(_HINTED, sided=True)
 
 SEARCHED = (("join_collapse_limit", "1000"), ("from_collapse_limit", "1000"), ("geqo", "off"))
@@ -36,27 +36,25 @@ SEARCHED = (("join_collapse_limit", "1000"), ("from_collapse_limit", "1000"), ("
 
 @dataclass(frozen=True, slots=True)
 class Hints(Switches):
-    """Operators and scan methods by hints, the order by nested joins."""
+    """Hints say the operators, nested joins the order."""
 
     abilities: Abilities = _HINTED
     name: ClassVar[str] = "hints"
 
     def _forced(self, query: Query, plan: Plan) -> Statement:
-        return Statement(
-            comment(operator_hints(query, plan)) + joined(query, _order(plan), semi_joins_last=True), ORDER_KEPT
-        )
+        return Statement(comment(operator_hints(plan)) + joined(query, _order(plan), semi_joins_last=True), ORDER_KEPT)
 
 
 @dataclass(frozen=True, slots=True)
 class Leading(Switches):
-    """All by hints, the text untouched. Of a `hash` or `merge` the side with more relations is the outer one."""
+    """Hints say everything, and the text is untouched. Of a `hash` or `merge` the side with more relations is the outer one."""
 
     abilities: Abilities = _LED
     name: ClassVar[str] = "leading"
 
     def _forced(self, query: Query, plan: Plan) -> Statement:
         leading = [f"Leading({_pairs(tree)})" for tree in plan.trees]
-        return Statement(comment([*leading, *operator_hints(query, plan)]) + query.sql, SEARCHED)
+        return Statement(comment([*leading, *operator_hints(plan)]) + query.sql, SEARCHED)
 
 
 def comment(hints: list[str]) -> str:
@@ -71,14 +69,9 @@ def comment(hints: list[str]) -> str:
     return f"/*+ {text} */\n" if hints else ""
 
 
-def operator_hints(query: Query, plan: Plan) -> list[str]:
-    """A hint for each join with an operator and each scan with a method, inner ones first."""
-    hints = [hint for tree in plan.trees for hint in _joins(tree)]
-    for tree in plan.trees:
-        for scan in scans_of(tree):
-            if scan.method is not None and not query.relations[query.index[scan.alias]].derived:
-                hints.append(f"{METHOD_HINTS[scan.method]}({hint_name(scan.alias)})")
-    return hints
+def operator_hints(plan: Plan) -> list[str]:
+    """A hint for each join with an operator, inner ones first."""
+    return [hint for tree in plan.trees for hint in _joins(tree)]
 
 
 def _joins(tree: Tree) -> Iterator[str]:

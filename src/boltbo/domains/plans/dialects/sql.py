@@ -187,12 +187,12 @@ class _Renderer:
         for filter_sql in relation.filters:
             yield f"({filter_sql})"
         for members in self.block.classes:
-            own = [m for m in members if m[0] == relation.alias]
-            for a, b in pairwise(own):
+            here = [m for m in members if m[0] == relation.alias]
+            for a, b in pairwise(here):
                 yield f"{_ref(a)} = {_ref(b)}"
             constants = [self.handed_on[m] for m in members if m in self.handed_on]
-            if own and constants and own[0] not in self.handed_on:
-                yield f"{_ref(own[0])} = {constants[0]}"
+            if here and constants and here[0] not in self.handed_on:
+                yield f"{_ref(here[0])} = {constants[0]}"
 
     def _table(self, relation: Relation) -> str:
         return f"{relation.table} AS {quote(relation.alias)}{relation.renamed}"

@@ -1,1 +1,1 @@
-"""Found plans as files that a server can use."""
+"""Plans as files that a server can use."""

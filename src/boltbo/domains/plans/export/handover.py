@@ -1,32 +1,12 @@
-"""Plans in a form that a server can use, each checked before it is handed over: same rows, faster beyond noise.
-
-What is checked is what is handed over: the statement in the form in which it is written, with its settings.
-"""
+"""A plan in a form that a server can use, with what came of checking it."""
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
-import psycopg
-
 from boltbo.domains.plans.dialects import Statement
-from boltbo.domains.plans.dialects.choose import load_hint_plan
-from boltbo.domains.plans.dialects.executed import hints_of_explain, shape_of
-from boltbo.domains.plans.dialects.hints import SEARCHED, comment
-from boltbo.domains.plans.dialects.sql import ONLY_HASH, ORDER_KEPT
-from boltbo.domains.plans.domain import PlansDomain
-from boltbo.domains.plans.language.plan import SWITCHES
-from boltbo.domains.plans.parse.read import read
-from boltbo.domains.plans.server.connection import Server, Settings
-from boltbo.domains.plans.server.measure import Objective, Planning
-from boltbo.domains.plans.server.paired import Comparison, compare
-from boltbo.domains.plans.server.rows import same_results
-from boltbo.errors import OracleUnavailable, TooSlow
-from boltbo.problem import Task, Trajectory
+from boltbo.domains.plans.server.paired import Comparison, Planning
 
 Form = Literal["sql", "hints", "hint-table"]
 """`sql`: a script with its settings. `hints`: one statement with a pg_hint_plan comment. `hint-table`: the hints alone, for the
@@ -36,10 +16,6 @@ HOLDS = "holds"
 DIFFERENT_RESULTS = "the results differ"
 SERVERS_OWN = "it is the server's own plan"
 
-_COMMENT = re.compile(r"/\*\+(.*?)\*/\s*", re.DOTALL)
-_SETTINGS = {*SWITCHES.values(), *(name for name, _ in (*SEARCHED, *ORDER_KEPT, *ONLY_HASH))}
-"""What a plan may set. A manifest is text from outside, and another setting could let a statement write."""
-
 
 @dataclass(frozen=True, slots=True)
 class Handover:
@@ -48,17 +24,18 @@ class Handover:
     Attributes:
         task: The task's id.
         original: The query's own SQL.
-        aliases: Of the relations whose joins are searched.
+        aliases: Aliases of the relations whose joins are searched.
         candidate: The plan in boltbo's language.
         form: See `Form`.
         sql: The statement that was checked.
         settings: Server settings (name, value) that belong to it.
         hints: The hints in its comment, for the hint table; may be empty.
         shape: What the server executed, by which a later check tells whether it still does.
-        objective: What was compared.
+        objective: Name of what was compared.
+        unit, shown: Unit in which its values are shown, and how many of it a value of 1 is.
         planning: Whether the seconds of planning were part of it.
         verdict: `holds`, or why it is not handed over.
-        comparison: Statement against default; None where it came to none.
+        comparison: The statement beside the default; None where they were not compared.
         server: Version of the server.
         when: Date and time of the check.
         query_id: The server's identifier of the original, where it has one.
@@ -73,7 +50,9 @@ class Handover:
     settings: tuple[tuple[str, str], ...]
     hints: str
     shape: str
-    objective: Objective
+    objective: str
+    unit: str
+    shown: float
     planning: Planning
     verdict: str
     comparison: Comparison | None
@@ -100,149 +79,3 @@ class Handover:
         comparison = c and Comparison(**{**c, **{k: tuple(c[k]) for k in ("before", "after", "planning")}})
         settings = tuple((str(name), str(value)) for name, value in data["settings"])
         return cls(**{**data, "settings": settings, "aliases": tuple(data["aliases"]), "comparison": comparison})
-
-
-def best_candidates(trajectories: Iterable[Trajectory]) -> dict[str, tuple[Task, str]]:
-    """Task id -> the task and its best complete candidate over all runs."""
-    best: dict[str, tuple[float, Task, str]] = {}
-    for t in trajectories:
-        found = t.best
-        if found is not None and (t.task.id not in best or found.value < best[t.task.id][0]):
-            best[t.task.id] = found.value, t.task, found.candidate
-    return {i: (task, candidate) for i, (_, task, candidate) in best.items()}
-
-
-def hand_over(
-    domain: PlansDomain,
-    task: Task,
-    candidate: str,
-    form: Form,
-    pairs: int = 11,
-    limit: float = 60.0,
-    planning: Planning | None = None,
-) -> Handover:
-    """Put a candidate into a form and check it there.
-
-    Args:
-        domain: The server, and how it is steered.
-        task: The task.
-        candidate: A plan; it goes through the grammar, whatever a storage says.
-        form: What it becomes.
-        pairs: Executions of each, plan and default, that count.
-        limit: Seconds for one execution of the default.
-        planning: Whether the seconds of planning count; by default as in the campaign.
-
-    Raises:
-        OracleUnavailable: The server does not answer, or has no pg_hint_plan, which the form takes.
-        ConfigError: The domain's dialect cannot be spoken here.
-    """
-    server, original, _ = domain.server, str(task.data["sql"]), domain.dialect
-    if form != "sql" and (reason := load_hint_plan(server)) is not None:
-        raise OracleUnavailable(f"the form {form!r} cannot be checked without pg_hint_plan on the server: {reason}")
-    draft = Handover(
-        task.id, original, (), candidate, form, "", (), "", "", domain.objective, planning or domain.planning, "", None,
-        server.query("SHOW server_version")[0][0], _now(),
-    )  # fmt: skip
-    if candidate == "default":
-        return replace(draft, verdict=SERVERS_OWN)
-    try:
-        aliases, steered = domain.query(task).aliases, domain.statement(task, candidate)
-        draft = replace(draft, aliases=aliases, sql=steered.sql, settings=steered.settings)
-        if form != "sql":
-            hints, text = hints_of(server, original, aliases, steered, untouched=form == "hint-table")
-            draft = replace(draft, sql=comment(hints) + text, settings=(), hints=" ".join(hints))
-    except ValueError as error:  # among them InvalidCandidate
-        return replace(draft, verdict=f"fails: {error}")
-    except psycopg.Error as error:
-        return replace(draft, verdict=_failure(server, error, limit))
-    if form == "hint-table":
-        draft = replace(draft, query_id=_query_id(server, original))
-    return check(server, draft, pairs, limit)
-
-
-def check(server: Server, handed: Handover, pairs: int = 11, limit: float = 60.0) -> Handover:
-    """The same plan, checked now: the same rows, still executed so, and faster than what the server does by itself?
-
-    Raises:
-        OracleUnavailable: The server does not answer.
-    """
-    default, statement = Statement(handed.original), handed.statement
-    checked = replace(handed, when=_now(), comparison=None)
-    try:
-        _only_reads(handed)
-        shape = shape_of(server.explain(statement.sql, statement.settings, limit), handed.aliases)
-        own = shape_of(server.explain(default.sql, (), limit), handed.aliases)
-        checked = replace(checked, shape=shape)
-        if not same_results(server, default, statement, limit):
-            return replace(checked, verdict=DIFFERENT_RESULTS)
-        if handed.shape and shape != handed.shape:
-            return replace(checked, verdict="the server plans it differently")
-        if shape == own:
-            return replace(checked, verdict=SERVERS_OWN)
-        comparison = compare(
-            server, default, statement, pairs=pairs, objective=handed.objective, limit=limit, planning=handed.planning
-        )
-    except TooSlow as error:
-        return replace(checked, verdict=str(error))
-    except ValueError as error:
-        return replace(checked, verdict=f"fails: {error}")
-    except psycopg.Error as error:
-        return replace(checked, verdict=_failure(server, error, limit))
-    return replace(checked, verdict=HOLDS if comparison.faster else "not faster beyond noise", comparison=comparison)
-
-
-def hints_of(
-    server: Server, original: str, aliases: Sequence[str], steered: Statement, *, untouched: bool
-) -> tuple[list[str], str]:
-    """A steered statement by hints alone: the hints and the text that they are for.
-
-    Settings become `Set` hints. Where the text was rewritten and must not be, what the server executes for it is said again by
-    a Leading hint; planning takes longer then, since the server looks at all orders first.
-    """
-    match = _COMMENT.match(steered.sql)
-    text = steered.sql[match.end() :] if match else steered.sql
-    if text == original or (match and not untouched):
-        return [*_sets(steered.settings), *([match[1].strip()] if match else [])], text
-    return [*_sets(SEARCHED), *hints_of_explain(server.explain(steered.sql, steered.settings), aliases)], original
-
-
-def _sets(settings: Settings) -> list[str]:
-    return [f"Set({name} {value})" for name, value in settings]
-
-
-def _only_reads(handed: Handover) -> None:
-    """Every statement runs in a read-only transaction; this is for those who know how to leave one.
-
-    Raises:
-        ValueError: It is more than one SELECT, or sets what no plan sets.
-    """
-    read(handed.original)
-    read(_COMMENT.sub("", handed.sql, count=1) if handed.sql.startswith("/*+") else handed.sql)
-    foreign = sorted({name for name, _ in handed.settings} - _SETTINGS)
-    if foreign:
-        raise ValueError(f"a plan does not set {', '.join(foreign)}")
-
-
-def _failure(server: Server, error: psycopg.Error, limit: float) -> str:
-    if server.lost:
-        server.close()
-        server.connection  # noqa: B018  (raises where the server is gone for good)
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return f"it does not end in {limit:.3g} s"
-    return f"fails: {str(error).strip().splitlines()[0]}"
-
-
-def _query_id(server: Server, sql: str) -> int | None:
-    with server.read_only() as cursor:
-        try:
-            cursor.execute("SET LOCAL compute_query_id = on")
-        except psycopg.Error:  # a superuser's setting; it may be on all the same
-            cursor.execute("ROLLBACK; BEGIN READ ONLY")
-        cursor.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) {sql}".encode())
-        [(answer,)] = cursor.fetchall()
-        found = answer[0].get("Query Identifier")
-        return None if found is None else int(found)
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S %z")

@@ -23,7 +23,7 @@ def write(folder: Path, checked: Sequence[Handover]) -> list[Handover]:
     """Write those that hold in place of an earlier export to the same folder; the manifest has the others with their reason.
 
     Returns:
-        All of them, with the verdicts of what was written: the hint table has room for one of several queries that differ by
+        All plans, with the verdicts of what was written: the hint table has room for one of several queries that differ by
         constants only.
 
     Raises:
@@ -71,21 +71,24 @@ def read(folder: Path) -> list[Handover]:
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        found = json.loads(path.read_text())
-        if found["version"] != 1 or not isinstance(found["plans"], list) or not isinstance(found["files"], dict):
-            raise ValueError(f"version {found['version']!r}")
+        manifest = json.loads(path.read_text())
+        if (
+            manifest["version"] != 1
+            or not isinstance(manifest["plans"], list)
+            or not isinstance(manifest["files"], dict)
+        ):
+            raise ValueError(f"version {manifest['version']!r}")
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}; name a folder that boltbo plans export wrote"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path} is no manifest of exported plans: {type(error).__name__}: {error}") from error
-    manifest: dict[str, Any] = found
-    return manifest
+    return dict(manifest)
 
 
 def _one_for_each_row(checked: Sequence[Handover]) -> list[Handover]:
-    """Of the plans that would stand in one row of the hint table, the one that saves the most."""
+    """Keep the plan that saves the most of those that would stand in one row of the hint table."""
     best: dict[str, Handover] = {}
     for h in checked:
         if h.holds and (_row_of(h) not in best or _saved(h) > _saved(best[_row_of(h)])):
@@ -101,8 +104,8 @@ def _one_for_each_row(checked: Sequence[Handover]) -> list[Handover]:
 
 
 def _row_of(h: Handover) -> str:
-    known = h.form == "hint-table" and not (_by_id(h) and h.query_id is None)
-    return _key(h) if known else f"task {h.task}"
+    in_table = h.form == "hint-table" and not (_by_id(h) and h.query_id is None)
+    return _key(h) if in_table else f"task {h.task}"
 
 
 def _saved(h: Handover) -> float:
@@ -120,11 +123,10 @@ def _facts(h: Handover) -> Iterator[str]:
     yield f"{h.task}: a plan found and checked by boltbo, {h.when}, PostgreSQL {h.server}"
     if h.comparison is not None:
         c = h.comparison
-        unit = "million rows and buffers" if h.objective == "work" else "ms"
-        scale = 1.0 if h.objective == "work" else 1e3
-        yield f"{h.objective}: {scale * median(c.before):.4g} {unit} before, {scale * median(c.after):.4g} after"
+        before, after = (h.shown * median(values) for values in (c.before, c.after))
+        yield f"{h.objective}: {before:.4g} {h.unit} before, {after:.4g} after"
         yield f"ratio {c.ratio:.3f}, 95% interval {c.low:.3f} to {c.high:.3f}, {len(c.before)} executions of each in turn"
-        counted = "not in these numbers" if h.planning == "excluded" or h.objective == "work" else "in these numbers"
+        counted = "in these numbers" if h.planning == "included" else "not in these numbers"
         yield f"planning: {1e3 * c.planning[0]:.3g} ms before, {1e3 * c.planning[1]:.3g} ms after, {counted}"
     yield f"plan: {h.candidate}"
 
@@ -205,7 +207,7 @@ def _plain(text: str) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """JSON knows no infinity."""
+    """Replace infinities, which JSON does not have, by null."""
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

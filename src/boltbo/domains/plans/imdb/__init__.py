@@ -1,5 +1,4 @@
 """Data of the IMDB schema, generated: the public dump needs a download of gigabytes, this needs a minute.
 
-`generate` makes the tables, `load` puts them into a PostgreSQL, `workload` writes queries for them, `screen` keeps the
-queries that are worth optimizing.
+`generate` makes the tables, `load` puts them into a PostgreSQL, `queries` writes queries for them.
 """

@@ -1,4 +1,4 @@
-"""What is known of titles: the tables `movie_info` and `movie_info_idx`."""
+"""Facts about titles: the tables `movie_info` and `movie_info_idx`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from boltbo.domains.plans.imdb.draw import chance, choose, choose_by_group, fan_out
 from boltbo.domains.plans.imdb.harvest import Literals
+from boltbo.domains.plans.imdb.random_draws import chance, choose, choose_by_group, fan_out
 from boltbo.domains.plans.imdb.table import Column, Ints, Table, null, numbered, texts
 from boltbo.domains.plans.imdb.titles import KIND_SHARE, Titles, invent
 from boltbo.domains.plans.imdb.vocabulary import Word, blend, countries, vocabulary, weights_by
@@ -31,7 +31,7 @@ RATES: dict[int, tuple[float, float, float]] = {
     16: (0.6, 0.8, 0.08),
     18: (0.35, 0.9, 0.01),
 }
-"""Of the info types that have words of their own; see `_words`."""
+"""Rates of the info types that have a list of words; see `_words`."""
 
 PROSE: dict[int, tuple[float, float]] = {
     9: (0.10, 1.0), 11: (0.04, 1.0), 12: (0.03, 1.0), 13: (0.12, 1.2), 15: (0.15, 1.2), 17: (0.30, 1.2),
@@ -46,14 +46,14 @@ def movie_info_table(rng: np.random.Generator, titles: Titles, literals: Literal
     words: list[str] = []
     parts: list[tuple[Ints, Ints, Ints]] = []  # (title, info type, position in words)
 
-    def add(kind: int, movie: Ints, codes: Ints, own: Sequence[str]) -> None:
+    def add(kind: int, movie: Ints, codes: Ints, texts: Sequence[str]) -> None:
         parts.append((movie, np.full(len(movie), kind), codes + len(words)))
-        words.extend(own)
+        words.extend(texts)
 
     for kind, (rate, growth, strangers) in RATES.items():
         movie = _mentions(rng, titles, rate, growth)
-        own = blend(_words(kind), literals.get(f"movie_info.info#{kind}"))
-        weights = weights_by(own, KINDS, strangers)
+        words_of_kind = blend(_words(kind), literals.get(f"movie_info.info#{kind}"))
+        weights = weights_by(words_of_kind, KINDS, strangers)
         if kind == 3:
             movie = np.sort(np.concatenate([movie, np.arange(len(titles))]))
             codes = choose_by_group(rng, weights, titles.profile[movie])
@@ -62,18 +62,23 @@ def movie_info_table(rng: np.random.Generator, titles: Titles, literals: Literal
         else:
             codes = choose_by_group(rng, weights, titles.profile[movie])
         # the same fact is not told twice
-        keep = np.unique(movie * len(own) + codes)
-        movie, codes = keep // len(own), keep % len(own)
+        keep = np.unique(movie * len(words_of_kind) + codes)
+        movie, codes = keep // len(words_of_kind), keep % len(words_of_kind)
         if kind == 16:
-            codes, texts_ = _release_dates(rng, titles, movie, codes, [w.text for w in own])
+            codes, texts_ = _release_dates(rng, titles, movie, codes, [w.text for w in words_of_kind])
             add(kind, movie, codes, texts_)
         else:
-            add(kind, movie, codes, [w.text for w in own])
+            add(kind, movie, codes, [w.text for w in words_of_kind])
     for kind, (rate, growth) in PROSE.items():
         movie = _mentions(rng, titles, rate, growth)
         own_texts = _prose(rng, kind, max(len(movie) // 3, 20))
-        own = blend([Word(t, 1.0) for t in own_texts], literals.get(f"movie_info.info#{kind}"))
-        add(kind, movie, choose(rng, np.array([w.weight for w in own]), len(movie)), [w.text for w in own])
+        words_of_kind = blend([Word(t, 1.0) for t in own_texts], literals.get(f"movie_info.info#{kind}"))
+        add(
+            kind,
+            movie,
+            choose(rng, np.array([w.weight for w in words_of_kind]), len(movie)),
+            [w.text for w in words_of_kind],
+        )
     return _info_table(parts, words, rng)
 
 
@@ -101,11 +106,11 @@ def _info_table(parts: Sequence[tuple[Ints, Ints, Ints]], words: Sequence[str], 
 
 
 def _words(kind: int) -> list[Word]:
-    """Our own words of an info type. A text may stand there several times, once for each of its homes."""
-    known = vocabulary()
+    """The words of an info type that are generated. A text may stand there several times, once for each of its homes."""
+    terms = vocabulary()
     every = list(enumerate(countries()))
     if kind == 1:
-        lists = list(enumerate(known["runtimes"].values()))
+        lists = list(enumerate(terms["runtimes"].values()))
         plain = [Word(t, 3.0 / (1 + i), None, None, k) for k, ts in lists for i, t in enumerate(ts)]
         abroad = [
             Word(f"{c.name}:{t}", 1.5 / (1 + i), at, None, k)
@@ -115,8 +120,8 @@ def _words(kind: int) -> list[Word]:
         ]
         return [*plain, *abroad]
     if kind == 3:
-        weights = np.array(list(known["genre_weights"].values()), dtype=float).mean(axis=0)
-        return [Word(g, float(w) + 0.2) for g, w in zip(known["genres"], weights, strict=True)]
+        weights = np.array(list(terms["genre_weights"].values()), dtype=float).mean(axis=0)
+        return [Word(g, float(w) + 0.2) for g, w in zip(terms["genres"], weights, strict=True)]
     if kind == 4:
         return [Word(t, 8.0 if i == 0 else 1.5, at) for at, c in every for i, t in enumerate(c.languages)]
     if kind == 5:
@@ -129,7 +134,7 @@ def _words(kind: int) -> list[Word]:
         return [Word(c.name, c.share**0.3, at) for at, c in every]
     if kind == 18:
         return [Word(f"{p}, {c.name}", 1.0 / (1 + i), at) for at, c in every for i, p in enumerate(c.places)]
-    return [Word(t, w, None, (a, b)) for t, w, a, b in known["era"][str(kind)]]
+    return [Word(t, w, None, (a, b)) for t, w, a, b in terms["era"][str(kind)]]
 
 
 def _release_dates(
@@ -137,11 +142,11 @@ def _release_dates(
 ) -> tuple[Ints, list[str]]:
     """`USA:12 March 1999` for a country, and the workload's own dates as they are."""
     days, months, form = rng.integers(1, 29, len(movie)), rng.integers(0, 12, len(movie)), rng.random(len(movie))
-    known = {c.name for c in countries()}
+    names = {c.name for c in countries()}
     made = []
     for i, (title, code) in enumerate(zip(movie, codes, strict=True)):
         word, year = words[code], titles.year[title]
-        if word in known:
+        if word in names:
             month = f"{MONTHS[months[i]]} " if form[i] < 0.85 else ""
             day = f"{days[i]} " if form[i] < 0.7 else ""
             word = f"{word}:{day}{month}{year}"

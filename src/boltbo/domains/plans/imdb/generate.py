@@ -21,7 +21,7 @@ from boltbo.domains.plans.imdb.vocabulary import vocabulary
 __all__ = ["VERSION", "Literals", "generate", "harvest"]
 
 VERSION = 4
-"""Of what `generate` makes: raise it with every change of the data, for databases are found again by it."""
+"""Version of what `generate` makes: raise it with every change of the data, for databases are found again by it."""
 
 PARTS = 11
 
@@ -33,7 +33,7 @@ def generate(
 
     Args:
         scale: About 4.4 million rows at 1; the dictionaries do not grow.
-        seed: Of all randomness.
+        seed: Seed of all randomness.
         literals: A workload's constants, from `harvest`.
         progress: Called with (parts done, parts).
 

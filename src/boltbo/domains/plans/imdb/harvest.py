@@ -18,18 +18,18 @@ def harvest(queries: Iterable[str]) -> Literals:
 
     A query that cannot be parsed is passed over: it cannot be optimized either.
     """
-    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    literals: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for query in queries:
         try:
             tree = sqlglot.parse_one(query, dialect="postgres")
         except ParseError:
             continue
-        _harvest_one(tree, found)
-    _settle(found)
-    return {place: {w: round(n, 6) for w, n in sorted(words.items())} for place, words in sorted(found.items())}
+        _harvest_one(tree, literals)
+    _settle(literals)
+    return {place: {w: round(n, 6) for w, n in sorted(words.items())} for place, words in sorted(literals.items())}
 
 
-def _harvest_one(tree: exp.Expr, found: dict[str, dict[str, float]]) -> None:
+def _harvest_one(tree: exp.Expr, literals: dict[str, dict[str, float]]) -> None:
     tables = {t.alias_or_name: t.name for t in tree.find_all(exp.Table)}
     compared = list(_comparisons(tree))
     types = _info_types(tree, compared, tables)
@@ -38,19 +38,19 @@ def _harvest_one(tree: exp.Expr, found: dict[str, dict[str, float]]) -> None:
         if table is None or table.endswith("_type"):
             continue
         place = f"{table}.{column.name}"
-        own = types.get(column.table, []) if column.name == "info" else []
+        kinds = types.get(column.table, []) if column.name == "info" else []
         for text in texts:
             # `info_type IN (1, 18)`: either may have been meant, single types tell elsewhere
-            for kind in own:
-                found[f"{place}#{kind}"][text] += 1 / len(own) ** 2
-            if not own:
-                found[place][text] += 1
+            for kind in kinds:
+                literals[f"{place}#{kind}"][text] += 1 / len(kinds) ** 2
+            if not kinds:
+                literals[place][text] += 1
 
 
-def _settle(found: dict[str, dict[str, float]]) -> None:
+def _settle(literals: dict[str, dict[str, float]]) -> None:
     """Leave each text with the info types that it most likely belongs to."""
-    for table in {place.split("#")[0] for place in found if "#" in place}:
-        places = [words for place, words in found.items() if place.startswith(f"{table}#")]
+    for table in {place.split("#")[0] for place in literals if "#" in place}:
+        places = [words for place, words in literals.items() if place.startswith(f"{table}#")]
         for text in {text for words in places for text in words}:
             most = max(words.get(text, 0.0) for words in places)
             for words in places:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from boltbo.domains.plans.imdb.draw import choose, choose_members, fan_out, heavy_tail, zipf
 from boltbo.domains.plans.imdb.harvest import Literals
+from boltbo.domains.plans.imdb.random_draws import choose, choose_members, fan_out, heavy_tail, zipf
 from boltbo.domains.plans.imdb.soundex import phonetic_code
 from boltbo.domains.plans.imdb.table import Column, Table, null, numbered, texts
 from boltbo.domains.plans.imdb.titles import Titles, invent
@@ -18,11 +18,11 @@ def keyword_tables(rng: np.random.Generator, titles: Titles, literals: Literals)
     first = [(w, genres.get(g, -1)) for g, ws in vocabulary()["keywords"].items() for w in ws]
     n_more = max(200, len(titles) // 5)
     said = sorted(literals.get("keyword.keyword", {}).items(), key=lambda item: -item[1])
-    known = dict(first) | {w: int(rng.integers(-6, len(genres))) for w, _ in said if w not in dict(first)}
+    home_genres = dict(first) | {w: int(rng.integers(-6, len(genres))) for w, _ in said if w not in dict(first)}
     for word in invent(rng, ["{A}-{N}", "{N}-{P}", "{A}-{N}-{N2}", "reference-to-{N}-{P}"], n_more):
-        known.setdefault(word.lower(), int(rng.integers(-6, len(genres))))
-    words = list(known)
-    home = np.maximum(np.array(list(known.values())), -1)
+        home_genres.setdefault(word.lower(), int(rng.integers(-6, len(genres))))
+    words = list(home_genres)
+    home = np.maximum(np.array(list(home_genres.values())), -1)
     # ours and the workload's lead; among them the workload's counts say who is frequent
     lead = {w: 0.3 + count for w, count in said}
     weights = np.array([lead.get(w, 12.0 if w in dict(first) else 0.0) for w in words])
@@ -60,7 +60,7 @@ def complete_cast_table(rng: np.random.Generator, titles: Titles) -> Table:
 
 def company_tables(rng: np.random.Generator, titles: Titles, literals: Literals) -> tuple[Table, Table]:
     """The tables `company_name` and `movie_companies`: companies keep to their country."""
-    known = countries()
+    nations = countries()
     big = [(code, name, kind, float(weight)) for code, name, kind, weight in vocabulary()["companies"]["big"]]
     names = [name for _, name, _, _ in big]
     country = country_positions()
@@ -69,14 +69,14 @@ def company_tables(rng: np.random.Generator, titles: Titles, literals: Literals)
     small = max(80, len(titles) // 5)
     lasts = sorted({last for culture in vocabulary()["people"].values() for last in culture["last"]})
     names += said + invent(rng, vocabulary()["companies"]["forms"], small, L=lasts, L2=lasts)
-    shares = np.array([c.share for c in known])
+    shares = np.array([c.share for c in nations])
     home = np.array([*homes, *choose(rng, shares, len(said)), *choose(rng, shares**0.85, small)])
     kind = np.array([k for _, _, k, _ in big] + [2] * len(said) + list(rng.integers(0, 3, small)))
     weights = np.concatenate(
         [np.array([w for *_, w in big]), np.full(len(said), 12.0), heavy_tail(rng, small, 1.1, 60.0)]
     )
     weights[len(big) + len(said) :] *= 1.5 * weights[: len(big)].sum() / small
-    codes = [f"[{known[i].code}]" for i in home]
+    codes = [f"[{nations[i].code}]" for i in home]
     spare = [c for c in literals.get("company_name.country_code", {}) if c not in set(codes)]
     for i, code in zip(rng.permutation(np.arange(len(names) - small, len(names))), spare * 3, strict=False):
         codes[i] = code
@@ -86,8 +86,8 @@ def company_tables(rng: np.random.Generator, titles: Titles, literals: Literals)
     role = np.where(rng.random(len(movie)) < 0.05, rng.integers(2, 4, len(movie)), role)
     forms = ("(VHS)", "(DVD)", "(TV)", "(theatrical)", "(worldwide)", "(all media)")
     notes = [
-        f"({titles.year[m]}) ({known[home[c]].name}) {forms[i % 6]}" if told else None
-        for i, (m, c, told) in enumerate(zip(movie, company, rng.random(len(movie)) < 0.45, strict=True))
+        f"({titles.year[m]}) ({nations[home[c]].name}) {forms[i % 6]}" if noted else None
+        for i, (m, c, noted) in enumerate(zip(movie, company, rng.random(len(movie)) < 0.45, strict=True))
     ]
     company_name = numbered(
         {

@@ -11,9 +11,9 @@ from math import sqrt
 
 import numpy as np
 
-from boltbo.domains.plans.imdb.draw import chance, choose, choose_members, fan_out, heavy_tail, zipf
 from boltbo.domains.plans.imdb.facts import MONTHS
 from boltbo.domains.plans.imdb.harvest import Literals
+from boltbo.domains.plans.imdb.random_draws import chance, choose, choose_members, fan_out, heavy_tail, zipf
 from boltbo.domains.plans.imdb.soundex import phonetic_code
 from boltbo.domains.plans.imdb.table import Column, Floats, Ints, Table, null, numbered, texts
 from boltbo.domains.plans.imdb.titles import Titles, codes_of, invent
@@ -23,7 +23,7 @@ PER_TITLE = 1.2
 """Persons for each title."""
 
 ROLE_SHARE = (0.30, 0.17, 0.12, 0.10, 0.04, 0.04, 0.02, 0.07, 0.05, 0.07, 0.02, 0.005)
-"""Of the professions, in the order of the dictionary of roles."""
+"""Shares of the professions, in the order of the dictionary of roles."""
 
 ACTOR, ACTRESS, GUEST = 0, 1, 11
 
@@ -36,7 +36,7 @@ INFO: dict[int, tuple[float, float]] = {
     32: (0.01, 1.2), 33: (0.02, 1.2), 34: (0.03, 1.2), 35: (0.04, 1.2), 36: (0.04, 1.2), 37: (0.03, 1.3),
     38: (0.03, 1.2), 39: (0.10, 0.6),
 }  # fmt: skip
-"""Of the info types about persons: expected rows at popularity 1, growth with popularity."""
+"""Info types about persons: expected rows at popularity 1, growth with popularity."""
 
 
 @dataclass(frozen=True)
@@ -140,17 +140,17 @@ def _asked(
 ) -> Column:
     """Codes of which a share is of the workload's, most of all the popular persons', and some are NULL."""
     n = len(codes)
-    own = list(codes.words or ())
+    words = list(codes.words or ())
     result = codes.codes.copy()
     if literals:
         chosen = chance(rng, SHARE * people.popularity**0.6)
         picks = choose(rng, np.array([sqrt(count) for count in literals.values()]), len(chosen))
-        known = {word: i for i, word in enumerate(own)}
-        place = np.array([known.setdefault(word, len(known)) for word in literals])
+        places = {word: i for i, word in enumerate(words)}
+        place = np.array([places.setdefault(word, len(places)) for word in literals])
         result[chosen] = place[picks]
-        own = list(known)
+        words = list(places)
     result[rng.random(n) < missing] = -1
-    return Column(result, own)
+    return Column(result, words)
 
 
 def aka_name_table(rng: np.random.Generator, people: People) -> Table:
@@ -267,7 +267,7 @@ def cast_tables(rng: np.random.Generator, titles: Titles, people: People, litera
 
 def _notes(rng: np.random.Generator, role: Ints, literals: Mapping[str, float] | None) -> Column:
     """Notes that go with the role: producers have one, costume designers seldom."""
-    known: dict[str, int] = {}
+    places: dict[str, int] = {}
     codes = np.full(len(role), -1)
     for position, (_, notes) in enumerate(vocabulary()["notes"].items()):
         rows = np.flatnonzero(role == position)
@@ -276,6 +276,6 @@ def _notes(rng: np.random.Generator, role: Ints, literals: Mapping[str, float] |
         if position == 9 and literals:  # the crew's notes are of any kind
             words = blend(words, {text: count for text, count in literals.items() if text not in ours})
         picks = choose(rng, np.array([w.weight for w in words]), len(rows))
-        place = np.array([known.setdefault(w.text, len(known)) if w.text else -1 for w in words])
+        place = np.array([places.setdefault(w.text, len(places)) if w.text else -1 for w in words])
         codes[rows] = place[picks]
-    return Column(codes, tuple(known))
+    return Column(codes, tuple(places))

@@ -65,9 +65,9 @@ def null(n: int) -> Column:
 
 def texts(values: Sequence[str | None]) -> Column:
     """A column of any texts."""
-    known: dict[str, int] = {}
-    codes = [-1 if v is None else known.setdefault(v, len(known)) for v in values]
-    return Column(np.array(codes, dtype=np.int64), tuple(known))
+    places: dict[str, int] = {}
+    codes = [-1 if v is None else places.setdefault(v, len(places)) for v in values]
+    return Column(np.array(codes, dtype=np.int64), tuple(places))
 
 
 def _escape(word: str) -> str:

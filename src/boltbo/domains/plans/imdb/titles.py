@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from boltbo.domains.plans.imdb.draw import choose, choose_by_group, choose_members, heavy_tail
 from boltbo.domains.plans.imdb.harvest import Literals
+from boltbo.domains.plans.imdb.random_draws import choose, choose_by_group, choose_members, heavy_tail
 from boltbo.domains.plans.imdb.soundex import phonetic_code
 from boltbo.domains.plans.imdb.table import Column, Floats, Ints, Table, null, numbered, texts
 from boltbo.domains.plans.imdb.vocabulary import ERA_STARTS, countries, vocabulary
@@ -36,9 +36,9 @@ class Titles:
     Attributes:
         kind: Position in the dictionary of kinds.
         country: Position in `countries()`.
-        year: Of production; always known here, though the table may hide it.
+        year: Year of production, also where the table hides it.
         era: Position in `ERA_STARTS`.
-        genre: The main one, position in the list of genres.
+        genre: Position of the main genre in the list of genres.
         popularity: Heavy-tailed, mean about 1.
         series: The title that an episode belongs to, else -1.
     """
@@ -146,7 +146,7 @@ def invent(rng: np.random.Generator, forms: Sequence[str], n: int, **more: Seque
     words = vocabulary()["words"]
     lists = {"A": words["adjectives"], "N": words["nouns"], "N2": words["nouns"], "P": words["places"]} | more
     form = rng.integers(len(forms), size=n)
-    picks = {key: rng.integers(len(known), size=n) for key, known in lists.items()}
+    picks = {key: rng.integers(len(texts), size=n) for key, texts in lists.items()}
 
     def fill(i: int) -> str:
         filled: str = forms[form[i]].format(**{key: lists[key][at[i]].capitalize() for key, at in picks.items()})

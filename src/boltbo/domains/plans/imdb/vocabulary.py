@@ -22,7 +22,7 @@ ERA_STARTS = (1880, 1930, 1950, 1965, 1980, 1995, 2006)
 """The first years of the eras."""
 
 SHARE = 0.4
-"""How much of a column's rows the workload's own texts get, against all of ours."""
+"""How much of a column's rows the workload's own texts get, against all generated ones."""
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,28 @@ def countries() -> tuple[Country, ...]:
 @cache
 def country_positions() -> Mapping[str, int]:
     """name, and code in brackets -> position in `countries`."""
-    known = countries()
-    return {c.name: i for i, c in enumerate(known)} | {f"[{c.code}]": i for i, c in enumerate(known)}
+    nations = countries()
+    return {c.name: i for i, c in enumerate(nations)} | {f"[{c.code}]": i for i, c in enumerate(nations)}
 
 
 def country_of(text: str) -> int | None:
     """The country that a text names: alone, before a colon (a certificate) or at the end (a place)."""
-    known = country_positions()
+    positions = country_positions()
     for part in (text, text.split(":")[0], text.rpartition(", ")[2]):
-        if part in known:
-            return known[part]
+        if part in positions:
+            return positions[part]
     return None
 
 
 def blend(words: Sequence[Word], literals: Mapping[str, float] | None) -> list[Word]:
-    """Our words and the workload's: those of both keep ours, the others share `SHARE` of the weight.
+    """Generated words and the workload's: words of both keep their weight, the workload's others share `SHARE` of it.
 
     Frequent ones in the workload are frequent in the data, though less so (a square root), for the rare to be found.
     """
     if not literals:
         return list(words)
-    known = {w.text for w in words}
-    new = {text: sqrt(said) for text, said in literals.items() if text not in known}
+    texts = {w.text for w in words}
+    new = {text: sqrt(said) for text, said in literals.items() if text not in texts}
     ours = sum(w.weight for w in words) or 1.0
     unit = ours * SHARE / (1 - SHARE) / max(sum(new.values()), 1e-9) if words else 1.0
     # a handful of new texts must not take 40% of the rows

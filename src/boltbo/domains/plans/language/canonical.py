@@ -96,15 +96,15 @@ def canonical_switches(symbols: Iterable[str], abilities: Abilities = PLAIN_SQL)
 @lru_cache(maxsize=1 << 16)
 def around(neighbours: tuple[int, ...], relations: int) -> int:
     """The relations adjacent to any of these (some of these among them), as bit masks."""
-    found = 0
+    adjacent = 0
     while relations:
-        found |= neighbours[(relations & -relations).bit_length() - 1]
+        adjacent |= neighbours[(relations & -relations).bit_length() - 1]
         relations &= relations - 1
-    return found
+    return adjacent
 
 
 def _rank(relations: int) -> tuple[int, int]:
-    """Sorts the bigger set first; of equal ones that with the earliest relation."""
+    """A key that sorts the bigger set first, and of equal ones that with the earliest relation."""
     return -relations.bit_count(), relations & -relations
 
 

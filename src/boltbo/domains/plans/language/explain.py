@@ -21,7 +21,6 @@ from boltbo.domains.plans.language.plan import (
     Scan,
     Tree,
     aliases_of,
-    scans_of,
 )
 from boltbo.domains.plans.language.query import Query
 
@@ -58,7 +57,7 @@ def plan_from_explain(explain: Node | Sequence[Node], query: Query, abilities: A
 
 
 def follows(executed: Plan, asked: Plan, query: Query | None = None, abilities: Abilities = PLAIN_SQL) -> bool:
-    """Whether the executed plan is what the asked one says.
+    """Whether the executed plan is what the requested one says.
 
     `join` stands for any operator, a scan without a method for any method. Operators have no sides unless they are `sided`
     in `abilities`, and a `nest` onto a subtree has none even then: they say which one is looked up by index if the server
@@ -66,26 +65,14 @@ def follows(executed: Plan, asked: Plan, query: Query | None = None, abilities: 
 
     Args:
         executed: What `plan_from_explain` read.
-        asked: A plan.
+        asked: The requested plan.
         query: If given, a `hash` or `merge` whose columns are all equal to constants may be executed by any operator:
             there is nothing left to hash or to sort.
-        abilities: Those under which `asked` was written.
+        abilities: The abilities under which `asked` was written.
     """
     if not asked.trees:
         return True
     return all(_same(a, e, query, abilities) for a, e in zip(asked.trees, executed.trees, strict=True))
-
-
-def with_methods_of(executed: Plan, asked: Plan) -> Plan:
-    """The executed plan, saying the scan methods of those relations only of which the asked one said any."""
-    said = {s.alias for tree in asked.trees for s in scans_of(tree) if s.method is not None}
-
-    def kept(tree: Tree) -> Tree:
-        if isinstance(tree, Scan):
-            return tree if tree.alias in said else Scan(tree.alias)
-        return Join(tree.operator, kept(tree.left), kept(tree.right))
-
-    return Plan(tuple(kept(tree) for tree in executed.trees), executed.off)
 
 
 def _same(asked: Tree, executed: Tree, query: Query | None, abilities: Abilities) -> bool:
@@ -129,7 +116,7 @@ def _common_tables(node: Node) -> Iterator[Node]:
 
 
 class _Reader:
-    """Reads the tree of one block."""
+    """Reader of one block's tree."""
 
     def __init__(self, query: Query, block: int, tops: Sequence[Node], abilities: Abilities) -> None:
         self.query, self.abilities = query, abilities
@@ -140,10 +127,10 @@ class _Reader:
 
     def tree(self) -> Tree:
         pieces = max((self._pieces(top) for top in self.tops), key=_covered)
-        found = 0
+        covered = 0
         for _, relations in pieces:
-            found |= relations
-        rest = [a for a in self.query.aliases if a in self.aliases and not found >> self.query.index[a] & 1]
+            covered |= relations
+        rest = [a for a in self.query.aliases if a in self.aliases and not covered >> self.query.index[a] & 1]
         return self._merged([*pieces, *(self._scan(a) for a in rest)])[0][0]
 
     def _pieces(self, node: Node) -> list[Piece]:

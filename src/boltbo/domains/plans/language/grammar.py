@@ -78,16 +78,16 @@ class PlanGrammar:
         self._position = {symbol: i for i, symbol in enumerate(self.symbols)}
         self._everyone = (1 << len(self.symbols)) - 1
         self._longest = sum(len(s) + len(" indexonly ( merge ) ; ") for s in self.symbols) + 100
-        self._known: dict[State, tuple[str, ...]] = {}
+        self._allowed: dict[State, tuple[str, ...]] = {}
 
     def start(self) -> Hashable:
         return START
 
     def allowed(self, state: State) -> Sequence[str]:
-        known = self._known.get(state)
-        if known is None:
-            known = self._known[state] = tuple(self._next(state))
-        return known
+        symbols = self._allowed.get(state)
+        if symbols is None:
+            symbols = self._allowed[state] = tuple(self._next(state))
+        return symbols
 
     def advance(self, state: State, symbol: str) -> Hashable:
         if symbol == END:
@@ -196,11 +196,9 @@ class PlanGrammar:
         for position, symbol in enumerate([*symbols, END], 1):
             allowed = self.allowed(state)
             if symbol not in allowed:
-                found = repr(symbol[:40]) if symbol else "the end"
+                here = repr(symbol[:40]) if symbol else "the end"
                 expected = [a or "the end" for a in allowed[:_SHOWN]] + ["…"] * (len(allowed) > _SHOWN)
-                raise InvalidCandidate(
-                    f"symbol {position}: {found} cannot stand here; expected {' or '.join(expected)}"
-                )
+                raise InvalidCandidate(f"symbol {position}: {here} cannot stand here; expected {' or '.join(expected)}")
             state = self.advance(state, symbol)  # type: ignore[assignment]
 
 

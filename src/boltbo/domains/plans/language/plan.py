@@ -1,6 +1,6 @@
 """A query plan as boltbo sees it: either the server's own plan under some switches, or a join tree for each block.
 
-As text (see `language.py` for the grammar):
+As text (see `grammar.py`):
 
 - ``default``                     the server's own plan of the untouched SQL
 - ``default -hash -merge``        the same with ``enable_hashjoin`` and ``enable_mergejoin`` off (a Bao hint set)
@@ -35,6 +35,9 @@ class Method(StrEnum):
     ONLY = "indexonly"
     BITMAP = "bitmap"
 
+
+EXCLUSIVE = (Operator.HASH, Operator.JOIN)
+"""The operators that do not stand in one plan where `Abilities.exclusive`"""
 
 SWITCHES = {
     "-hash": "enable_hashjoin",
@@ -80,12 +83,12 @@ class Abilities:
     """What of a plan a server can be made to follow, and so what is worth writing.
 
     Attributes:
-        operators: Those that may stand in a tree; none: there are no trees, only switches.
+        operators: Operators that may stand in a tree; none: there are no trees, only switches.
         exclusive: `hash` and `join` never stand in one plan: a hash join is forced by switching every other method off for
             the whole statement, so that `join` would mean `hash`.
         sided: The left side of a `nest` is the outer one. Else it is the server's choice, as it is of the other operators.
-        methods: Scan methods that may be written; none: all scans are the server's choice.
-        switches: Of `SWITCHES`, those that the server has.
+        methods: Scan methods that may be written, for plans that say what a server did; no dialect forces any.
+        switches: The switches of `SWITCHES` that the server has.
     """
 
     operators: tuple[Operator, ...]

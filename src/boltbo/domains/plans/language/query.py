@@ -1,9 +1,9 @@
-"""What the plans domain knows of one SQL statement: its blocks of inner joins, and everything else as SQL text.
+"""One SQL statement as the plans domain sees it: its blocks of inner joins, and everything else as SQL text.
 
 A statement is a frame of SQL in which each block (one SELECT over inner joins) left a mark. What is searched is the join
 tree of each block; the frame (WITH, UNION, the statement around a subquery) stays as it was written.
 
-`parse/` makes a `Query` from SQL; `language.py`, `space.py` and `dialects/` read it.
+`parse/` makes a `Query` from SQL; the rest of `language/`, `search/` and `dialects/` read it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Block:
     """One SELECT over inner joins.
 
     Attributes:
-        relations: In the order of the FROM clause, those of `outer` left out.
+        relations: The relations in the order of the FROM clause, without those of `outer`.
         classes: Join equivalence classes: columns that the conditions make equal, each with at least two aliases.
             Two relations are adjacent in the join graph when they share a class (so implied equalities count).
         residuals: See `Residual`.
@@ -102,7 +102,7 @@ class Query:
     """One statement.
 
     Attributes:
-        sql: As given, without a trailing semicolon.
+        sql: The text as given, without a trailing semicolon.
         blocks: What is searched, at least one; no two relations of a query have the same alias.
         frame: The statement with a `mark` for each block that stands in no other block.
         kept: Why its other SELECTs of several relations are no blocks, the largest first.
@@ -117,7 +117,7 @@ class Query:
 
     @cached_property
     def relations(self) -> tuple[Relation, ...]:
-        """Those of all blocks, block after block."""
+        """The relations of all blocks, block after block."""
         return tuple(r for block in self.blocks for r in block.relations)
 
     @cached_property
@@ -153,10 +153,10 @@ class Query:
     @cached_property
     def constants(self) -> dict[ColumnRef, str]:
         """The columns that a filter equals to one constant, and the constant as SQL."""
-        found = {}
+        constants = {}
         for relation in self.relations:
             for condition in relation.filters:
                 match = _CONSTANT.fullmatch(condition)
                 if match and match[1] == relation.alias:
-                    found[relation.alias, match[2]] = match[3]
-        return found
+                    constants[relation.alias, match[2]] = match[3]
+        return constants

@@ -1,4 +1,4 @@
-"""How plans are spelled, and their trees read again, with nothing known of the query: `language.py` has the grammar."""
+"""How plans are spelled, and their trees read again, with nothing known of the query: `grammar.py` has the grammar."""
 
 from __future__ import annotations
 

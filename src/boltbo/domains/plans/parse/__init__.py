@@ -6,7 +6,8 @@ the original text: no piece is ever generated anew, so that none can change its 
     read.py      text to tree and tokens                 names.py    whose a name is
     tokens.py    where clauses and joins begin           outside.py  what an expression reads from around it
     find.py      the SELECTs that may become blocks      sources.py  the FROM clause of one
-    block.py     from one SELECT to a block
+    owners.py    which relation a column belongs to      classes.py  columns that equalities make equal
+    grouped.py   what GROUP BY allows                    block.py    from one SELECT to a block
 """
 
 from __future__ import annotations
@@ -40,28 +41,28 @@ def parse_query(sql: str, columns: Columns | None = None) -> Query:
     """
     _, tokens = read(sql)
     text = Text(sql)
-    found = candidates(tokens, sql, Scope(columns or {}))
-    text.spans = [candidate.span for candidate in found]
+    selects = candidates(tokens, sql, Scope(columns or {}))
+    text.spans = [candidate.span for candidate in selects]
     blocks: dict[int, Block] = {}
     reasons: dict[int, tuple[int, str]] = {}
-    for i, candidate in enumerate(found):
+    for i, candidate in enumerate(selects):
         parser = BlockParser(candidate, text)
         try:
             blocks[i] = parser.block()
         except UnsupportedQuery as error:
             reasons[i] = parser.size, str(error)
-    chosen = _choose(blocks, found, reasons)
-    ranked = sorted(reasons, key=lambda i: (-reasons[i][0], found[i].depth, i))
+    chosen = _choose(blocks, selects, reasons)
+    ranked = sorted(reasons, key=lambda i: (-reasons[i][0], selects[i].depth, i))
     if not chosen:
         raise UnsupportedQuery(reasons[ranked[0]][1] if ranked else "the statement has no SELECT")
     number = {i: n for n, i in enumerate(chosen)}
 
     def rewrite(i: int) -> str:
-        return mark(number[i]) if i in number else rewritten(text.between(*found[i].span, without=i), rewrite)
+        return mark(number[i]) if i in number else rewritten(text.between(*selects[i].span, without=i), rewrite)
 
     def final(i: int) -> Block:
         relations = tuple(replace(r, table=rewritten(r.table, rewrite)) for r in blocks[i].relations)
-        written = rewritten(text.between(*found[i].span, without=i), rewrite)
+        written = rewritten(text.between(*selects[i].span, without=i), rewrite)
         return replace(blocks[i], relations=relations, outer=rewritten(blocks[i].outer, rewrite), written=written)
 
     start, end = main_part(tokens)[0].start, tokens[-1].end + 1
@@ -70,11 +71,11 @@ def parse_query(sql: str, columns: Columns | None = None) -> Query:
     return Query(sql[:end], tuple(final(i) for i in chosen), frame, kept, common)
 
 
-def _choose(blocks: dict[int, Block], found: list[Candidate], reasons: dict[int, tuple[int, str]]) -> list[int]:
+def _choose(blocks: dict[int, Block], selects: list[Candidate], reasons: dict[int, tuple[int, str]]) -> list[int]:
     """The blocks that stay, in the order of the text; why another does not is added to `reasons`."""
     taken: set[str] = set()
     chosen = []
-    for i in sorted(blocks, key=lambda i: (-len(blocks[i].relations), found[i].depth, i)):
+    for i in sorted(blocks, key=lambda i: (-len(blocks[i].relations), selects[i].depth, i)):
         twice = sorted(taken.intersection(blocks[i].aliases))
         if twice:
             reasons[i] = len(blocks[i].relations), f"its relation {twice[0]!r} is called like one of a larger block"

@@ -13,6 +13,7 @@ from boltbo.domains.plans.parse.find import Candidate, Text
 from boltbo.domains.plans.parse.grouped import check_grouped
 from boltbo.domains.plans.parse.names import fold, listed, name_of, quote
 from boltbo.domains.plans.parse.outside import outside
+from boltbo.domains.plans.parse.owners import Owners
 from boltbo.domains.plans.parse.read import tree_of
 from boltbo.domains.plans.parse.sources import Sources, Using
 from boltbo.domains.plans.parse.tokens import clauses, depths, split_and, steps
@@ -22,7 +23,7 @@ MAX_RELATIONS = 100
 
 
 class BlockParser:
-    """Holds what all steps need: the text, its tokens, and what is learnt on the way about the relations."""
+    """The steps from a SELECT to a block, with what all need: the text, its tokens, what was learnt about the relations."""
 
     def __init__(self, candidate: Candidate, text: Text) -> None:
         self.text, self.clauses = text, clauses(candidate.tokens)
@@ -34,7 +35,6 @@ class BlockParser:
         self.filters: dict[str, list[str]] = {}
         self.residuals: list[Residual] = []
         self.classes = Classes()
-        self.merged: dict[str, ColumnRef] = {}
 
     @property
     def size(self) -> int:
@@ -83,6 +83,8 @@ class BlockParser:
             raise UnsupportedQuery("the SELECT has no FROM")
         self.relations = self.sources.read(self.clauses.sources).relations
         self.floats = {a: names for floating in self.sources.floating for a, names in floating.names.items()}
+        names = {**{a: s.names for a, s in self.relations.items()}, **self.floats}
+        self.owners = Owners(self.sources.order, names)
         self.read = {alias: set() for alias in self.relations}
         self.filters = {alias: [] for alias in self.relations}
         if not self.relations:
@@ -97,20 +99,20 @@ class BlockParser:
             raise UnsupportedQuery("SELECT * over JOIN … USING is not supported; write ON, or list the columns")
         if self.floats:
             raise UnsupportedQuery("JOIN … USING beside an outer or a lateral join is not supported; write ON")
-        known = all(self.relations[a].names.complete for a in using.left)
+        complete = all(self.relations[a].names.complete for a in using.left)
         for column in using.columns:
-            merged = self.merged.get(column)
-            owners = [a for a in using.left if self._has(a, column)] if len(using.left) > 1 else using.left
+            merged = self.owners.merged.get(column)
+            owners = [a for a in using.left if self.owners.has(a, column)] if len(using.left) > 1 else using.left
             if merged is not None and merged[0] in using.left:
                 owners = [merged[0]]
-            elif len(using.left) > 1 and not known:
+            elif len(using.left) > 1 and not complete:
                 owners = []
             if len(owners) != 1:
                 raise UnsupportedQuery(
                     f"USING ({column}) could mean several relations; write ON {using.right}.{column} = …"
                 )
             self.classes.join((owners[0], column), (using.right, column))
-            self.merged[column] = owners[0], column
+            self.owners.merged[column] = owners[0], column
 
     def _float(self) -> None:
         """Note what the joins on top read."""
@@ -119,14 +121,14 @@ class BlockParser:
             for part in floating.reads:
                 for column, certain in outside(part, self.scope):
                     name = name_of(column)
-                    owner = None if column.table else self._owner(name)
+                    owner = None if column.table else self.owners.owner(name)
                     if column.table:
-                        self._needs(*self._resolve(column))
+                        self._needs(*self.owners.resolve(column))
                     elif owner is not None:
                         self._needs(owner, name)
                     elif sees_all:
                         self._everything()
-                    elif certain or not self._is_nowhere(name):
+                    elif certain or not self.owners.is_nowhere(name):
                         raise UnsupportedQuery(
                             f"column {name!r} of an outer or a lateral join could belong to several relations; "
                             f"write it as ALIAS.{name}"
@@ -202,7 +204,7 @@ class BlockParser:
             left, right = node.left.unnest(), node.right.unnest()
             if not (isinstance(left, exp.Column) and isinstance(right, exp.Column)):
                 return []
-            a, b = self._resolve(left), self._resolve(right)
+            a, b = self.owners.resolve(left), self.owners.resolve(right)
             return [] if self.floats.keys() & {a[0], b[0]} else [(a, b)]
         if isinstance(node, exp.And):
             return [pair for part in node.flatten() for pair in self._equal(part.unnest())]
@@ -216,16 +218,16 @@ class BlockParser:
 
     def _reads(self, node: exp.Expr) -> tuple[set[ColumnRef], bool]:
         """The columns that a condition reads, and whether a name in a subquery could be one too."""
-        found, vague = set(), False
+        columns, vague = set(), False
         for column, certain in outside(node, self.scope):
-            owner = None if certain else self._owner(name_of(column))
+            owner = None if certain else self.owners.owner(name_of(column))
             if certain:
-                found.add(self._resolve(column))
+                columns.add(self.owners.resolve(column))
             elif owner is not None:
-                found.add((owner, name_of(column)))
-            elif not self._is_nowhere(name_of(column)):
+                columns.add((owner, name_of(column)))
+            elif not self.owners.is_nowhere(name_of(column)):
                 vague = True
-        return found, vague
+        return columns, vague
 
     def _outputs(self) -> None:
         """Note the columns that the SELECT list and the tail read."""
@@ -239,10 +241,10 @@ class BlockParser:
             for column, _ in outside(part, self.scope):
                 name = name_of(column)
                 if column.table:
-                    self._needs(*self._resolve(column))
-                elif name in self.merged:
+                    self._needs(*self.owners.resolve(column))
+                elif name in self.owners.merged:
                     raise UnsupportedQuery(f"column {name!r} of USING is read without its relation; write ALIAS.{name}")
-                elif (owner := self._owner(name)) is not None:
+                elif (owner := self.owners.owner(name)) is not None:
                     self._needs(owner, name)
                 elif name not in named or name in self.relations:
                     # a whole row, or a name whose owner only the server knows: with every column kept, the steered
@@ -256,41 +258,6 @@ class BlockParser:
     def _needs(self, alias: str, column: str) -> None:
         if alias in self.relations:
             self.read[alias].add(column)
-
-    def _has(self, alias: str, column: str) -> bool:
-        """Whether a name without a relation is known to be this relation's."""
-        if len(self.sources.order) == 1:
-            return True
-        names = self.relations[alias].names if alias in self.relations else self.floats[alias]
-        return column in names.known
-
-    def _owner(self, name: str) -> str | None:
-        """The one relation that is known to have a column of this name."""
-        if name in self.merged:
-            raise UnsupportedQuery(f"column {name!r} of USING is read without its relation; write ALIAS.{name}")
-        owners = [a for a in self.sources.order if self._has(a, name)]
-        return owners[0] if len(owners) == 1 else None
-
-    def _is_nowhere(self, name: str) -> bool:
-        """Whether a name is known to be no column of any relation here."""
-        every = [*(s.names for s in self.relations.values()), *self.floats.values()]
-        return all(names.complete and name not in names.known for names in every)
-
-    def _resolve(self, column: exp.Column) -> ColumnRef:
-        name = name_of(column)
-        if column.args.get("db"):
-            raise UnsupportedQuery(
-                f"column {column.sql('postgres')} is written with its schema; give the table an alias"
-            )
-        if column.table:
-            alias = fold(column.args["table"])
-            if alias not in self.sources.order:
-                raise UnsupportedQuery(f"column {column.sql('postgres')}: FROM has no relation {alias!r}")
-            return alias, name
-        owner = self._owner(name)
-        if owner is None:
-            raise UnsupportedQuery(f"column {name!r} could belong to several relations; write it as ALIAS.{name}")
-        return owner, name
 
 
 def _nodes(value: object) -> list[exp.Expr]:

@@ -64,7 +64,7 @@ def candidates(tokens: Sequence[Token], sql: str, scope: Scope) -> list[Candidat
 
 
 def _expression(tokens: Sequence[Token], sql: str, scope: Scope, depth: int) -> Iterator[Candidate]:
-    """Those of a query, which may have a WITH, set operations, and parentheses around it or its parts."""
+    """The candidates of a query, which may have a WITH, set operations, and parentheses around it or its parts."""
     if tokens[0].token_type == TokenType.WITH:
         node = tree_of(sql[tokens[0].start : tokens[-1].end + 1], exp.Query)
         bodies, tokens = _with(tokens)

@@ -42,10 +42,10 @@ def check_grouped(select: exp.Select) -> None:
 
 
 def _parts(select: exp.Select, clause: str) -> list[exp.Expr]:
-    found = select.args.get(clause)
-    if found is None:
+    part = select.args.get(clause)
+    if part is None:
         return []
-    return [e.this for e in found.expressions] if clause == "order" else [found.this]
+    return [e.this for e in part.expressions] if clause == "order" else [part.this]
 
 
 def _bare(node: exp.Expr, whole: set[str]) -> Iterator[exp.Column]:

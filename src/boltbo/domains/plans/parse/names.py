@@ -36,8 +36,8 @@ def listed(columns: set[str]) -> tuple[str, ...]:
 
 def clause(node: exp.Expr, name: str) -> exp.Expr | None:
     """FROM or WITH of a query; releases of sqlglot differ in the key."""
-    found = node.args.get(f"{name}_") or node.args.get(name)
-    return found if isinstance(found, exp.Expression) else None
+    child = node.args.get(f"{name}_") or node.args.get(name)
+    return child if isinstance(child, exp.Expression) else None
 
 
 def items(query: exp.Expr) -> list[exp.Expr]:
@@ -74,7 +74,7 @@ class Names:
         return Names(self.known + other.known, self.complete and other.complete)
 
     def renamed(self, item: exp.Expr) -> Names:
-        """These after `AS alias (…)`."""
+        """The names as `AS alias (…)` leaves them."""
         alias = item.args.get("alias")
         listed = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
         if not listed:
@@ -98,11 +98,11 @@ class CommonTable:
 class Scope:
     """The tables and common table expressions that a query sees."""
 
-    known: Columns = field(default_factory=dict)
+    tables: Columns = field(default_factory=dict)
     common: Mapping[str, CommonTable] = field(default_factory=dict)
 
     def steps(self, query: exp.Expr) -> Iterator[tuple[exp.Expr, Scope]]:
-        """Each common table expression of a query's own WITH with the scope that it sees; at last the query with its."""
+        """Each common table expression of a query's WITH with the scope that it sees; at last the query with its scope."""
         scope, with_ = self, clause(query, "with")
         tables = list(with_.expressions) if with_ is not None else []
         if with_ is not None and with_.args.get("recursive"):
@@ -118,7 +118,7 @@ class Scope:
         yield query, scope
 
     def within(self, query: exp.Expr) -> Scope:
-        """What the query itself sees, its own WITH included."""
+        """What the query itself sees, its WITH included."""
         *_, (_, scope) = self.steps(query)
         return scope
 
@@ -151,7 +151,7 @@ class Scope:
         if common is not None:
             return common.names
         full = ".".join(fold(part) for part in item.parts)
-        columns = self.known.get(full) or self.known.get(fold(item.this))
+        columns = self.tables.get(full) or self.tables.get(fold(item.this))
         return Names(tuple(columns), True) if columns else Names()
 
     def outputs(self, query: exp.Expr) -> Names:
@@ -177,11 +177,11 @@ class Scope:
 
     def inside(self, node: exp.Expr) -> tuple[str, ...]:
         """The aliases of all relations in a piece of SQL, those of the common table expressions that it names too."""
-        found = list(_named(node))
+        aliases = list(_named(node))
         for table in node.find_all(exp.Table):
             common = self.common_table(table)
-            found += common.inside if common is not None else ()
-        return tuple(dict.fromkeys(found))
+            aliases += common.inside if common is not None else ()
+        return tuple(dict.fromkeys(aliases))
 
 
 def _named(node: exp.Expr) -> Iterator[str]:

@@ -13,16 +13,16 @@ Level = tuple[frozenset[str], Names]
 
 
 def outside(node: exp.Expr, scope: Scope) -> Iterator[tuple[exp.Column, bool]]:
-    """Those columns, and whether they are certain: a name without a relation inside a subquery may be the subquery's own
+    """The columns read from around, and whether each is certain: a name without a relation inside a subquery may belong to it
     where its relations' columns are not known."""
     yield from _walk(node, (), scope)
 
 
 def _walk(node: exp.Expr, levels: tuple[Level, ...], scope: Scope) -> Iterator[tuple[exp.Column, bool]]:
     if isinstance(node, exp.Column):
-        own = _own(node, levels)
-        if own is not True:
-            yield node, own is False
+        inside = _own(node, levels)
+        if inside is not True:
+            yield node, inside is False
     if isinstance(node, exp.Select):
         yield from _select(node, levels, scope)
         return
@@ -34,7 +34,7 @@ def _walk(node: exp.Expr, levels: tuple[Level, ...], scope: Scope) -> Iterator[t
 
 
 def _own(column: exp.Column, levels: tuple[Level, ...]) -> bool | None:
-    """Whether a column is one of the subqueries' own; None: perhaps."""
+    """Whether a column belongs to one of the subqueries; None: perhaps."""
     if column.table:
         return any(fold(column.args["table"]) in aliases for aliases, _ in levels)
     if not isinstance(column.this, exp.Identifier):

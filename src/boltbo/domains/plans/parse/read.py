@@ -1,4 +1,4 @@
-"""Text to sqlglot's tree and tokens, for one statement that only reads."""
+"""Reading a text as sqlglot's tree and tokens, if it is one statement that only reads."""
 
 from __future__ import annotations
 

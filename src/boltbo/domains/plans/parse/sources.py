@@ -40,11 +40,11 @@ class Floating:
     """What is joined onto the inner joins.
 
     Attributes:
-        text: As SQL.
+        text: The SQL of it.
         names: The columns of each alias that it brings.
         reads: The parts that may read other relations.
         before: The number of relations that stand before it.
-        sees: Whether all of them could be read where it stood.
+        sees: Whether all of those could be read where it stood.
         starred: Why `*` cannot be spelled out, if it cannot.
     """
 
@@ -70,10 +70,10 @@ class Sources:
     """A FROM clause.
 
     Attributes:
-        relations: By alias, in order.
-        floating: See this module's text.
+        relations: The relations by alias, in order.
+        floating: What is joined onto them; see this module's text.
         order: All aliases in the order of `*`.
-        conditions: Those after ON of the inner joins.
+        conditions: The conditions after ON of the inner joins.
         using: The joins with USING.
     """
 

@@ -54,15 +54,15 @@ def branches(tokens: Sequence[Token]) -> list[Sequence[Token]]:
     cuts = [i for i, (depth, kind, _) in enumerate(depths(tokens)) if depth == 0 and kind in _SET_WORDS]
     if not cuts:
         return [tokens]
-    found = []
+    parts = []
     for start, end in zip([0, *(c + 1 for c in cuts)], [*cuts, len(tokens)], strict=True):
         piece = tokens[start:end]
         if start and piece[0].token_type in (TokenType.ALL, TokenType.DISTINCT):
             piece = piece[1:]
-        found.append(piece)
-    ends = [i for i, (depth, kind, _) in enumerate(depths(found[-1])) if depth == 0 and kind in _RESULT_WORDS]
-    found[-1] = found[-1][: ends[0]] if ends else found[-1]
-    return found
+        parts.append(piece)
+    ends = [i for i, (depth, kind, _) in enumerate(depths(parts[-1])) if depth == 0 and kind in _RESULT_WORDS]
+    parts[-1] = parts[-1][: ends[0]] if ends else parts[-1]
+    return parts
 
 
 def is_query(tokens: Sequence[Token]) -> bool:
@@ -85,22 +85,22 @@ class Clauses:
 
 
 def clauses(tokens: Sequence[Token]) -> Clauses:
-    found = Clauses()
-    current = found.select
+    parts = Clauses()
+    current = parts.select
     previous: TokenType | None = None
     for depth, kind, token in depths(tokens[1:]):
-        if depth == 0 and current is not found.tail:
-            if kind == TokenType.FROM and current is found.select and previous != TokenType.DISTINCT:
-                current, previous = found.sources, kind
+        if depth == 0 and current is not parts.tail:
+            if kind == TokenType.FROM and current is parts.select and previous != TokenType.DISTINCT:
+                current, previous = parts.sources, kind
                 continue
-            if kind == TokenType.WHERE and current is found.sources:
-                current = found.where
+            if kind == TokenType.WHERE and current is parts.sources:
+                current = parts.where
                 continue
-            if kind in _TAIL_WORDS and current is not found.select:
-                current = found.tail
+            if kind in _TAIL_WORDS and current is not parts.select:
+                current = parts.tail
         current.append(token)
         previous = kind
-    return found
+    return parts
 
 
 # -- FROM -----------------------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class Step:
 
     Attributes:
         words: `LEFT OUTER JOIN` and the like in capitals; a comma; empty for the first.
-        tokens: All of it, the words (not a comma) included.
+        tokens: All tokens of it, the words (not a comma) included.
         item: What is joined.
         on: The condition after ON.
         using: The names after USING, in their parentheses.
@@ -128,30 +128,30 @@ class Step:
 def steps(tokens: Sequence[Token]) -> list[Step]:
     """The items of a FROM clause, or of a join in parentheses. A join within a join that has no parentheses shows as one
     without a condition."""
-    found = [Step("")]
-    current = found[-1].item
+    result = [Step("")]
+    current = result[-1].item
     words: list[str] = []
     for i, (depth, kind, token) in enumerate(depths(tokens)):
-        step = found[-1]
+        step = result[-1]
         if depth == 0 and kind == TokenType.COMMA and current is not step.using:
-            found.append(Step(","))
-            current = found[-1].item
+            result.append(Step(","))
+            current = result[-1].item
             continue
         if depth == 0 and kind in _JOIN_WORDS and (words or _begins_join(tokens, i)):
             if not words:
-                found.append(Step(""))
+                result.append(Step(""))
             words.append(token.text.upper())
-            found[-1].tokens.append(token)
+            result[-1].tokens.append(token)
             if kind == TokenType.JOIN:
-                found[-1].words, words = " ".join(words), []
-                current = found[-1].item
+                result[-1].words, words = " ".join(words), []
+                current = result[-1].item
             continue
         step.tokens.append(token)
         if depth == 0 and current is step.item and kind in (TokenType.ON, TokenType.USING):
             current = step.on if kind == TokenType.ON else step.using
             continue
         current.append(token)
-    return found
+    return result
 
 
 def _begins_join(tokens: Sequence[Token], i: int) -> bool:

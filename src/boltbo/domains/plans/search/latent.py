@@ -1,4 +1,4 @@
-"""The paper's own space for plans: one sequence VAE a schema, trained on random plans, and its box for each query.
+"""The paper's space for plans: one sequence VAE a schema, trained on random plans, and its box for each query.
 
 BayesQO trains on plans of random queries along the schema's foreign keys. Here the queries are connected parts of the
 workload's own join graphs (and these as a whole), the trees are random bushy ones without cross products, the operators are
@@ -16,8 +16,9 @@ import numpy as np
 
 from boltbo.domains.plans.language.canonical import canonical_plan
 from boltbo.domains.plans.language.grammar import PlanGrammar, format_plan
-from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Operator, Plan, Scan, Tree
+from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Plan
 from boltbo.domains.plans.language.query import Block, Query, mark
+from boltbo.domains.plans.search.random_plans import random_plan
 from boltbo.domains.plans.search.strings import from_string, longest, to_string, vocabulary, well_formed
 from boltbo.latent.kept import keep, kept
 
@@ -40,8 +41,8 @@ class Recipe:
     Attributes:
         plans: Random plans to learn from.
         epochs: Passes over them.
-        latent: Dimensions.
-        seed: Of plans, first weights and training.
+        latent: Dimensions of the latent space.
+        seed: Seed of plans, first weights and training.
     """
 
     plans: int = 30_000
@@ -77,7 +78,7 @@ class PlanCodec:
 def random_strings(
     queries: Sequence[Query], n: int, rng: np.random.Generator, abilities: Abilities = PLAIN_SQL
 ) -> Iterator[list[str]]:
-    """`n` strings of random canonical plans of connected parts of the queries' blocks; see above."""
+    """`n` strings of random canonical plans of connected parts of the queries' blocks; see this module's text."""
     blocks = [b for q in queries for b in q.blocks if len(b.relations) > 1]
     if not blocks:
         raise ValueError("no query has a join")
@@ -86,8 +87,7 @@ def random_strings(
         query = whole[int(rng.integers(len(whole)))]
         if rng.random() >= WHOLE:
             query = part_of(query, rng)
-        plan = canonical_plan(Plan((random_tree(query, rng, abilities),)), query, abilities)
-        yield to_string(plan.trees, query)
+        yield to_string(random_plan(query, rng, abilities).trees, query)
 
 
 def part_of(query: Query, rng: np.random.Generator) -> Query:
@@ -104,23 +104,6 @@ def part_of(query: Query, rng: np.random.Generator) -> Query:
     joined = tuple(members for members in classes if len({alias for alias, _ in members}) > 1)
     block: Block = replace(query.blocks[0], relations=relations, classes=joined)
     return Query("", (block,), mark(0))
-
-
-def random_tree(query: Query, rng: np.random.Generator, abilities: Abilities = PLAIN_SQL) -> Tree:
-    """A random bushy tree without cross products over a query of one block: edges merge in a random order."""
-    operators = list(abilities.operators)
-    if abilities.exclusive and {Operator.HASH, Operator.JOIN} <= set(operators):
-        operators.remove(Operator.HASH if rng.random() < 0.5 else Operator.JOIN)
-    trees: list[Tree] = [Scan(alias) for alias in query.aliases]
-    n = len(trees)
-    root = list(range(n))
-    edges = [(i, j) for i in range(n) for j in range(n) if query.neighbours[i] >> j & 1]
-    for e in rng.permutation(len(edges)):
-        a, b = root[edges[e][0]], root[edges[e][1]]
-        if a != b:
-            trees[a] = Join(operators[int(rng.integers(len(operators)))], trees[a], trees[b])
-            root = [a if r == b else r for r in root]
-    return trees[root[0]]
 
 
 def ensure_vae(
@@ -146,8 +129,8 @@ def ensure_vae(
         corpus = list(random_strings(queries, recipe.plans + HELD_OUT, rng, abilities))
         vae = SequenceVAE.create(symbols, most, latent=recipe.latent, seed=recipe.seed)
         fitted = vae.fit(corpus[HELD_OUT:], seed=recipe.seed, epochs=recipe.epochs, progress=progress)
-        found = quality(vae, corpus[:HELD_OUT], recipe.seed)
-        return vae, {**found, "seconds": fitted.seconds, "sequences": float(recipe.plans)}
+        qualities = quality(vae, corpus[:HELD_OUT], recipe.seed)
+        return vae, {**qualities, "seconds": fitted.seconds, "sequences": float(recipe.plans)}
 
     key = {**asdict(recipe), "symbols": symbols, "longest": most, "operators": list(abilities.operators)}
     return keep(folder, "plans", key, make)

@@ -7,7 +7,6 @@ queries", SIGMOD 1990; Swami, SIGMOD 1989), and one more:
     turn        the sides of one nested loop change places
     rotate      (a b) c becomes (a c) b: the associative and exchange moves
     regraft     a subtree is taken out and joined to another place: what rotations do in many steps
-    method      one relation gets another scan method, where these can be forced
     mode        every `hash` becomes `join`, or back, where the two exclude each other
 
 A query of a dozen relations has 50 to 100 plans one move away. What is not a plan of the query, for a cross product mostly,
@@ -27,6 +26,7 @@ import numpy as np
 from boltbo.domains.plans.language.canonical import around, canonical_plan
 from boltbo.domains.plans.language.grammar import PlanGrammar
 from boltbo.domains.plans.language.plan import (
+    EXCLUSIVE,
     PLAIN_SQL,
     Abilities,
     Join,
@@ -34,12 +34,11 @@ from boltbo.domains.plans.language.plan import (
     Plan,
     Scan,
     Tree,
-    aliases_of,
-    scans_of,
 )
 from boltbo.domains.plans.language.query import Query
 from boltbo.domains.plans.language.spelling import spell
-from boltbo.domains.plans.search.box import FORCED, ServerTrees, server_plan
+from boltbo.domains.plans.search.server_trees import ServerTrees, server_plan
+from boltbo.domains.plans.search.tree_edits import grafted, joins_of, replaced, subtrees, with_tree, without
 from boltbo.errors import InvalidCandidate
 
 TRIES = 20
@@ -49,10 +48,10 @@ REMEMBERED = 4096
 """Plans whose trees are kept, so that they need not be read again"""
 
 Move = Callable[[Plan, np.random.Generator], Plan | None]
-"""The changed plan, valid or not; None where this one cannot change so"""
+"""A plan and a source of randomness -> the changed plan, valid or not; None where this one cannot change so"""
 
 Change = Callable[[Tree, np.random.Generator], Tree | None]
-"""The same of one tree, which has a join at least"""
+"""A move within one tree that has a join at least"""
 
 OUTER = 0.7
 """How often what is joined to another place is its right side, the inner one of a nested loop"""
@@ -72,8 +71,8 @@ class PlanMoves:
     def __init__(self, query: Query, server_trees: ServerTrees | None = None, abilities: Abilities = PLAIN_SQL) -> None:
         self.query, self.abilities = query, abilities
         self._grammar = PlanGrammar(query, abilities)
-        self._server_trees = server_trees if server_trees is not None else {}
-        self._known: dict[str, Plan] = {}
+        self._server_trees = server_trees or (lambda _: None)
+        self._plans: dict[str, Plan] = {}
         moves: list[tuple[float, Move]] = [
             (0.35, self._operator),
             (0.25, partial(_in_one_tree, _rotated)),
@@ -83,8 +82,6 @@ class PlanMoves:
             moves.append((0.1, partial(_in_one_tree, _turned)))
         if abilities.exclusive:
             moves.append((0.03, _in_other_mode))
-        if abilities.methods:
-            moves.append((0.2, self._method))
         self._moves = [move for _, move in moves]
         self._ends = list(accumulate(share for share, _ in moves))
 
@@ -93,31 +90,31 @@ class PlanMoves:
 
     def mutants(self, candidate: str, edits: int, n: int, rng: np.random.Generator) -> list[str]:
         plan = self._plan(candidate)
-        found = []
+        mutants = []
         for count in rng.integers(1, edits + 1, size=n).tolist():
             mutant = plan
             for _ in range(count):
                 mutant = self._moved(mutant, rng)
             if mutant != plan:
-                found.append(self._spelled(mutant))
-        return found
+                mutants.append(self._spelled(mutant))
+        return mutants
 
     def crossed(self, one: str, other: str, n: int, rng: np.random.Generator) -> list[str]:
         """See `StringSpace`. A subtree of `one` stands in `other` where the first of its relations stood."""
         ours, theirs = self._plan(one), self._plan(other)
-        pieces = [(i, piece) for i, tree in enumerate(ours.trees) for piece in _joins(tree)[:-1]]
-        found = []
+        pieces = [(i, piece) for i, tree in enumerate(ours.trees) for piece in joins_of(tree)[:-1]]
+        children = []
         for at in rng.integers(len(pieces), size=n).tolist() if pieces else []:
             i, piece = pieces[at]
             trees = list(theirs.trees)
-            trees[i] = _grafted(trees[i], piece)
+            trees[i] = grafted(trees[i], piece)
             try:
                 child = canonical_plan(_in_one_mode(Plan(tuple(trees)), self.abilities), self.query, self.abilities)
             except InvalidCandidate:
                 continue
             if child not in (ours, theirs):
-                found.append(self._spelled(child))
-        return found
+                children.append(self._spelled(child))
+        return children
 
     def _plan(self, candidate: str) -> Plan:
         """The candidate's trees.
@@ -125,19 +122,19 @@ class PlanMoves:
         Raises:
             InvalidCandidate: It is no plan of this query, or nobody knows what the server makes of it.
         """
-        if candidate not in self._known:
+        if candidate not in self._plans:
             plan = self._grammar.parse(candidate)
             if not plan.trees:
                 plan = server_plan(plan, self._server_trees, self.query, self.abilities)
-            self._known[candidate] = plan
-        return self._known[candidate]
+            self._plans[candidate] = plan
+        return self._plans[candidate]
 
     def _spelled(self, plan: Plan) -> str:
         """The text of a canonical plan, which is soon asked about."""
         text = spell(plan)
-        if len(self._known) > REMEMBERED:
-            self._known.clear()
-        self._known[text] = plan
+        if len(self._plans) > REMEMBERED:
+            self._plans.clear()
+        self._plans[text] = plan
         return text
 
     def _moved(self, plan: Plan, rng: np.random.Generator) -> Plan:
@@ -148,18 +145,18 @@ class PlanMoves:
             if changed is None:
                 continue
             try:
-                found = canonical_plan(changed, self.query, self.abilities)
+                canonical = canonical_plan(changed, self.query, self.abilities)
             except InvalidCandidate:
                 continue
-            if found != plan:
-                return found
+            if canonical != plan:
+                return canonical
         return plan
 
     # --- the moves that the abilities and the query have a say in ---------------------------------------------------------
 
     def _operator(self, plan: Plan, rng: np.random.Generator) -> Plan | None:
         """One join gets another operator; the sides of a new nested loop are either way round."""
-        joins = [(i, join) for i, tree in enumerate(plan.trees) for join in _joins(tree)]
+        joins = [(i, join) for i, tree in enumerate(plan.trees) for join in joins_of(tree)]
         if not joins:
             return None
         i, join = _one_of(joins, rng)
@@ -169,18 +166,12 @@ class PlanMoves:
         if not others:
             return None
         sides = (join.right, join.left) if rng.random() < 0.5 else (join.left, join.right)
-        return _with_tree(plan, i, _replaced(plan.trees[i], join, Join(_one_of(others, rng), *sides)))
-
-    def _method(self, plan: Plan, rng: np.random.Generator) -> Plan | None:
-        i = int(rng.integers(len(plan.trees)))
-        scan = _one_of(scans_of(plan.trees[i]), rng)
-        method = _one_of([m for m in (None, *self.abilities.methods) if m != scan.method], rng)
-        return _with_tree(plan, i, _replaced(plan.trees[i], scan, Scan(scan.alias, method)))
+        return with_tree(plan, i, replaced(plan.trees[i], join, Join(_one_of(others, rng), *sides)))
 
     def _regrafted(self, tree: Tree, rng: np.random.Generator) -> Tree | None:
         """A subtree is joined to another place that it shares a column with."""
-        piece = _one_of(_subtrees(tree)[:-1], rng)
-        rest, operator = _without(tree, piece)
+        piece = _one_of(subtrees(tree)[:-1], rng)
+        rest, operator = without(tree, piece)
         near = around(self.query.neighbours, self._masked(piece, []))
         reachable: list[tuple[Tree, int]] = []
         self._masked(rest, reachable)
@@ -189,16 +180,20 @@ class PlanMoves:
             return None
         place = _one_of(places, rng)
         sides = (place, piece) if rng.random() < OUTER else (piece, place)
-        return _replaced(rest, place, Join(operator, *sides))
+        return replaced(rest, place, Join(operator, *sides))
 
     def _masked(self, tree: Tree, subtrees: list[tuple[Tree, int]]) -> int:
-        """The tree's relations as a bit mask; appends all subtrees with theirs, in the order of `_subtrees`."""
+        """The tree's relations as a bit mask; appends all subtrees with theirs, in the order of `tree_edits.subtrees`."""
         if isinstance(tree, Scan):
             mask = 1 << self.query.index[tree.alias]
         else:
             mask = self._masked(tree.left, subtrees) | self._masked(tree.right, subtrees)
         subtrees.append((tree, mask))
         return mask
+
+
+def _one_of(choices: Sequence[Any], rng: np.random.Generator) -> Any:
+    return choices[int(rng.integers(len(choices)))]
 
 
 # --- the other moves ----------------------------------------------------------------------------------------------------
@@ -210,34 +205,34 @@ def _in_one_tree(change: Change, plan: Plan, rng: np.random.Generator) -> Plan |
         return None
     i = _one_of(trees, rng)
     changed = change(plan.trees[i], rng)
-    return None if changed is None else _with_tree(plan, i, changed)
+    return None if changed is None else with_tree(plan, i, changed)
 
 
 def _turned(tree: Tree, rng: np.random.Generator) -> Tree | None:
     """The sides of a nested loop change places."""
-    nests = [join for join in _joins(tree) if join.operator == Operator.NEST]
+    nests = [join for join in joins_of(tree) if join.operator == Operator.NEST]
     if not nests:
         return None
     join = _one_of(nests, rng)
-    return _replaced(tree, join, Join(join.operator, join.right, join.left))
+    return replaced(tree, join, Join(join.operator, join.right, join.left))
 
 
 def _rotated(tree: Tree, rng: np.random.Generator) -> Tree | None:
     """(a b) c becomes (a c) b; the operators stay where they are, or change places, too."""
-    below = [(join, side) for join in _joins(tree) for side in (join.left, join.right) if isinstance(side, Join)]
+    below = [(join, side) for join in joins_of(tree) for side in (join.left, join.right) if isinstance(side, Join)]
     if not below:
         return None
     join, inner = _one_of(below, rng)
     c = join.right if inner is join.left else join.left
     a, b = (inner.left, inner.right) if rng.random() < 0.5 else (inner.right, inner.left)
     first, last = (inner, join) if rng.random() < 0.5 else (join, inner)
-    return _replaced(tree, join, Join(last.operator, Join(first.operator, a, c), b))
+    return replaced(tree, join, Join(last.operator, Join(first.operator, a, c), b))
 
 
 def _in_other_mode(plan: Plan, rng: np.random.Generator) -> Plan | None:
     """Every `hash` becomes `join`, or every `join` a `hash`."""
     written = _forced(plan)
-    return _all_forced(plan, *(set(FORCED) - written)) if len(written) == 1 else None
+    return _all_forced(plan, *(set(EXCLUSIVE) - written)) if len(written) == 1 else None
 
 
 def _in_one_mode(plan: Plan, abilities: Abilities) -> Plan:
@@ -245,7 +240,7 @@ def _in_one_mode(plan: Plan, abilities: Abilities) -> Plan:
     written = _forced(plan)
     if not abilities.exclusive or len(written) < 2:
         return plan
-    first = next(j.operator for tree in plan.trees for j in _joins(tree) if j.operator in FORCED)
+    first = next(j.operator for tree in plan.trees for j in joins_of(tree) if j.operator in EXCLUSIVE)
     return _all_forced(plan, first)
 
 
@@ -253,73 +248,11 @@ def _all_forced(plan: Plan, operator: Operator) -> Plan:
     def changed(tree: Tree) -> Tree:
         if isinstance(tree, Scan):
             return tree
-        return Join(operator if tree.operator in FORCED else tree.operator, changed(tree.left), changed(tree.right))
+        return Join(operator if tree.operator in EXCLUSIVE else tree.operator, changed(tree.left), changed(tree.right))
 
     return Plan(tuple(changed(tree) for tree in plan.trees))
 
 
 def _forced(plan: Plan) -> set[Operator]:
     """Which of the operators that exclude each other the plan has."""
-    return {join.operator for tree in plan.trees for join in _joins(tree)} & set(FORCED)
-
-
-# --- trees; what is taken out or replaced is found by identity ----------------------------------------------------------
-
-
-def _one_of(choices: Sequence[Any], rng: np.random.Generator) -> Any:
-    return choices[int(rng.integers(len(choices)))]
-
-
-def _with_tree(plan: Plan, i: int, tree: Tree) -> Plan:
-    return Plan((*plan.trees[:i], tree, *plan.trees[i + 1 :]))
-
-
-def _subtrees(tree: Tree) -> list[Tree]:
-    """All of them, leaves too, the whole tree last."""
-    found: list[Tree] = []
-    _collect(tree, found)
-    return found
-
-
-def _collect(tree: Tree, found: list[Tree]) -> None:
-    if isinstance(tree, Join):
-        _collect(tree.left, found)
-        _collect(tree.right, found)
-    found.append(tree)
-
-
-def _joins(tree: Tree) -> list[Join]:
-    return [subtree for subtree in _subtrees(tree) if isinstance(subtree, Join)]
-
-
-def _replaced(tree: Tree, old: Tree, new: Tree) -> Tree:
-    if tree is old:
-        return new
-    if isinstance(tree, Scan):
-        return tree
-    return Join(tree.operator, _replaced(tree.left, old, new), _replaced(tree.right, old, new))
-
-
-def _without(tree: Tree, piece: Tree) -> tuple[Tree, Operator]:
-    """The tree without one of its subtrees, and the operator of the join that is gone with it."""
-    join = next(j for j in _joins(tree) if j.left is piece or j.right is piece)
-    return _replaced(tree, join, join.right if join.left is piece else join.left), join.operator
-
-
-def _grafted(tree: Tree, piece: Tree) -> Tree:
-    """The tree without the relations of `piece`, which stands where the first of them stood."""
-    inside, placed = set(aliases_of(piece)), False
-
-    def visit(tree: Tree) -> Tree | None:
-        nonlocal placed
-        if isinstance(tree, Scan):
-            if tree.alias not in inside:
-                return tree
-            first, placed = not placed, True
-            return piece if first else None
-        left, right = visit(tree.left), visit(tree.right)
-        return Join(tree.operator, left, right) if left and right else left or right
-
-    found = visit(tree)
-    assert found is not None
-    return found
+    return {join.operator for tree in plan.trees for join in joins_of(tree)} & set(EXCLUSIVE)

@@ -8,9 +8,9 @@ relation is its table and which occurrence of that table in the query it is; the
 before what is made of them. When a string is read, a relation that the query does not have stands for one that it has,
 by a fixed rule, and relations that were never joined are appended.
 
-Ours: table and occurrence are one symbol (``title#1``), not two, so a join is three symbols; joins stand in postorder; no
-repair makes a cross product while there is another way, a query with several blocks has their strings one after the other,
-and operators that cannot be forced become ones that can.
+Different here: table and occurrence are one symbol (``title#1``), not two, so a join is three symbols; joins stand in
+postorder; no repair makes a cross product while there is another way, a query with several blocks has their strings one
+after the other, and operators that cannot be forced become ones that can.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from zlib import crc32
 
 from boltbo.domains.plans.language.canonical import around
-from boltbo.domains.plans.language.plan import PLAIN_SQL, Abilities, Join, Operator, Scan, Tree, aliases_of
+from boltbo.domains.plans.language.plan import EXCLUSIVE, PLAIN_SQL, Abilities, Join, Operator, Scan, Tree, aliases_of
 from boltbo.domains.plans.language.query import Query, Relation
 
 OCCURRENCE = "#"
@@ -28,17 +28,16 @@ DERIVED = "(derived)"
 
 _NUMBER = re.compile("[0-9]{1,9}")
 _OPERATORS = tuple(Operator)
-_EXCLUSIVE = (Operator.HASH, Operator.JOIN)
 
 
 def names_of(relations: Iterable[Relation]) -> dict[str, str]:
     """The symbol of each relation, by alias: its table, and which of that table's occurrences it is, from 1."""
     names: dict[str, str] = {}
-    found: dict[str, int] = {}
+    occurrences: dict[str, int] = {}
     for relation in relations:
         table = DERIVED if relation.derived else relation.table
-        found[table] = found.get(table, 0) + 1
-        names[relation.alias] = f"{table}{OCCURRENCE}{found[table]}"
+        occurrences[table] = occurrences.get(table, 0) + 1
+        names[relation.alias] = f"{table}{OCCURRENCE}{occurrences[table]}"
     return names
 
 
@@ -144,8 +143,8 @@ class _Forest:
 
     def _border(self, relation: int) -> int:
         """The relations of other trees that share a column with this relation's tree."""
-        own = self.masks[self.root[relation]]
-        return around(self.query.neighbours, own) & ~own
+        tree = self.masks[self.root[relation]]
+        return around(self.query.neighbours, tree) & ~tree
 
     def _meant(self, name: str, among: Sequence[int]) -> int:
         """The relation of this name; else one of its trees' mates; else another of its table; else any."""
@@ -164,7 +163,7 @@ class _Forest:
         possible = self.abilities.operators
         if operator not in possible:
             operator = possible[_OPERATORS.index(operator) % len(possible)]
-        if self.abilities.exclusive and operator in _EXCLUSIVE:
+        if self.abilities.exclusive and operator in EXCLUSIVE:
             self.forced = self.forced or operator
             return self.forced
         return operator

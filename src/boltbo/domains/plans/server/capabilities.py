@@ -9,13 +9,13 @@ from typing import Literal
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
-from boltbo.domains.plans.dialects.choose import hints_enabled, load_hint_plan
 from boltbo.domains.plans.language.plan import SWITCHES
+from boltbo.domains.plans.server.address import refusal, shown
+from boltbo.domains.plans.server.choose_dialect import hints_enabled, load_hint_plan
 from boltbo.domains.plans.server.connection import Server
 from boltbo.domains.plans.server.cpu_time import why_unseen
-from boltbo.errors import ConfigError, OracleUnavailable
+from boltbo.errors import OracleUnavailable
 
 HintPlan = Literal["loaded", "loadable", "absent"]
 HintTable = Literal["absent", "unreadable", "norm_query_string", "query_id"]
@@ -43,18 +43,18 @@ class Capabilities:
         version: `server_version_num`, such as 180003.
         version_text: Such as `18.3`.
         where: role@host:port/database, without a password.
-        superuser: The role is one.
+        superuser: Whether the role is a superuser.
         replica: The server is a standby.
         pooled: Something between here and the server hands its connections to several clients in turn.
         hint_plan: `loaded` in every session; `loadable` by this role in a session of its own; else `absent`.
-        hint_plan_reason: Why it is absent, in the server's words.
+        hint_plan_reason: Why pg_hint_plan is absent, in the server's words.
         hint_table: Whether there is a table `hint_plan.hints`, and the column by which it finds queries.
         stat_statements: Whether `pg_stat_statements` can be read; `partly hidden`: other roles' texts cannot.
-        cpu_reason: Why objective `cpu` cannot be had; empty where it can.
+        cpu_reason: Why CPU time cannot be read, which objective `calibrated` takes; empty where it can.
         tables, unreadable: The tables (views, foreign tables) outside the system's schemas, and how many this role cannot read.
         size: Bytes of the database on disk, None where the role may not ask.
         never_analyzed: Tables with rows and without statistics.
-        refused: Those of `STEERING` that this role cannot set, each with the server's reason.
+        refused: The settings of `STEERING` that this role cannot set, each with the server's reason.
         settings: Value, as the server shows it, of each of `MATTERING` that it has.
     """
 
@@ -99,7 +99,7 @@ def capabilities(server: Server) -> Capabilities:
         try:
             plain.connection  # noqa: B018  (opened here, so that an error is one of connecting)
         except OracleUnavailable as error:
-            raise OracleUnavailable(_refusal(where, str(error.__cause__ or error))) from error
+            raise OracleUnavailable(refusal(where, str(error.__cause__ or error))) from error
         [(superuser, replica)] = plain.query(
             "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery()"
         )
@@ -107,7 +107,7 @@ def capabilities(server: Server) -> Capabilities:
             "SELECT current_setting('server_version_num')::int, split_part(current_setting('server_version'), ' ', 1)"
         )
         pooled = plain.pooled
-        found, reason = _hint_plan(plain)
+        hint_plan, reason = _hint_plan(plain)
         tables, unreadable = _tables(plain)
         return Capabilities(
             version=version,
@@ -116,7 +116,7 @@ def capabilities(server: Server) -> Capabilities:
             superuser=bool(superuser),
             replica=replica,
             pooled=pooled,
-            hint_plan=found,
+            hint_plan=hint_plan,
             hint_plan_reason=reason,
             hint_table=_hint_table(plain),
             stat_statements=_stat_statements(plain),
@@ -128,48 +128,6 @@ def capabilities(server: Server) -> Capabilities:
             refused=_refused(plain),
             settings={name: value for name in MATTERING if (value := _setting(plain, name)) is not None},
         )
-
-
-def shown(url: str) -> str:
-    """role@host:port/database of a URL (or of `host=… dbname=…`), without its password.
-
-    Raises:
-        ConfigError: It is no URL of a PostgreSQL; the message does not repeat it, for a password may stand in it.
-    """
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        parts = {"dbname": "@"}
-    host, database = str(parts.get("host") or parts.get("hostaddr") or ""), str(parts.get("dbname", ""))
-    ports = str(parts.get("port", ""))
-    if "@" in host[1:] or "@" in database or (not ports.replace(",", "").isdigit() and ports):
-        # an unescaped password came apart, and libpq's own message would quote a piece of it
-        raise ConfigError(
-            "this is no URL of a PostgreSQL: expected postgresql://ROLE:PASSWORD@HOST:PORT/DATABASE, with every character "
-            "of the password that is no letter or digit written as % and two hexadecimal digits (@ is %40, / is %2F)"
-        )
-    port = f":{ports}" if ports else ""
-    return f"{parts.get('user', '')}@{host}{port}/{database}"
-
-
-_REMEDIES = (
-    ("password authentication failed", "the password is wrong, or the role does not exist"),
-    ("no password supplied", "write the password into the URL, or into ~/.pgpass"),
-    ("no pg_hba.conf entry", "the server does not let this role in from this machine: add a line to its pg_hba.conf"),
-    ("role", "the server does not know this role: check the URL, or CREATE ROLE"),
-    ("database", "the server does not know this database: psql -l lists those it has"),
-    ("translate host name", "no machine has this name: check the host in the URL"),
-    ("refused", "nothing listens there: start the server, check host and port, and its listen_addresses"),
-    ("No such file", "no server has a socket there: start it, or check the folder in the URL"),
-    ("timeout", "nothing answers there: check host, port and firewalls"),
-)
-"""A piece of libpq's message -> what to do; the first that fits"""
-
-
-def _refusal(where: str, message: str) -> str:
-    said = " ".join(message.split()) or "no reason given"
-    remedy = next((remedy for piece, remedy in _REMEDIES if piece in said), "")
-    return f"no connection to {where}: {said}" + (f"\n{remedy}" if remedy else "")
 
 
 def _hint_plan(plain: Server) -> tuple[HintPlan, str]:
@@ -226,7 +184,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'hint_plan') AND n.nspname NOT LIKE 'pg\\_%'
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 """
-"""All but the system's and the extensions' own"""
+"""All tables but those of the system and of extensions"""
 
 _READABLE = "has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')"
 
@@ -260,7 +218,7 @@ def _never_analyzed(server: Server) -> tuple[str, ...]:
 
 
 def _refused(server: Server) -> dict[str, str]:
-    """Tried with the value that is in force, as SET LOCAL would be."""
+    """The settings that cannot be set: each is tried with the value in force, as SET LOCAL would."""
     refused = {}
     for name in STEERING:
         if (value := _setting(server, name)) is None:

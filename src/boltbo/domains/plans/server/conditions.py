@@ -20,20 +20,20 @@ class Condition:
     remedy: str = ""
 
 
-def conditions(found: Capabilities) -> list[Condition]:
+def conditions(server: Capabilities) -> list[Condition]:
     """Every setting that matters, with a judgement where there is something to say."""
-    said = {c.name: c for c in _judged(found)}
-    return [said.get(name, Condition(name, value)) for name, value in found.settings.items()]
+    judged = {c.name: c for c in _judged(server)}
+    return [judged.get(name, Condition(name, value)) for name, value in server.settings.items()]
 
 
-def _judged(found: Capabilities) -> Iterator[Condition]:
-    value = found.settings
+def _judged(server: Capabilities) -> Iterator[Condition]:
+    value = server.settings
     buffers = size_of(value.get("shared_buffers", ""))
-    if found.size is not None and buffers is not None and found.size > buffers:
+    if server.size is not None and buffers is not None and server.size > buffers:
         yield Condition(
             "shared_buffers",
             value["shared_buffers"],
-            f"the database has {_gigabytes(found.size)}: what does not fit is read again and again, and times scatter more",
+            f"the database has {_gigabytes(server.size)}: what does not fit is read again and again, and times scatter more",
             "measure at a quiet time; objective 'work' does not scatter",
         )
     if value.get("jit") == "on":
@@ -72,7 +72,7 @@ def _judged(found: Capabilities) -> Iterator[Condition]:
             "row estimates are rougher than by default",
             "SET default_statistics_target = 100; ANALYZE",
         )
-    if value.get("autovacuum") == "on" and not found.replica:
+    if value.get("autovacuum") == "on" and not server.replica:
         yield Condition(
             "autovacuum",
             "on",

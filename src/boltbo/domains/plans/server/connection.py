@@ -47,7 +47,7 @@ class Server:
         url: `postgresql://…`
         patience: Seconds to wait for a server that does not answer before giving up.
         hint_plan: The library of pg_hint_plan, a name or an absolute path (which takes a superuser).
-        load: A library that every new connection loads; set by `dialects.choose`.
+        load: A library that every new connection loads; set by `server.choose_dialect`.
     """
 
     def __init__(
@@ -182,12 +182,12 @@ class Server:
         Raises:
             OracleUnavailable: The server does not answer.
         """
-        found: dict[str, tuple[str, ...]] = {}
+        by_table: dict[str, tuple[str, ...]] = {}
         for schema, table, visible, columns in self.again(lambda: self.query(_COLUMNS)):
-            found[f"{schema}.{table}"] = tuple(columns)
+            by_table[f"{schema}.{table}"] = tuple(columns)
             if visible:
-                found[table] = tuple(columns)
-        return found
+                by_table[table] = tuple(columns)
+        return by_table
 
     def query(self, statement: str, timeout: float | None = None) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
@@ -218,8 +218,13 @@ def set_local(name: str, value: str) -> sql.Composed:
     return sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
 
 
+def limit_statement(cursor: psycopg.Cursor[Any], seconds: float) -> None:
+    """Have the server cancel the transaction's next statements after so many seconds each."""
+    cursor.execute(f"SET LOCAL statement_timeout = {milliseconds(seconds)}".encode())
+
+
 def milliseconds(seconds: float) -> str:
-    """As PostgreSQL's timeouts want them: whole, at least 1 (0 would mean no limit)."""
+    """Milliseconds as PostgreSQL's timeouts take them: whole, at least 1 (0 would mean no limit)."""
     return str(max(1, round(seconds * 1000)))
 
 

@@ -21,16 +21,16 @@ PROC = "/proc/{}"
 """Where Linux says what a process is and how long it has run"""
 LOCAL = ("", "localhost", "127.0.0.1", "::1")
 SETTLES = 50
-"""How often a process is looked at until it waits again: of what it does it is charged when it stops"""
+"""How often a process is polled until it sleeps: Linux charges CPU time when a process is descheduled"""
 
 PROBE = "SELECT count(DISTINCT g * 7919 % 9973) FROM generate_series(1, 6000) g"
-"""What always takes the same work: it reads no table, and no planner setting changes its plan"""
+"""A query that always takes the same work: it reads no table, and no planner setting changes its plan"""
 USUAL = 0.002
 """CPU seconds that `PROBE` takes on the core by whose seconds is counted: about the mean of a rented core of 2023"""
 
 
 def cpu_seconds(info: psycopg.ConnectionInfo) -> float:
-    """What the connection's process has used so far.
+    """CPU seconds that the connection's process has used so far.
 
     Raises:
         OracleUnavailable: It cannot be seen from here.
@@ -48,8 +48,8 @@ def cpu_seconds(info: psycopg.ConnectionInfo) -> float:
         return int((process / "schedstat").read_text().split()[0]) / 1e9
     except OSError as error:
         raise OracleUnavailable(
-            f"objectives 'cpu' and 'calibrated' read the CPU time of the server's process {info.backend_pid} from /proc, and "
-            "it is not there: they need a server on this machine, and Linux. Use objective 'latency'."
+            f"objective 'calibrated' reads the CPU time of the server's process {info.backend_pid} from /proc, and it is not "
+            "there: it needs a server on this machine, and Linux. Use objective 'latency'."
         ) from error
 
 

@@ -9,23 +9,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median, stdev
+from typing import Literal
 
 from scipy.stats import t as student
 
 from boltbo.domains.plans.dialects.statement import Statement
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.measure import Measurement, Objective, Planning, measure
+from boltbo.domains.plans.server.latency import Latency
+from boltbo.domains.plans.server.measure import Measurement, measure
+from boltbo.domains.plans.server.objective import Objective
 from boltbo.errors import TooSlow
+
+Planning = Literal["excluded", "included"]
+"""Whether the server's own planning is part of the time, as it is for who plans at every call"""
+
+LATENCY = Latency()
 
 CONFIDENCE = 0.95
 PATIENCE = 5.0
 """A candidate is stopped at this multiple of the default: it is not faster then."""
 LEAST = 0.05
-"""Seconds that it has in any case"""
+"""Seconds that a candidate has in any case"""
 PLANNING_LIMIT = 60.0
-"""Seconds for planning either"""
+"""Seconds for planning either statement"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +42,9 @@ class Comparison:
 
     Attributes:
         before: The default's values, pair by pair.
-        after: The candidate's; fewer where it was stopped.
+        after: The candidate's values; fewer where it was stopped.
         ratio: Geometric mean of after over before; infinity where the candidate was stopped.
-        low, high: 95% interval of it.
+        low, high: 95% interval of the ratio.
         p: Chance of pairs like these if the candidate were no faster (one-sided paired t test on the logarithms).
         faster: The interval lies below 1.
         planning: Median seconds that the server planned the default and the candidate, whether they count or not.
@@ -81,20 +89,20 @@ def compare(
     candidate: Statement,
     *,
     pairs: int = 7,
-    objective: Objective = "latency",
+    objective: Objective = LATENCY,
     limit: float = 60.0,
     planning: Planning = "excluded",
 ) -> Comparison:
     """Execute both in turn and compare.
 
     Args:
-        server: Where.
+        server: The server that executes both.
         default: What the server does by itself.
         candidate: What is to be faster.
         pairs: Executions of each that count; one of each before warms the cache.
         objective: What is compared.
         limit: Seconds for one execution of the default.
-        planning: Whether the seconds of planning count.
+        planning: Whether the seconds of planning count, where the objective counts seconds.
 
     Raises:
         TooSlow: The default does not end in time.
@@ -102,19 +110,21 @@ def compare(
     """
 
     def once(statement: Statement, seconds: float) -> Measurement:
-        return measure(
+        m = measure(
             server, statement.sql, statement.settings,
-            objective=objective, limit=seconds, beat=0.0, planning=planning, planning_limit=PLANNING_LIMIT,
+            objective=objective, limit=seconds, beat=0.0, planning_limit=PLANNING_LIMIT,
         )  # fmt: skip
+        counts = planning == "included" and objective.clock
+        return replace(m, value=m.value + m.planning) if counts else m
 
-    def own() -> Measurement:
+    def of_default() -> Measurement:
         m = once(default, limit)
         if m.censored:
             raise TooSlow(f"the default plan does not end in {limit:.3g} s")
         return m
 
-    first = own()
-    stop_at = limit if objective == "work" else min(limit, max(PATIENCE * first.value, LEAST))
+    first = of_default()
+    stop_at = min(limit, max(PATIENCE * first.value, LEAST)) if objective.clock else limit
     before: list[Measurement] = []
     after: list[Measurement] = []
     warmed = once(candidate, stop_at)
@@ -123,7 +133,7 @@ def compare(
     for i in range(pairs):
         for turn in (i, i + 1):
             if turn % 2 == 0:
-                before.append(own())
+                before.append(of_default())
                 continue
             m = once(candidate, stop_at)
             if m.censored:
@@ -142,5 +152,5 @@ def _planning(before: list[Measurement], after: list[Measurement]) -> tuple[floa
 
 
 def _positive(m: Measurement) -> float:
-    """CPU seconds come in ticks and may be 0, which has no logarithm."""
+    """The value, above 0: CPU seconds come in ticks and may be 0, which has no logarithm."""
     return max(m.value, 1e-9)

@@ -41,16 +41,16 @@ def order_keys(sql: str, names: Sequence[str]) -> list[int]:
     It ends at the first key that is no column of the result: later ones only order the rows that are equal in it.
     """
     order = read(sql)[0].args.get("order")
-    found: list[int] = []
+    positions: list[int] = []
     for ordered in order.expressions if order else ():
         key = ordered.this
         if isinstance(key, exp.Literal) and not key.is_string:
-            found.append(int(key.this) - 1)
+            positions.append(int(key.this) - 1)
         elif isinstance(key, exp.Column) and not key.table and names.count(key.name) == 1:
-            found.append(names.index(key.name))
+            positions.append(names.index(key.name))
         else:
             break
-    return found
+    return positions
 
 
 def _rows(server: Server, statement: Statement, limit: float) -> tuple[list[str], list[Row]]:
@@ -60,7 +60,7 @@ def _rows(server: Server, statement: Statement, limit: float) -> tuple[list[str]
 
 
 def _comparable(value: object) -> object:
-    """Something with a hash that equals itself, which NaN does not."""
+    """The value in a form that has a hash and equals itself, which NaN does not."""
     if isinstance(value, float):
         return float(f"{value:.9g}") if math.isfinite(value) else str(value)
     if isinstance(value, Decimal):

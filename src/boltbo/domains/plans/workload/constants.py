@@ -35,7 +35,7 @@ class ColumnStatistics:
     """What `pg_stats` says of a column.
 
     Attributes:
-        number: It is of a numeric type.
+        number: Whether its type is numeric.
         frequent, shares: The most common values as text, and the share of the rows that have each.
         bounds: The histogram's bounds as text.
     """
@@ -47,11 +47,11 @@ class ColumnStatistics:
 
 
 class Constants:
-    """Fills parameters; remembers each table's statistics."""
+    """Constants for the parameters of statements. Each table's statistics are asked for once."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self._known: dict[str, Mapping[str, ColumnStatistics]] = {}
+        self._by_table: dict[str, Mapping[str, ColumnStatistics]] = {}
 
     def fill(self, statement: str, seed: Sequence[int]) -> str:
         """The statement with a constant for each `$n`; nothing else of it changes.
@@ -68,15 +68,15 @@ class Constants:
             number = int(match["number"])
             if number not in columns:
                 raise CannotFill(f"${number} stands where no column says what it may be")
-            known, kind, place = columns[number]
+            statistics, kind, place = columns[number]
             # the constants of one list are drawn together, so that they differ
             rng = np.random.default_rng([*seed, number - place if kind == "in" else number])
             if kind == "range":
-                values = [_bound(known, rng, place)]
+                values = [_bound(statistics, rng, place)]
             else:
-                values = _frequent(known, rng)
+                values = _frequent(statistics, rng)
                 values = values[:_MERGED] if match["merged"] else [values[place % len(values)]]
-            return ", ".join(_literal(v, known.number) for v in values)
+            return ", ".join(_literal(v, statistics.number) for v in values)
 
         return _OUTSIDE.sub(constant, statement)
 
@@ -86,15 +86,15 @@ class Constants:
             tree = sqlglot.parse_one(statement, read="postgres")
         except SqlglotError as error:
             raise CannotFill("the statement does not parse") from error
-        found = {}
+        compared_with = {}
         for parameter in tree.find_all(exp.Parameter):
             compared = _compared(parameter)
             if compared is None:
                 where = parameter.parent.key.upper() if parameter.parent is not None else "?"
                 raise CannotFill(f"${parameter.name} stands in {where}")
             column, kind, place = compared
-            found[int(parameter.name)] = self._statistics(tree, column), kind, place
-        return found
+            compared_with[int(parameter.name)] = self._statistics(tree, column), kind, place
+        return compared_with
 
     def _statistics(self, tree: exp.Expr, column: exp.Column) -> ColumnStatistics:
         name = _true_name(column.this)
@@ -104,21 +104,23 @@ class Constants:
             for table in tree.find_all(exp.Table)
             if isinstance(table.this, exp.Identifier) and whose in (None, table.alias, table.name)
         }
-        known = [found for table in tables if (found := self._table(table).get(name)) is not None]
-        if len(known) != 1:
-            raise CannotFill(f"{column.sql()} is {'a column of several tables' if known else 'no column of a table'}")
-        if not known[0].frequent and not known[0].bounds:
+        candidates = [statistics for table in tables if (statistics := self._table(table).get(name)) is not None]
+        if len(candidates) != 1:
+            raise CannotFill(
+                f"{column.sql()} is {'a column of several tables' if candidates else 'no column of a table'}"
+            )
+        if not candidates[0].frequent and not candidates[0].bounds:
             raise CannotFill(f"there are no statistics of {column.sql()}: ANALYZE its table")
-        return known[0]
+        return candidates[0]
 
     def _table(self, table: str) -> Mapping[str, ColumnStatistics]:
-        if table not in self._known:
+        if table not in self._by_table:
             question = sql.SQL(_STATISTICS).format(sql.Literal(table)).as_string(self.server.connection)
-            self._known[table] = {
+            self._by_table[table] = {
                 name: ColumnStatistics(category == "N", tuple(values or ()), tuple(shares or ()), tuple(bounds or ()))
                 for name, category, values, shares, bounds in self.server.query(question)
             }
-        return self._known[table]
+        return self._by_table[table]
 
 
 _STATISTICS = """
@@ -150,19 +152,19 @@ def _compared(parameter: exp.Expr) -> tuple[exp.Column, str, int] | None:
     return (other, kind, place) if isinstance(other, exp.Column) else None
 
 
-def _frequent(known: ColumnStatistics, rng: np.random.Generator) -> list[str]:
+def _frequent(statistics: ColumnStatistics, rng: np.random.Generator) -> list[str]:
     """The most common values, drawn one after the other by their shares; of a column without any (a key), the bounds of its
     histogram in any order."""
-    if not known.frequent:
-        return [known.bounds[i] for i in rng.permutation(len(known.bounds))]
-    shares = np.array(known.shares)
+    if not statistics.frequent:
+        return [statistics.bounds[i] for i in rng.permutation(len(statistics.bounds))]
+    shares = np.array(statistics.shares)
     drawn = rng.choice(len(shares), len(shares), replace=False, p=shares / shares.sum())
-    return [known.frequent[i] for i in drawn]
+    return [statistics.frequent[i] for i in drawn]
 
 
-def _bound(known: ColumnStatistics, rng: np.random.Generator, place: int) -> str:
+def _bound(statistics: ColumnStatistics, rng: np.random.Generator, place: int) -> str:
     """A value from within the column's range: from its lower half for the first of two (1), its upper half for the second."""
-    values = known.bounds or sorted(known.frequent, key=_order)
+    values = statistics.bounds or sorted(statistics.frequent, key=_order)
     half = len(values) / 2
     low, high = {0: (0.0, 2 * half), 1: (0.0, half), 2: (half, 2 * half)}[place]
     return values[min(int(rng.uniform(low, high)), len(values) - 1)]

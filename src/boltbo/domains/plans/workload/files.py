@@ -1,6 +1,6 @@
 """Where a workload's queries come from: a folder of .sql files, or one file with many statements.
 
-(`pg_stat_statements` is a third source: see `statements.py`.)
+(`pg_stat_statements` is a third source: see `pg_stat_statements.py`.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NOT_A_QUERY = re.compile(
 
 @dataclass(frozen=True)
 class Workload:
-    """What was found.
+    """Queries, and what a person should know about where they come from.
 
     Attributes:
         queries: (id, SQL), every id once.
@@ -43,7 +43,7 @@ class Workload:
     notes: list[str] = field(default_factory=list)
     sampled: frozenset[str] = frozenset()
 
-    def told(self) -> list[str]:
+    def remarks(self) -> list[str]:
         """The notes, with a line that counts what was skipped."""
         if not self.skipped:
             return self.notes
@@ -138,7 +138,7 @@ def _no_query(piece: Piece) -> str | None:
 
 
 def _each_once(queries: Sequence[Named]) -> list[Named]:
-    """`a.sql` with two statements and `a-1.sql` would have the same name twice."""
+    """Give each query a name of its own: `a.sql` with two statements and `a-1.sql` would share one."""
     taken: set[str] = set()
     renamed = []
     for name, text in queries:
@@ -156,8 +156,8 @@ def reason_in_short(error: ValueError) -> str:
     if isinstance(error, SqlSyntaxError):
         return "do not parse"
     if isinstance(error, NotASelect):
-        found = re.search(r"found ([A-Z]+)$", str(error))
-        return f"not a SELECT ({found[1]})" if found else "not a SELECT that only reads"
+        keyword = re.search(r"found ([A-Z]+)$", str(error))
+        return f"not a SELECT ({keyword[1]})" if keyword else "not a SELECT that only reads"
     if str(error).startswith("one relation"):
         return "one relation"
     return "no joins that can be steered"

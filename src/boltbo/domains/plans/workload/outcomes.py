@@ -12,27 +12,27 @@ from pathlib import Path
 from boltbo.problem import Task
 
 
-class Screened:
-    """Outcomes by query id: its task, or why there is none.
+class Outcomes:
+    """What became of each query: its task, or why there is none.
 
     Args:
-        path: Where they are kept, for this workload and these options alone; None: in memory.
+        path: A file for this workload and these options alone; None: outcomes stay in memory.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        self.outcomes: dict[str, Task | str] = {}
+        self.by_query: dict[str, Task | str] = {}
         if path is not None and path.exists():
             for line in path.read_text().splitlines():
                 try:
                     name, task, reason = json.loads(line)
                 except ValueError:  # the line at which the last process was killed
                     continue
-                self.outcomes[name] = reason if task is None else Task(**task)
+                self.by_query[name] = reason if task is None else Task(**task)
 
     def add(self, name: str, outcome: Task | str) -> None:
         """Keep what became of a query."""
-        self.outcomes[name] = outcome
+        self.by_query[name] = outcome
         if self.path is None:
             return
         task, reason = (asdict(outcome), None) if isinstance(outcome, Task) else (None, outcome)
@@ -40,7 +40,7 @@ class Screened:
         with self.path.open("a") as file:
             file.write("\n" + json.dumps([name, task, reason]))  # a torn line before it stays a line of its own
 
-    def done(self) -> None:
-        """The tasks are stored elsewhere now."""
+    def remove(self) -> None:
+        """Delete the file: the tasks are stored elsewhere now."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)

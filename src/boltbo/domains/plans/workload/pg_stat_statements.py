@@ -37,9 +37,9 @@ def read_stat_statements(server: Server, limit: int, seed: int = 0) -> Workload:
     """The SELECTs of this database that took the most time in all, the most expensive first.
 
     Args:
-        server: Where.
-        limit: How many of them are looked at.
-        seed: Of the constants that are drawn.
+        server: The server whose statistics are read.
+        limit: Number of statements that are looked at.
+        seed: Seed of the constants that are drawn.
 
     Raises:
         ConfigError: The view is not there, or cannot be read; the message says what to do.
@@ -63,8 +63,8 @@ def read_stat_statements(server: Server, limit: int, seed: int = 0) -> Workload:
             f"pg_stat_statements cannot be read ({reason}): boltbo doctor --database says what to do"
         ) from error
     hidden = sum(text == HIDDEN or text is None for _, text, _ in rows)
-    known = [(number, _PREPARED.sub("", text, count=1)) for number, text, _ in rows if text is not None]
-    selects = [(number, text) for number, text in known if _is_query(text)][:limit]
+    statements = [(number, _PREPARED.sub("", text, count=1)) for number, text, _ in rows if text is not None]
+    selects = [(number, text) for number, text in statements if _is_query(text)][:limit]
     queries: list[Named] = []
     skipped: list[Named] = []
     sampled: set[str] = set()
@@ -91,11 +91,11 @@ def _is_query(text: str) -> bool:
     return re.match(r"\s*(\(|SELECT\b|WITH\b)", text, re.IGNORECASE) is not None and _CATALOG.search(text) is None
 
 
-def _notes(found: int, sampled: set[str], skipped: list[Named], hidden: int) -> list[str]:
+def _notes(queries: int, sampled: set[str], skipped: list[Named], hidden: int) -> list[str]:
     notes = []
     if sampled:
         notes.append(
-            f"the constants of {len(sampled)} of {found} statements were drawn from the columns' statistics: "
+            f"the constants of {len(sampled)} of {queries} statements were drawn from the columns' statistics: "
             "pg_stat_statements does not keep them"
         )
     if skipped:

@@ -1,4 +1,4 @@
-"""A text with many SQL statements to its statements, as psql would read it."""
+"""The statements of a text with many of them, as psql would read it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _pieces(text: str) -> Iterator[Piece]:
 
 
 def _piece(text: str, start: int, end: int) -> Iterator[Piece]:
-    """Nothing where there are only blanks and comments."""
+    """The statement between two positions; nothing where there are only blanks and comments."""
     while True:
         start += len(text[start:end]) - len(text[start:end].lstrip())
         if text.startswith("--", start, end):
@@ -91,6 +91,6 @@ def _end_of_comment(text: str, at: int) -> int:
 
 
 def _after_data(text: str, at: int) -> int:
-    """Behind the line `\\.` that ends the data of a COPY."""
+    """The position behind the line `\\.` that ends the data of a COPY."""
     end = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE).search(text, at)
     return end.end() if end else len(text)

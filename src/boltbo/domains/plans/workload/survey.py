@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import psycopg
 
 from boltbo.domains.plans.parse import parse_query
+from boltbo.domains.plans.server.column_types import check_types
 from boltbo.domains.plans.server.connection import Server
-from boltbo.domains.plans.server.types import check_types
 from boltbo.domains.plans.workload.files import Workload, reason_in_short
 from boltbo.errors import UnsupportedQuery
 
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """One query.
+    """Whether one query can be searched.
 
     Attributes:
         id: Its id.
@@ -56,9 +56,9 @@ def _one(name: str, text: str, server: Server | None) -> Surveyed:
     return Surveyed(name, tuple(len(block.relations) for block in query.blocks), note="; ".join(query.kept))
 
 
-def summary(found: Iterable[Surveyed]) -> str:
-    """`87 of 120 queries are searched; 12 one relation, 3 not a SELECT (INSERT)`."""
-    every = list(found)
+def summary(queries: Iterable[Surveyed]) -> str:
+    """One line, such as `87 of 120 queries are searched; 12 one relation, 3 not a SELECT (INSERT)`."""
+    every = list(queries)
     reasons = Counter(s.reason for s in every if s.reason)
     searched = sum(not s.reason for s in every)
     rest = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())

@@ -12,7 +12,7 @@ from boltbo.errors import ConfigError
 HINTED = ("hints", "leading")
 
 
-def choose(server: Server, name: DialectName = "auto", *, scans: bool = False) -> Dialect:
+def choose(server: Server, name: DialectName = "auto") -> Dialect:
     """The dialect of this name, or the best that the server follows; loads pg_hint_plan where it takes that.
 
     Raises:
@@ -27,7 +27,7 @@ def choose(server: Server, name: DialectName = "auto", *, scans: bool = False) -
             f"dialect {name!r} needs the extension pg_hint_plan, and the server does not have it: {reason}. Install it, "
             "name its file with hint_plan, or use dialect 'sql', which needs no extension (but has no merge joins)."
         )
-    return by_name(name, scans=scans, version=version)
+    return by_name(name, version=version)
 
 
 def load_hint_plan(server: Server) -> str | None:

@@ -37,9 +37,9 @@ def check_types(query: Query, server: Server) -> None:
         reason = str(error).strip().splitlines()[0]
         raise UnsupportedQuery(f"the types of its joined columns cannot be found out: {reason}") from error
     for members in classes:
-        found = {types[member]: member for member in members}
-        if len(found) > 1 and not any(family.issuperset(found) for family in _FAMILIES):
-            named = ", ".join(f"{alias}.{column} {name}" for name, (alias, column) in found.items())
+        member_of_type = {types[member]: member for member in members}
+        if len(member_of_type) > 1 and not any(family.issuperset(member_of_type) for family in _FAMILIES):
+            named = ", ".join(f"{alias}.{column} {name}" for name, (alias, column) in member_of_type.items())
             raise UnsupportedQuery(f"the query makes columns of different types equal: {named}; cast them to one type")
 
 

@@ -48,8 +48,8 @@ def choose_by_group(rng: np.random.Generator, weights: Floats, groups: Ints) -> 
     cumulative /= cumulative[:, -1:]
     # one ascending list: group g's bounds lie between g and g + 1
     bounds = (cumulative + np.arange(len(weights))[:, None]).ravel()
-    found = np.searchsorted(bounds, groups + rng.random(len(groups)) * (1 - 1e-9), side="right")
-    return np.asarray(np.minimum(found - groups * weights.shape[1], weights.shape[1] - 1), dtype=np.int64)
+    positions = np.searchsorted(bounds, groups + rng.random(len(groups)) * (1 - 1e-9), side="right")
+    return np.asarray(np.minimum(positions - groups * weights.shape[1], weights.shape[1] - 1), dtype=np.int64)
 
 
 def choose_members(rng: np.random.Generator, weights: Floats, member_of: Ints, groups: Ints, loyalty: float) -> Ints:
@@ -70,5 +70,5 @@ def choose_members(rng: np.random.Generator, weights: Floats, member_of: Ints, g
     last = np.searchsorted(member_of[order], groups, side="right")
     free = (first == last) | (rng.random(len(groups)) > loyalty)
     low, high = np.where(free, 0.0, bounds[first]), np.where(free, bounds[-1], bounds[last])
-    found = np.searchsorted(bounds, low + (high - low) * rng.random(len(groups)) * (1 - 1e-9), side="right") - 1
-    return np.asarray(order[np.clip(found, 0, len(order) - 1)], dtype=np.int64)
+    positions = np.searchsorted(bounds, low + (high - low) * rng.random(len(groups)) * (1 - 1e-9), side="right") - 1
+    return np.asarray(order[np.clip(positions, 0, len(order) - 1)], dtype=np.int64)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 
@@ -38,23 +37,23 @@ _BLANK = re.compile(r"\{(\w+)((?: \w+)*)\}")
 
 
 def generate_workload(n: int, seed: int, templates: Sequence[str] | None = None) -> list[Named]:
-    """n different queries, the templates in turn.
+    """Generate n different queries, taking the templates in turn.
 
     A larger n only adds queries to those of a smaller one.
 
     Args:
-        n: How many.
-        seed: Of the constants.
+        n: Number of queries.
+        seed: Seed of the constants.
         templates: Names of the templates to use, such as `w03`; all by default.
 
     Raises:
         ValueError: There is no such template.
     """
-    known = templates_by_name()
-    names = list(templates) if templates is not None else list(known)
-    missing = [name for name in names if name not in known]
+    texts = templates_by_name()
+    names = list(templates) if templates is not None else list(texts)
+    missing = [name for name in names if name not in texts]
     if missing or not names:
-        raise ValueError(f"no template {', '.join(missing) or 'named'}: there are {', '.join(known)}")
+        raise ValueError(f"no template {', '.join(missing) or 'named'}: there are {', '.join(texts)}")
     seen: set[str] = set()
     queries = []
     for i in range(n):
@@ -62,7 +61,7 @@ def generate_workload(n: int, seed: int, templates: Sequence[str] | None = None)
         number = i // len(names) + 1
         for attempt in count():
             rng = np.random.default_rng([seed, int(name[1:]), number, attempt])
-            sql = fill(known[name], rng)
+            sql = fill(texts[name], rng)
             if sql not in seen:
                 break
         seen.add(sql)
@@ -70,23 +69,12 @@ def generate_workload(n: int, seed: int, templates: Sequence[str] | None = None)
     return queries
 
 
-def write_workload(directory: Path, n: int, seed: int) -> list[Path]:
-    """Write n queries as `TEMPLATE/ID.sql` files; returns them."""
-    paths = []
-    for name, sql in generate_workload(n, seed):
-        path = directory / name.split("-")[0] / f"{name}.sql"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(sql, encoding="utf-8")
-        paths.append(path)
-    return paths
-
-
 @cache
 def templates_by_name() -> Mapping[str, str]:
     """name -> SQL with blanks."""
     folder = files(__package__).joinpath("templates")
-    found = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    return {f.name.removesuffix(".sql"): f.read_text(encoding="utf-8") for f in found}
+    templates = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return {f.name.removesuffix(".sql"): f.read_text(encoding="utf-8") for f in templates}
 
 
 def fill(template: str, rng: np.random.Generator) -> str:
@@ -117,25 +105,25 @@ def _in_list(rng: np.random.Generator, words: Sequence[str], size: int) -> str:
 
 @cache
 def _lists() -> Mapping[str, Sequence[str]]:
-    """What IN lists are drawn from, the frequent first."""
-    known = vocabulary()
+    """The words that IN lists are drawn from, the frequent first."""
+    terms = vocabulary()
     by_share = sorted(countries(), key=lambda c: -c.share)
-    first = [w for words in zip(*(ws[:5] for ws in known["keywords"].values()), strict=True) for w in words]
+    first = [w for words in zip(*(ws[:5] for ws in terms["keywords"].values()), strict=True) for w in words]
     return {
-        "genre": known["genres"],
+        "genre": terms["genres"],
         "country": [c.name for c in by_share[:40]],
         "country_code": [f"[{c.code}]" for c in by_share[:40]],
         "language": _distinct([c.languages[0] for c in by_share[:45]]),
         "certificate": [f"{c.name}:{t}" for c in by_share[:30] for t in c.certificates[:4]],
         "place": [f"{p}, {c.name}" for c in by_share[:25] for p in c.places[:4]],
         "color": ["Color", "Black and White"],
-        "sound": _distinct([row[0] for row in known["era"]["6"]]),
-        "tech": _distinct([row[0] for row in known["era"]["7"]]),
+        "sound": _distinct([row[0] for row in terms["era"]["6"]]),
+        "tech": _distinct([row[0] for row in terms["era"]["7"]]),
         "kind": ["movie", "episode", "tv series", "video movie", "tv movie", "video game", "tv mini series"],
-        "role": known["dictionaries"]["role_type"][:11],
-        "company_type": known["dictionaries"]["company_type"][:2],
-        "link": known["dictionaries"]["link_type"],
-        "company": [row[1] for row in sorted(known["companies"]["big"], key=lambda row: -row[3])],
+        "role": terms["dictionaries"]["role_type"][:11],
+        "company_type": terms["dictionaries"]["company_type"][:2],
+        "link": terms["dictionaries"]["link_type"],
+        "company": [row[1] for row in sorted(terms["companies"]["big"], key=lambda row: -row[3])],
         "keyword": first,
         "title_fact": TITLE_FACTS,
         "person_fact": PERSON_FACTS,
