@@ -69,6 +69,7 @@ def one(args: argparse.Namespace, method: str, tasks: int) -> dict[str, Any]:
     from boltbo_bench.transfer import make, random_search
     from boltbo_bench.transfer.cost import search
     from boltbo_bench.transfer.features import BoxFeatures
+    from boltbo_bench.transfer.optimizer import optimizer_for
 
     family = Family(args.dim, args.seed)
     trajectories = [] if method in ALONE else [family.source(i) for i in range(tasks)]
@@ -97,10 +98,10 @@ def one(args: argparse.Namespace, method: str, tasks: int) -> dict[str, Any]:
         i = FIRST_TARGET + k
         task, seed = family.task(i), args.seed * 1000 + k
         if surrogate is not None:
-            optimizer: Any = surrogate.optimizer(task, family.space, seed=seed)
+            optimizer: Any = optimizer_for(surrogate, task, family.space, seed=seed)
         elif method == "gp":
             alone = make("pogpe", [], BoxFeatures(lambda _: family.space), args.seed)
-            optimizer = alone.optimizer(task, family.space, seed=seed)
+            optimizer = optimizer_for(alone, task, family.space, seed=seed)
         elif method == "random":
             optimizer = random_search(family.space, seed=seed)
         else:

@@ -10,6 +10,7 @@ from boltbo.domains.plans.search.box import PlanSpace
 from boltbo.problem import Status
 from boltbo_bench.transfer import make, random_search
 from boltbo_bench.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
+from boltbo_bench.transfer.optimizer import optimizer_for
 
 pytest.importorskip("torch")
 METHODS = ["icm", "fsbo", "sgpe", "rgpe", "ablr"]
@@ -54,7 +55,7 @@ def test_plans_of_small_queries_tell_of_those_of_a_larger_one(name):
     values, by_chance = [], []
     for seed in range(3):
         first = observed(nested, space.decode(np.random.default_rng(seed).random((5, space.dim))))
-        values.append(play(surrogate.optimizer(large, space, seed=seed, pool=100), first, nested, 8))
+        values.append(play(optimizer_for(surrogate, large, space, seed=seed, pool=100), first, nested, 8))
         by_chance.append(play(random_search(space, seed=seed), first, nested, 8))
     assert np.mean(values) < np.mean(by_chance) - 1.0, f"{values} on average, random search {by_chance}"
 
@@ -88,6 +89,6 @@ def test_relatives_of_one_peptide_tell_of_those_of_another(name):
     template = TEMPLATES[2]
     space = Relatives(template, 0.7)
     first = observed(charge, [template, *space.mutants(template, 5, 5, rng)])
-    found = play(surrogate.optimizer(Task("new", template), space, seed=0, pool=200), first, charge, 8)
+    found = play(optimizer_for(surrogate, Task("new", template), space, seed=0, pool=200), first, charge, 8)
     by_chance = play(random_search(space, seed=0), first, charge, 8)
     assert found < by_chance - 0.5, f"{found} on average, random edits {by_chance}"
