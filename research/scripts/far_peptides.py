@@ -44,7 +44,7 @@ def main() -> None:
     pairs = {
         f"{last}@50 / initial design": (Best(last, 50), Best("initial design")),
         f"{last}@50 / {first}@50": (Best(last, 50), Best(first, 50)),
-        f"{last}@50 / nearest@50": (Best(last, 50), Best("nearest", 50)),
+        f"{last}@50 / retrieval@50": (Best(last, 50), Best("retrieval", 50)),
         f"{last}@50 / STBO": (Best(last, 50), Best("STBO")),
         "BOLT + BO / STBO": (Best("bolt+bo"), Best("STBO", part.longest("bolt+bo"))),
     }
