@@ -24,8 +24,9 @@ from boltbo.domains.plans.build import build
 from boltbo.domains.plans.domain import PlansDomain
 from boltbo.domains.plans.server.measure import Objective, measure
 from boltbo.proposers import seed_of
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
-from recorded import commit, cpu, interval
+from boltbo_bench.recorded import commit, cpu, interval
 from training_threads import BUSY
 
 OBJECTIVES: tuple[Objective, ...] = ("latency", "cpu", "calibrated")
@@ -80,7 +81,7 @@ def main() -> None:
             "seed": args.seed,
             "machine": cpu(),
         }
-        args.out.write_text(json.dumps({**about, "passes": args.passes, **told}, indent=1) + "\n")
+        write_whole(args.out, json.dumps({**about, "passes": args.passes, **told}, indent=1) + "\n")
 
 
 def summary(found: dict[int, Values]) -> list[dict[str, Any]]:

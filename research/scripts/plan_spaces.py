@@ -29,6 +29,7 @@ from boltbo.domains.plans.server.measure import Objective
 from boltbo.problem import Task, Trajectory
 from boltbo.proposers import seed_of
 from boltbo.storage import Run, Stage, Storage, open_storage
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
 
 ARMS = {
@@ -156,7 +157,7 @@ def show(args: argparse.Namespace, vae: dict[str, float]) -> None:
             "curves": curves, "machine": platform.processor() or platform.machine(),
         }  # fmt: skip
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record, indent=1).replace("Infinity", "null"))
+        write_whole(args.out, json.dumps(record, indent=1).replace("Infinity", "null"))
 
 
 def value_of_default(trajectory: Trajectory) -> float:

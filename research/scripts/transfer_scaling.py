@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from recorded import commit, interval
+from boltbo.system.files import write_whole
+from boltbo_bench.recorded import commit, interval
 from transfer_family import INITIAL, Family
 
 ALONE = ("stbo", "random", "gp")
@@ -154,7 +155,7 @@ def run(args: argparse.Namespace) -> None:
             if found.returncode:
                 raise SystemExit(f"{method} with {size} tasks failed:\n{found.stderr[-2000:]}")
             rows.append(json.loads(found.stdout.splitlines()[-1]))
-            args.out.write_text(json.dumps({"command": given, **shared, "rows": rows}, indent=1) + "\n")
+            write_whole(args.out, json.dumps({"command": given, **shared, "rows": rows}, indent=1) + "\n")
             print(f"{method} {size}: {found.stdout.splitlines()[-1][:160]}", file=sys.stderr)
     report(json.loads(args.out.read_text()))
 

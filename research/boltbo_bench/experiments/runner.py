@@ -30,6 +30,7 @@ from boltbo.problem import Task, Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Retrieval, seed_of
 from boltbo.settings import Settings
 from boltbo.storage import Stage, Storage, open_storage
+from boltbo.system.files import write_whole
 from boltbo.system.memory import begin_peak, peak_mib
 from boltbo_bench.experiments.arms import IN_CONTEXT, TRAJECTORY, Arm, parse_arm
 from boltbo_bench.experiments.proposers import Perturbed, Random
@@ -308,9 +309,7 @@ def note(store: Storage, **facts: Any) -> None:
     """Keep facts about an arm beside its models."""
     path = store.artifacts / "arm.json"
     known = noted(store)
-    half = path.with_suffix(".half")
-    half.write_text(json.dumps({**known, **facts}, indent=1))
-    half.rename(path)
+    write_whole(path, json.dumps({**known, **facts}, indent=1))
 
 
 def noted(store: Storage) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from boltbo.domains.plans.workload.pg_stat_statements import STAT_STATEMENTS, re
 from boltbo.errors import ConfigError, NotASelect, SqlSyntaxError, UnsupportedQuery
 from boltbo.problem import Task
 from boltbo.settings import Frozen, explain
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
 
 Part = Literal["train", "validation"]
@@ -236,7 +237,6 @@ def _stored_tasks(
     n = sum(map(len, parts.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
     path = beside if path.exists() else path
-    half = path.with_suffix(".half")
     tasks: dict[str, Any] = {part: [asdict(task) for task in found] for part, found in parts.items()}
     kept = {
         "key": key,
@@ -245,8 +245,7 @@ def _stored_tasks(
         "dropped": dropped,
         **tasks,
     }
-    half.write_text(json.dumps(kept))
-    half.replace(path)
+    write_whole(path, json.dumps(kept))
     screened.done()
     bars.note(f"{n} tasks; screened out: {_reasons(dropped)}")
     return parts

@@ -18,6 +18,7 @@ import numpy as np
 from boltbo.domains.plans.imdb.facts import MONTHS
 from boltbo.domains.plans.imdb.soundex import phonetic_code
 from boltbo.domains.plans.imdb.vocabulary import countries, vocabulary
+from boltbo.system.files import write_whole
 
 Named = tuple[str, str]
 """(id, SQL)"""
@@ -76,7 +77,7 @@ def write_workload(directory: Path, n: int, seed: int) -> list[Path]:
     for name, sql in generate_workload(n, seed):
         path = directory / name.split("-")[0] / f"{name}.sql"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(sql, encoding="utf-8")
+        write_whole(path, sql)
         paths.append(path)
     return paths
 
