@@ -29,8 +29,9 @@ from boltbo.domains.plans.server.latency import Latency
 from boltbo.domains.plans.server.measure import measure
 from boltbo.domains.plans.server.objective import Execution, Objective
 from boltbo.proposers import seed_of
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
-from recorded import commit, cpu, interval
+from boltbo_bench.recorded import commit, cpu, interval
 from training_threads import BUSY
 
 
@@ -96,7 +97,7 @@ def main() -> None:
             "seed": args.seed,
             "machine": cpu(),
         }
-        args.out.write_text(json.dumps({**about, "passes": args.passes, **told}, indent=1) + "\n")
+        write_whole(args.out, json.dumps({**about, "passes": args.passes, **told}, indent=1) + "\n")
 
 
 def summary(found: dict[int, Values]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from boltbo.cli.config import Config, load_config
 from boltbo.domains.build import Built
 from boltbo.domains.plans.context import Policy
 from boltbo.domains.plans.domain import PlansDomain
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
 
 
@@ -42,7 +43,7 @@ def main() -> None:
         policies: dict[str, Any] = {policy: results.as_dict() for policy, results in found.items()}
         args.out.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({**record, "policies": policies}, indent=1, default=str)
-        args.out.write_text(text.replace("Infinity", "null").replace("NaN", "null"))
+        write_whole(args.out, text.replace("Infinity", "null").replace("NaN", "null"))
 
 
 def one_policy(config: Config, problem: Built, policy: Policy, storage: str) -> Results:

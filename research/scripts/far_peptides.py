@@ -21,6 +21,7 @@ import numpy as np
 
 from boltbo.cli.config import load_config
 from boltbo.domains.peptides.similarity import identities
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.measured import Best, Measured, values
@@ -44,7 +45,7 @@ def main() -> None:
     pairs = {
         f"{last}@50 / initial design": (Best(last, 50), Best("initial design")),
         f"{last}@50 / {first}@50": (Best(last, 50), Best(first, 50)),
-        f"{last}@50 / nearest@50": (Best(last, 50), Best("nearest", 50)),
+        f"{last}@50 / retrieval@50": (Best(last, 50), Best("retrieval", 50)),
         f"{last}@50 / STBO": (Best(last, 50), Best("STBO")),
         "BOLT + BO / STBO": (Best("bolt+bo"), Best("STBO", part.longest("bolt+bo"))),
     }
@@ -67,7 +68,7 @@ def main() -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     command = " ".join(["python", "research/scripts/far_peptides.py", *sys.argv[1:]])
     told = {"command": command, "commit": commit, "experiment": args.experiment, "groups": rows}
-    args.out.write_text(json.dumps(told, indent=1) + "\n")
+    write_whole(args.out, json.dumps(told, indent=1) + "\n")
     for row in rows:
         low, high = row["identity"]
         print(f"{low:.2f} to {high:.2f}, {row['tasks']} templates of {row['residues']:.0f} residues on average")

@@ -25,9 +25,10 @@ import numpy as np
 
 from boltbo.optimizers.surrogates import gp
 from boltbo.problem import FloatArray
+from boltbo.system.files import write_whole
+from boltbo_bench.recorded import commit, interval
 from peers import Boltbo
 from problems import Problem, problem
-from recorded import commit, interval
 
 PROBLEMS = ("ackley-20", "rover-60", "peptide-20", "plans-2b", "plans-9a")
 SAMPLES, CALLS, BATCH = 20, 60, 5
@@ -76,7 +77,7 @@ def main() -> None:
             "seeds": args.seeds,
             "problems": PROBLEMS,
         }
-        args.out.write_text(json.dumps({**about, "rows": rows}, indent=1))
+        write_whole(args.out, json.dumps({**about, "rows": rows}, indent=1))
 
 
 def similar(p: Problem, seed: int) -> FloatArray:

@@ -22,7 +22,8 @@ import torch
 
 from boltbo.latent.vae import SequenceVAE
 from boltbo.spaces import Strings
-from recorded import commit
+from boltbo.system.files import write_whole
+from boltbo_bench.recorded import commit
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 LONGEST = 40
@@ -82,7 +83,7 @@ def main() -> None:
         vae.save(args.vae)
     if args.out:
         before = json.loads(args.out.read_text()) if args.out.exists() else []
-        args.out.write_text(json.dumps([*before, result], indent=1) + "\n")
+        write_whole(args.out, json.dumps([*before, result], indent=1) + "\n")
 
 
 def relatives(sequences: Sequence[str], n: int, rng: np.random.Generator) -> list[str]:

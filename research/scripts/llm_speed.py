@@ -36,8 +36,9 @@ from boltbo.llm.compact.model import CompactModel
 from boltbo.llm.pretrained import model as pretrained
 from boltbo.llm.sampling.sample import sample
 from boltbo.llm.tuning.precision import PRODUCTS
+from boltbo.system.files import write_whole
 from boltbo.system.threads import one_torch_thread
-from recorded import commit, cpu
+from boltbo_bench.recorded import commit, cpu
 
 SHAPES = {"plans": (150, 16), "long": (100, 48)}
 """Tokens of a context and of a solution: as CEB's plans have on average, and longer ones"""
@@ -67,7 +68,7 @@ def main() -> None:
     tell(what="peak memory", mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     if args.out:
         about = {"command": "python research/scripts/llm_speed.py", "commit": commit(), "seed": 0, "machine": cpu()}
-        args.out.write_text(json.dumps({**about, "rows": rows}, indent=1))
+        write_whole(args.out, json.dumps({**about, "rows": rows}, indent=1))
 
 
 def gemm(n: int = 2048) -> float:

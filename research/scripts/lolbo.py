@@ -30,8 +30,9 @@ from boltbo.latent.vae import SequenceVAE
 from boltbo.optimizers import make_optimizer
 from boltbo.problem import FloatArray
 from boltbo.spaces import Strings
+from boltbo.system.files import write_whole
+from boltbo_bench.recorded import commit
 from peptide_landscape import LANDSCAPES
-from recorded import commit
 from string_search import play, summary
 
 
@@ -128,7 +129,7 @@ def main() -> None:
     }
     print(json.dumps(result, indent=1))
     if args.out:
-        args.out.write_text(json.dumps(result, indent=1) + "\n")
+        write_whole(args.out, json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

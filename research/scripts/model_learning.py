@@ -26,8 +26,9 @@ from boltbo.campaign.pretraining import make_base
 from boltbo.llm.backend import Example, LanguageModel, Prompt
 from boltbo.proposers import seed_of
 from boltbo.settings import ModelSettings
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
-from recorded import commit
+from boltbo_bench.recorded import commit
 from substitutions import Substitutions
 
 SAMPLES = 10
@@ -64,7 +65,7 @@ def main() -> None:
                     print(json.dumps(row), flush=True)
     if args.out:
         about = {"command": "python research/scripts/model_learning.py", "commit": commit()}
-        args.out.write_text(json.dumps({**about, "rows": rows}, indent=1))
+        write_whole(args.out, json.dumps({**about, "rows": rows}, indent=1))
 
 
 def rule(n: int, seed: int) -> Family:

@@ -29,8 +29,9 @@ import numpy as np
 from boltbo.optimizers import make_optimizer
 from boltbo.optimizers.box.turbo import NEXT_ITERATIONS
 from boltbo.problem import FloatArray, Observation, Status
+from boltbo.system.files import write_whole
+from boltbo_bench.recorded import commit
 from box import Numbers
-from recorded import commit
 
 D, BATCH, CANDIDATES = 64, 10, 1000
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -165,8 +166,8 @@ def tell(out: Path | None, found: object) -> None:
     print(json.dumps(found))
     if out:
         command = f"python research/scripts/optimizer_step.py {' '.join(a for a in sys.argv[1:] if a in ('--quick', '--sizes'))}"
-        out.write_text(
-            json.dumps({"command": command.strip(), "commit": commit(), "seed": 0, "found": found}, indent=1)
+        write_whole(
+            out, json.dumps({"command": command.strip(), "commit": commit(), "seed": 0, "found": found}, indent=1)
         )
 
 

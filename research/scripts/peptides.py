@@ -32,8 +32,9 @@ from boltbo.problem import Observation, Status, Trajectory
 from boltbo.proposers.transplant import transplanted
 from boltbo.report.peptides.shortlist import views
 from boltbo.storage import Stage, Storage, open_storage
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
-from recorded import commit, cpu
+from boltbo_bench.recorded import commit, cpu
 
 SAMPLES = (1, 10, 100, 1000)
 CALLS = (100, 500, 2000)
@@ -77,7 +78,7 @@ def main() -> None:
             f" --set {c}" for c in args.changes
         )
         about = {"command": given, "commit": commit(), "seed": config.settings.seed, "machine": cpu()}
-        args.out.write_text(json.dumps({**about, **found}, indent=1))
+        write_whole(args.out, json.dumps({**about, **found}, indent=1))
         print(f"written: {args.out}")
 
 

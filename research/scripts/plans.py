@@ -39,6 +39,7 @@ from boltbo.domains.plans.server.paired import Comparison
 from boltbo.problem import Observation, Task
 from boltbo.proposers import seed_of
 from boltbo.storage import Run, Stage, open_storage
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
 
 OPTIMIZERS = {"STBO": "auto", "evolution": "evolution"}
@@ -258,7 +259,7 @@ def report(args: argparse.Namespace) -> None:
         "overhead_ms": {"median": float(np.median(overheads)), "p90": float(np.quantile(overheads, 0.9))},
     }  # fmt: skip
     if args.out:
-        args.out.write_text(json.dumps({**answer, "tasks": lines}, indent=1))
+        write_whole(args.out, json.dumps({**answer, "tasks": lines}, indent=1))
     print(json.dumps(answer, indent=1))
 
 

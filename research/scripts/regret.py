@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from boltbo.system.files import write_whole
+from boltbo_bench.recorded import commit, interval
 from peers import PEERS
 from problems import names, problem
-from recorded import commit, interval
 
 BATCH = 10
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -130,7 +131,7 @@ def report(args: argparse.Namespace) -> None:
             "seeds": args.seeds,
             "batch": BATCH,
         }
-        args.json.write_text(json.dumps({**about, "table": table}, indent=1))
+        write_whole(args.json, json.dumps({**about, "table": table}, indent=1))
     if args.figure:
         from regret_figure import draw
 

@@ -29,11 +29,12 @@ from boltbo.domains.plans.domain import PlansDomain
 from boltbo.engines import make_engine
 from boltbo.problem import Task
 from boltbo.storage import Stage, Storage, open_storage
+from boltbo.system.files import write_whole
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.ratios import ratio
 from boltbo_bench.experiments.result_file import told_command
 from boltbo_bench.experiments.runner import arm_prefix, arms_url
-from recorded import commit, cpu
+from boltbo_bench.recorded import commit, cpu
 
 K = (1, 5, 10)
 LIMIT, DEFAULTS = 3.0, 5
@@ -95,7 +96,7 @@ def each_task(
     items = [(t, asked[t.id]) for t in tasks if t.id not in told["tasks"]]
     for done in make_engine(workers=args.workers).map(partial(_one, campaign.domain, job), items, lambda: None):
         told["tasks"] |= done
-        args.out.write_text(json.dumps(told, indent=1) + "\n")
+        write_whole(args.out, json.dumps(told, indent=1) + "\n")
         print(f"{len(told['tasks'])} of {len(tasks)}: {', '.join(done)}", flush=True)
     return told
 

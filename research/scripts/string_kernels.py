@@ -30,8 +30,9 @@ from boltbo.optimizers.surrogates import gp, string_surrogate
 from boltbo.optimizers.surrogates.string_features import Features
 from boltbo.optimizers.surrogates.warp import Warp
 from boltbo.problem import FloatArray
+from boltbo.system.files import write_whole
+from boltbo_bench.recorded import commit
 from peptide_landscape import LANDSCAPES, Landscape
-from recorded import commit
 from string_search import play
 
 Names = Callable[[str], dict[Any, float]]
@@ -192,7 +193,7 @@ def main() -> None:
         words = [Path(sys.argv[0]).name, args.csv.name, *sys.argv[2:]]
         header = {"command": " ".join(words), "commit": began, "seed": args.seed}
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps({**header, "landscapes": results}, indent=1) + "\n")
+        write_whole(args.out, json.dumps({**header, "landscapes": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

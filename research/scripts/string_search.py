@@ -26,8 +26,9 @@ import peptide_landscape
 from boltbo.optimizers import Optimizer, make_optimizer
 from boltbo.problem import Observation, Status
 from boltbo.spaces import Strings
+from boltbo.system.files import write_whole
+from boltbo_bench.recorded import commit
 from peptide_landscape import LANDSCAPES, Landscape
-from recorded import commit
 
 
 class RandomMutants:
@@ -143,7 +144,7 @@ def main() -> None:
         words = [Path(sys.argv[0]).name, args.csv.name, *sys.argv[2:]]
         header = {"command": " ".join(words), "commit": began, "settings": settings}
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps({**header, "landscapes": found}, indent=1) + "\n")
+        write_whole(args.out, json.dumps({**header, "landscapes": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,10 @@ import torch
 from boltbo.llm.backend import Example
 from boltbo.llm.compact.model import CompactModel
 from boltbo.llm.tuning import loop as training
+from boltbo.system.files import write_whole
 from boltbo.system.threads import one_torch_thread
+from boltbo_bench.recorded import commit, cpu
 from llm_speed import EACH, WORDS, tasks
-from recorded import commit, cpu
 
 BUSY = "import torch; torch.set_num_threads(1); a = torch.rand(500, 500)\nwhile True: a @ a"
 WAYS = ("all threads", "one thread", "by load")
@@ -57,8 +58,8 @@ def main() -> None:
             "seed": 0,
             "machine": cpu(),
         }
-        args.out.write_text(
-            json.dumps({**about, "threads": torch.get_num_threads(), "tokens per second": rows}, indent=1)
+        write_whole(
+            args.out, json.dumps({**about, "threads": torch.get_num_threads(), "tokens per second": rows}, indent=1)
         )
 
 

@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from recorded import commit, interval
+from boltbo.system.files import write_whole
+from boltbo_bench.recorded import commit, interval
 from transfer_family import INITIAL, Family
 
 ALONE = ("stbo", "random", "gp")
@@ -69,6 +70,7 @@ def one(args: argparse.Namespace, method: str, tasks: int) -> dict[str, Any]:
     from boltbo_bench.transfer import make, random_search
     from boltbo_bench.transfer.cost import search
     from boltbo_bench.transfer.features import BoxFeatures
+    from boltbo_bench.transfer.optimizer import optimizer_for
 
     family = Family(args.dim, args.seed)
     trajectories = [] if method in ALONE else [family.source(i) for i in range(tasks)]
@@ -97,10 +99,10 @@ def one(args: argparse.Namespace, method: str, tasks: int) -> dict[str, Any]:
         i = FIRST_TARGET + k
         task, seed = family.task(i), args.seed * 1000 + k
         if surrogate is not None:
-            optimizer: Any = surrogate.optimizer(task, family.space, seed=seed)
+            optimizer: Any = optimizer_for(surrogate, task, family.space, seed=seed)
         elif method == "gp":
             alone = make("pogpe", [], BoxFeatures(lambda _: family.space), args.seed)
-            optimizer = alone.optimizer(task, family.space, seed=seed)
+            optimizer = optimizer_for(alone, task, family.space, seed=seed)
         elif method == "random":
             optimizer = random_search(family.space, seed=seed)
         else:
@@ -153,7 +155,7 @@ def run(args: argparse.Namespace) -> None:
             if found.returncode:
                 raise SystemExit(f"{method} with {size} tasks failed:\n{found.stderr[-2000:]}")
             rows.append(json.loads(found.stdout.splitlines()[-1]))
-            args.out.write_text(json.dumps({"command": given, **shared, "rows": rows}, indent=1) + "\n")
+            write_whole(args.out, json.dumps({"command": given, **shared, "rows": rows}, indent=1) + "\n")
             print(f"{method} {size}: {found.stdout.splitlines()[-1][:160]}", file=sys.stderr)
     report(json.loads(args.out.read_text()))
 

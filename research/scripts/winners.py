@@ -2,7 +2,7 @@
 
     python research/scripts/winners.py plans --storage plans.db --set domain.workload=FOLDER --out FILE
     python research/scripts/winners.py plans --out FILE --over STBO              the table again, in pairs
-    python research/scripts/winners.py … --beside plans-recall=plans-recall.db   another campaign's, on the same tasks, among them
+    python research/scripts/winners.py … --beside plans-retrieval=plans-retrieval.db   another campaign's, on the same tasks, among them
 
 A campaign measures its methods hours apart, and of fifty noisy values the least is a lucky one. Here each method names one
 plan for a task, the best by its own calls (the default where every call was stopped), and all that were named are measured

@@ -3,15 +3,15 @@
     bolt+bo                 the last model's samples, then the optimizer, as many calls as STBO
     bolt+design+bo          the same with the share of the domain's design that the campaign's own runs have
     random                  random candidates of the task's space
-    reuse                   the best solutions of the training tasks, best-supported first
-    nearest                 the best solutions of the tasks with the most similar contexts
-    perturb                 `reuse`, then the optimizer from there on, as many calls as STBO
+    commonest               the solutions that the most training tasks have among their best
+    retrieval               the best solutions of the tasks with the most similar contexts
+    perturb                 `commonest`, then the optimizer from there on, as many calls as STBO
     stbo,calls=1000         STBO's own runs, from where they stopped up to so many calls
     default                 the default once more
     again                   the last model's samples once more: how far the machine's speed has drifted. Where values are
                             measured, other arms compare with this one rather than with the campaign
-    temperature=1.0         the last model sampled otherwise: temperature, guidance, pool, first; recall=0.5: half of
-                            the candidates as `nearest` has them. After bolt+bo these may stand, too
+    temperature=1.0         the last model sampled otherwise: temperature, guidance, pool, first; retrieval=0.5: half of
+                            the candidates as `retrieval` has them. After bolt+bo these may stand, too
     samples=1000            so many samples for each validation task
     perturbed,share=0.1     the last model, a tenth of each context's words replaced by other contexts'
     shuffled                a model fine-tuned on pairs whose contexts are shuffled among the tasks
@@ -19,7 +19,7 @@
     top_k=5,diversity=0     a model fine-tuned on other pairs: top_k, diversity, gap, weight; or with other epochs, backend,
                             name
     augmented               self-augmentation: `samples` more calls for every training task, then fine-tuned on all; with
-                            recall=0.5 half of these are recalled, too
+                            retrieval=0.5 half of these are retrieved, too
     transfer:NAME@50        a shared-surrogate method on the first 50 tasks (`boltbo_bench.transfer`), as many calls as STBO
     transfer:trajectory     a model fine-tuned on histories of runs asks for each candidate, as OptFormer does; @50 as above
     transfer:in-context     a pretrained model that is shown the run's own history asks for each candidate, as LLAMBO does
@@ -47,18 +47,18 @@ Kind = Literal[
     "bolt+design+bo",
     "stbo",
     "random",
-    "reuse",
-    "nearest",
+    "commonest",
+    "retrieval",
     "perturb",
     "default",
     "transfer",
 ]
 
-SAMPLING = ("temperature", "guidance", "pool", "first", "recall")
+SAMPLING = ("temperature", "guidance", "pool", "first", "retrieval")
 DISTIL = ("top_k", "diversity", "gap", "weight")
 FITTING = ("epochs", "backend", "name")
 PLAIN = ("bolt+bo", "bolt+design+bo", "random", "default")
-REUSING = ("reuse", "nearest", "perturb")
+RETRIEVING = ("commonest", "retrieval", "perturb")
 SAMPLED = ("again", "perturbed", "shuffled", "augmented")
 TRAJECTORY, IN_CONTEXT = "trajectory", "in-context"
 SHARE, AUGMENT_SAMPLES = 0.1, 10
@@ -101,8 +101,8 @@ def parse_arm(text: str, settings: Settings) -> Arm:
     first = "" if "=" in words[0] else words.pop(0)
     if first.startswith("transfer:"):
         return _transfer(text, first, words, settings)
-    if first and first not in (*PLAIN, *REUSING, *SAMPLED, LONGER):
-        known = ", ".join((*PLAIN, *REUSING, *SAMPLED, LONGER))
+    if first and first not in (*PLAIN, *RETRIEVING, *SAMPLED, LONGER):
+        known = ", ".join((*PLAIN, *RETRIEVING, *SAMPLED, LONGER))
         raise ConfigError(f"no arm is called {first!r}; there are {known}, transfer:NAME@T and key=value")
     keys = dict(_key(text, word) for word in words)
     if odd := sorted(set(keys) - set(_keys_of(first))):
@@ -116,7 +116,7 @@ def parse_arm(text: str, settings: Settings) -> Arm:
     augmented = (samples or AUGMENT_SAMPLES) if first == "augmented" else 0
     perturbed = _share(text, keys.pop("share", SHARE)) if first == "perturbed" else 0.0
     fits = first in ("shuffled", "augmented") or tasks is not None or not set(keys) <= set(SAMPLING)
-    kind: Any = first if first in (*PLAIN, *REUSING) else "refit" if fits else "samples"
+    kind: Any = first if first in (*PLAIN, *RETRIEVING) else "refit" if fits else "samples"
     if samples and not augmented:
         keys["samples"] = samples
     return Arm(text, kind, _changed(text, settings, keys), tasks, first == "shuffled", perturbed, augmented)
@@ -130,7 +130,7 @@ def _keys_of(first: str) -> tuple[str, ...]:
         return ()
     if first == LONGER:
         return ("calls",)
-    if first in REUSING:
+    if first in RETRIEVING:
         return ("tasks", *DISTIL)
     if first == "perturbed":
         return ("share", *SAMPLING)

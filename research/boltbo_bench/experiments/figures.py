@@ -15,7 +15,7 @@ from boltbo_bench.experiments.measured import Best, Measured, NotMeasured, commo
 
 LINES = {
     "STBO": ("#b3541e", "-"), "bolt+bo": ("#0d3373", "--"), "bolt+design+bo": ("#2a7f4f", "--"), "perturb": ("#8a6bbf", "--"),
-    "random": ("#999999", "-"), "reuse": ("#8a6bbf", "-"), "nearest": ("#c07ab8", "-"), "shuffled": ("#c9a227", "-"),
+    "random": ("#999999", "-"), "commonest": ("#8a6bbf", "-"), "retrieval": ("#c07ab8", "-"), "shuffled": ("#c9a227", "-"),
     "augmented": ("#1f9bb4", "-"),
 }  # fmt: skip
 BEST_AT = (1, 10, 50, 100, 1000)

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from boltbo.campaign import intervals
 from boltbo.problem import FloatArray
-
-DRAWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,4 @@ def interval(statistic: Callable[[NDArray[np.intp]], FloatArray], n: int) -> Int
         n: How many tasks.
     """
     value = float(statistic(np.arange(n)[None])[0])
-    if n < 2:
-        return Interval(value, float("nan"), float("nan"))
-    draws = np.random.default_rng(0).integers(n, size=(DRAWS, n))
-    with np.errstate(invalid="ignore"):  # of infinite draws the end is no number
-        low, high = np.quantile(statistic(draws), [0.025, 0.975])
-    return Interval(value, float(low), float(high))
+    return Interval(value, *intervals.interval(statistic, n))

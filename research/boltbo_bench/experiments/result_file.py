@@ -19,6 +19,7 @@ from boltbo.campaign.results import labels
 from boltbo.errors import ConfigError
 from boltbo.storage import Run, Stage, Storage, open_storage
 from boltbo.storage.agreement import differences
+from boltbo.system.files import write_whole
 from boltbo_bench.experiments import calls
 from boltbo_bench.experiments.experiment import Experiment
 from boltbo_bench.experiments.runner import arm_prefix, arms_url, noted
@@ -43,9 +44,7 @@ def add_part(path: Path, experiment: Experiment, part: Mapping[str, Any]) -> Non
     parts = sorted([*parts, part], key=lambda p: (p["variant"], p["seed"]))
     about = {"experiment": experiment.name, "version": experiment.version, "title": experiment.title}
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".half")
-    half.write_text(json.dumps({**about, "parts": parts}, indent=1, allow_nan=False) + "\n")
-    half.rename(path)
+    write_whole(path, json.dumps({**about, "parts": parts}, indent=1, allow_nan=False) + "\n")
 
 
 def part_of(campaign: Campaign, variant: str, command: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from boltbo.problem import Task, Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Retrieval, seed_of
 from boltbo.settings import Settings
 from boltbo.storage import Stage, Storage, open_storage
+from boltbo.system.files import write_whole
 from boltbo.system.memory import begin_peak, peak_mib
 from boltbo_bench.experiments.arms import IN_CONTEXT, TRAJECTORY, Arm, parse_arm
 from boltbo_bench.experiments.proposers import Perturbed, Random
@@ -121,10 +122,10 @@ class OneArm:
                 self._go_on(self.arm.calls or calls)
             case "random":
                 self._validate(partial(Random, self.campaign.domain), s.validation.samples)
-            case "reuse" | "nearest":
-                self._validate(partial(self._reuse, self.arm.kind == "nearest"), s.validation.samples)
+            case "commonest" | "retrieval":
+                self._validate(partial(self._retrieval, self.arm.kind == "retrieval"), s.validation.samples)
             case "perturb":
-                self._validate(partial(self._reuse, False), min(s.run.initial, calls), calls)
+                self._validate(partial(self._retrieval, False), min(s.run.initial, calls), calls)
             case "default":
                 self._validate(partial(InitialDesign, self.campaign.domain), 1)
             case "transfer":
@@ -201,9 +202,9 @@ class OneArm:
     def _proposer(
         self, model: LanguageModel, read: Callable[[], Sequence[Trajectory]], design_share: float | None = None
     ) -> Proposer:
-        """A model with this arm's settings; what is recalled is of the trajectories that it read."""
+        """A model with this arm's settings; what is retrieved is of the trajectories that it read."""
         s = self.settings.model
-        retrieval = self._reuse(True, read()) if s.retrieval else None
+        retrieval = self._retrieval(True, read()) if s.retrieval else None
         return ModelProposer(
             self.campaign.domain,
             model,
@@ -222,10 +223,10 @@ class OneArm:
     def _own_proposer(self) -> Proposer:
         return self._proposer(self._own_model(), self._read)
 
-    def _reuse(self, nearest: bool, read: Sequence[Trajectory] | None = None) -> Proposer:
+    def _retrieval(self, most_similar: bool, read: Sequence[Trajectory] | None = None) -> Proposer:
         trajectories = self._learnt_from() if read is None else read
         pairs = training_pairs(self.campaign.domain, trajectories, self.settings.distil)
-        return Retrieval.of(self.campaign.domain, trajectories, pairs, nearest=nearest)
+        return Retrieval.of(self.campaign.domain, trajectories, pairs, nearest=most_similar)
 
     # --- models ----------------------------------------------------------------------------------------------------------
 
@@ -308,9 +309,7 @@ def note(store: Storage, **facts: Any) -> None:
     """Keep facts about an arm beside its models."""
     path = store.artifacts / "arm.json"
     known = noted(store)
-    half = path.with_suffix(".half")
-    half.write_text(json.dumps({**known, **facts}, indent=1))
-    half.rename(path)
+    write_whole(path, json.dumps({**known, **facts}, indent=1))
 
 
 def noted(store: Storage) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from boltbo_bench.experiments.ratios import Interval, interval, ratio
 BEST_AT = (1, 10, 50, 100, 1000)
 CALLS = (10, 25, 50, 100, 200, 400, 500, 1000, 2000, 4000)
 DEFAULT, STBO, DESIGN = Best("default"), Best("STBO"), Best("initial design")
-STARTS = ("random", "reuse", "nearest")
+STARTS = ("random", "commonest", "retrieval")
 SEARCHES = ("bolt+bo", "bolt+design+bo", "perturb")
 
 

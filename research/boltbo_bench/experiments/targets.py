@@ -18,7 +18,7 @@ from boltbo_bench.experiments.measured import Best, Measured, NotMeasured, Part,
 from boltbo_bench.experiments.ratios import Interval, Ratio
 from boltbo_bench.experiments.result_file import result_path
 
-EXPERIMENTS = {"plans": ("plans-moves-full", "plans-recall", "plans"), "peptides": ("peptides-again", "peptides")}
+EXPERIMENTS = {"plans": ("plans-moves-full", "plans-retrieval", "plans"), "peptides": ("peptides-again", "peptides")}
 """Domain -> the experiments that its targets are read from: each from the first one that measured it"""
 
 K, FEW = 50, 50
@@ -148,18 +148,23 @@ def _augmented(parts: list[Part]) -> str:
     """
     final = parts[0].final
     if final.endswith("+"):
-        if any(_recalls(p.told["settings"]) for p in parts):
-            raise NotMeasured("the rounds of self-augmentation recall solutions of other tasks, too")
+        if any(_retrieves(p.told["settings"]) for p in parts):
+            raise NotMeasured("the rounds of self-augmentation retrieve solutions of other tasks, too")
         return final
     return next(
-        (arm for p in parts for arm in p.methods if arm.split(",samples=")[0] == "augmented" and "recall" not in arm),
+        (
+            arm
+            for p in parts
+            for arm in p.methods
+            if arm.split(",samples=")[0] == "augmented" and "retrieval" not in arm
+        ),
         "augmented",
     )
 
 
-def _recalls(settings: Mapping[str, Any]) -> bool:
+def _retrieves(settings: Mapping[str, Any]) -> bool:
     """Whether some round of self-augmentation has solutions of other tasks beside the model's samples."""
-    share = settings.get("augment", {}).get("recall")
+    share = settings.get("augment", {}).get("retrieval")
     if share is None:
-        share = settings.get("model", {}).get("recall", 0.0)
+        share = settings.get("model", {}).get("retrieval", 0.0)
     return any(share) if isinstance(share, list) else share > 0

@@ -28,6 +28,7 @@ def transferred(method: str, domain: Domain, trajectories: Sequence[Trajectory],
     from boltbo.optimizers import Optimizer
     from boltbo_bench.transfer import make
     from boltbo_bench.transfer.features import Features, HashedNgrams, StringFeatures, with_context
+    from boltbo_bench.transfer.optimizer import optimizer_for
 
     strings = bool(trajectories) and isinstance(domain.space(trajectories[0].task), StringSpace)
     features: Features = StringFeatures() if strings else HashedNgrams(places=2)
@@ -38,7 +39,7 @@ def transferred(method: str, domain: Domain, trajectories: Sequence[Trajectory],
 
     def optimizer(run: Run) -> Optimizer:
         feasible = _feasible(domain, run.task)
-        return surrogate.optimizer(run.task, domain.space(run.task), seed=run.seed, feasible=feasible)
+        return optimizer_for(surrogate, run.task, domain.space(run.task), seed=run.seed, feasible=feasible)
 
     return optimizer
 

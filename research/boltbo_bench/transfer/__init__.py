@@ -1,11 +1,11 @@
 """The competing multi-task methods, behind the same ask and tell: what initialization by a language model is compared with.
 
 Here: methods whose *surrogate* is shared between tasks, a language model that reads the run's own history (`language`), and
-random search. `make` learns a surrogate from finished tasks; its `optimizer(task, space, seed=…)` searches a new one, told the
-same initial data as any other optimizer.
+random search. `make` learns a surrogate from finished tasks; `optimizer.optimizer_for` gives an optimizer that searches a new
+one with it, told the same initial data as any other.
 
     surrogate = make("rgpe", trajectories, HashedNgrams(64))
-    optimizer = surrogate.optimizer(task, domain.space(task), seed=0)
+    optimizer = optimizer_for(surrogate, task, domain.space(task), seed=0)
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ neighbourhood would come again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
@@ -22,10 +22,8 @@ from boltbo.errors import InvalidCandidate
 from boltbo.optimizers.base import AskTell
 from boltbo.problem import FloatArray, Status, Task
 from boltbo_bench.transfer.pools import draws_of
+from boltbo_bench.transfer.shared import SharedSurrogate
 from boltbo_bench.transfer.sources import standardised
-
-if TYPE_CHECKING:
-    from boltbo_bench.transfer.shared import SharedSurrogate
 
 PROMISING = 16
 
@@ -161,6 +159,28 @@ class PoolOptimizer(DrawingOptimizer):
             texts, X, mean = texts + new, np.vstack([X, X_new]), np.append(mean, mean_new)
             scores = np.append(scores, log_improvement(mean_new, variance_new, best))
         return texts, X, mean, scores
+
+
+def optimizer_for(
+    surrogate: SharedSurrogate,
+    task: Task,
+    space: SearchSpace | StringSpace,
+    *,
+    seed: int,
+    pool: int = 400,
+    transferred: Sequence[str] = (),
+    feasible: Callable[[str], bool] | None = None,
+) -> PoolOptimizer:
+    """A single-task optimizer of a new task whose model is the fitted surrogate.
+
+    Args:
+        surrogate, task, space, seed, pool, transferred: As `PoolOptimizer` takes them.
+        feasible: Which candidates may be asked, where that is known beforehand; None: all that the space says.
+    """
+    optimizer = PoolOptimizer(surrogate, task, space, seed=seed, pool=pool, transferred=transferred)
+    if feasible is not None:
+        setattr(optimizer, "feasible", feasible)  # noqa: B010 - mypy lets no method be assigned to
+    return optimizer
 
 
 def log_improvement(mean: FloatArray, variance: FloatArray, best: float) -> FloatArray:

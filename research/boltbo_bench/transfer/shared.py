@@ -1,29 +1,26 @@
 """What the shared-surrogate methods have in common: learnt once from finished tasks, then asked about a new one.
 
 `fit` reads trajectories and learns; its cost is measured, for it is what grows with the number of tasks. `target` then gives
-a model of the new task, a pure function of what the new task's run has told, and `optimizer` a single-task optimizer with it.
+a model of the new task, a pure function of what the new task's run has told; `optimizer.optimizer_for` makes a single-task
+optimizer with it.
 """
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from boltbo.domain import SearchSpace, StringSpace
 from boltbo.optimizers.surrogates import gp
-from boltbo.problem import FloatArray, Task, Trajectory
+from boltbo.problem import FloatArray, Trajectory
 from boltbo.system.memory import peak_mib
 from boltbo_bench.transfer.features import Features
 from boltbo_bench.transfer.sources import STANDARDISATIONS, Scaler, Source, read
-
-if TYPE_CHECKING:
-    from boltbo_bench.transfer.optimizer import PoolOptimizer
 
 ITERATIONS = 40
 """L-BFGS steps of a process of one task's data"""
@@ -108,30 +105,6 @@ class SharedSurrogate(ABC):
         scaler = self._scaler or Scaler.over(X)
         own = self._target(scaler(X), y) if self.sources else Plain(scaler(X), y)
         return _Scaled(own, scaler)
-
-    def optimizer(
-        self,
-        task: Task,
-        space: SearchSpace | StringSpace,
-        *,
-        seed: int,
-        pool: int = 400,
-        transferred: Sequence[str] = (),
-        feasible: Callable[[str], bool] | None = None,
-    ) -> PoolOptimizer:
-        """A single-task optimizer of a new task; see `optimizer.PoolOptimizer`.
-
-        Args:
-            task, space, seed, pool, transferred: Of the optimizer.
-            feasible: Which candidates may be asked, where that is known beforehand; None: all that the space says.
-        """
-        from boltbo_bench.transfer.optimizer import PoolOptimizer
-
-        optimizer: Any = PoolOptimizer(self, task, space, seed=seed, pool=pool, transferred=transferred)
-        if feasible is not None:
-            optimizer.feasible = feasible
-        made: PoolOptimizer = optimizer
-        return made
 
     @abstractmethod
     def _learn(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from boltbo.campaign.intervals import interval
 from boltbo.campaign.past_runs import own_calls
 from boltbo.campaign.step_times import step_times
 from boltbo.llm.service.journal import Journal
@@ -145,25 +146,16 @@ def _row(method: str, calls: int, by_task: Mapping[str, Sequence[Observation]], 
     mine = np.array([values[t] for t in values])
     base = np.array([default[t] for t in values])
     positive = bool(len(mine)) and bool((mine > 0).all() and (base > 0).all())
-    statistic: Callable[[Any], float] = (
-        (lambda i: float(mine[i].sum() / base[i].sum())) if positive else (lambda i: float(mine[i].mean()))
+    statistic: Callable[[Any], Any] = (
+        (lambda i: mine[i].sum(axis=-1) / base[i].sum(axis=-1)) if positive else (lambda i: mine[i].mean(axis=-1))
     )
-    low, high = _interval(statistic, len(mine))
+    low, high = interval(statistic, len(mine))
     return Row(
         method, calls, values, sum(not exact for _, exact in best.values()), float(mine.sum()),
-        statistic(slice(None)) if positive else math.nan, low, high,
+        float(statistic(slice(None))) if positive else math.nan, low, high,
         float((mine < base).mean()) if len(mine) else math.nan,
         float(np.exp(np.log(mine / base).mean())) if positive else math.nan,
     )  # fmt: skip
-
-
-def _interval(statistic: Callable[[Any], float], n: int, draws: int = 2000) -> tuple[float, float]:
-    """95% percentile bootstrap over tasks."""
-    if n < 2:
-        return math.nan, math.nan
-    rng = np.random.default_rng(0)
-    low, high = np.quantile([statistic(rng.integers(n, size=n)) for _ in range(draws)], [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _until(observations: Sequence[Observation], sources: set[str]) -> tuple[Observation, ...]:

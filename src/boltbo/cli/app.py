@@ -19,6 +19,7 @@ from boltbo.cli.plans import plans
 from boltbo.domains.build import Built
 from boltbo.errors import ConfigError
 from boltbo.problem import Task
+from boltbo.system.files import write_whole
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(plans, name="plans")
@@ -150,7 +151,7 @@ def report(
             results = gathered.results
             try:
                 html.parent.mkdir(parents=True, exist_ok=True)
-                html.write_text(campaign_page(gathered), encoding="utf-8", errors="replace")  # of halves of characters
+                write_whole(html, campaign_page(gathered), errors="replace")  # of halves of characters
             except OSError as error:
                 raise ConfigError(
                     f"{html} cannot be written: {error.strerror}; name another file with --html"

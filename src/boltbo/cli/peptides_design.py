@@ -25,6 +25,7 @@ from boltbo.report.peptides.shortlist import Shortlist, shortlist
 from boltbo.report.peptides.tables import as_csv, as_fasta
 from boltbo.settings import Settings
 from boltbo.storage import Stage, open_storage
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
 
 STORAGE = "design.db"
@@ -170,9 +171,7 @@ def write(
         ("designs.fasta", as_fasta(about, found)),
         ("designs.html", page(about, found)),
     ):
-        half = out / f"{name}.half"
-        half.write_text(text, encoding="utf-8")
-        half.replace(out / name)
+        write_whole(out / name, text)
 
 
 def _in_words(domain: PeptidesDomain) -> str:

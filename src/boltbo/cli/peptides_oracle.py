@@ -17,6 +17,7 @@ from boltbo.cli.common import console
 from boltbo.domains.peptides.oracle.data import Measurements, read_measurements
 from boltbo.domains.peptides.oracle.predictor import MicPredictor
 from boltbo.domains.peptides.oracle.validation import IDENTITY, Split, cross_validate
+from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
 
 FILE = "validation.json"
@@ -63,7 +64,7 @@ def carry_out(path: Path, out: Path, members: int, seed: int, judge: bool, folds
     if folds:
         for name, (_, fit) in trained.items():
             record[name] = {split: _validated(data, fit, split, folds, seed, name, bars) for split in get_args(Split)}
-    (out / FILE).write_text(json.dumps(record, indent=1) + "\n")
+    write_whole(out / FILE, json.dumps(record, indent=1) + "\n")
     return record
 
 

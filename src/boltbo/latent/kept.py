@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boltbo.system.files import write_whole
+
 if TYPE_CHECKING:
     from boltbo.latent.vae import SequenceVAE
 
@@ -32,9 +34,7 @@ def keep(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], tup
     vae, report = make()
     vae.save(folder)
     kept.cache_clear()
-    half = made.with_suffix(".half")
-    half.write_text(json.dumps({"key": wanted, "report": report}, indent=1))
-    half.replace(made)
+    write_whole(made, json.dumps({"key": wanted, "report": report}, indent=1))
     return report
 
 

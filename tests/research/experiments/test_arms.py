@@ -19,7 +19,7 @@ from boltbo.campaign.campaign import Campaign
 from boltbo.campaign.past_runs import own_calls
 from boltbo.errors import ConfigError
 from boltbo.llm.backend import Example
-from boltbo.proposers import Reuse, Solved
+from boltbo.proposers import Retrieval, Solved
 from boltbo.proposers.retrieval import Contexts
 from boltbo.proposers.transplant import transplanted
 from boltbo.spaces import Strings
@@ -41,13 +41,13 @@ SMALL = {
     "validation": {"samples": 4, "reference_budget": 8},
 }
 ARMS = (
-    "bolt+bo", "bolt+design+bo", "bolt+bo,recall=0.5", "recall=0.5", "random", "reuse", "nearest", "perturb", "default",
-    "again", "temperature=1.0", "samples=6",
-    "perturbed,share=0.5", "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "augmented,samples=3,recall=0.5",
+    "bolt+bo", "bolt+design+bo", "bolt+bo,retrieval=0.5", "retrieval=0.5", "random", "commonest", "retrieval", "perturb",
+    "default", "again", "temperature=1.0", "samples=6",
+    "perturbed,share=0.5", "shuffled", "tasks=2", "top_k=1,gap=inf", "augmented,samples=2", "augmented,samples=3,retrieval=0.5",
     "transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7", "stbo,calls=12",
 )  # fmt: skip
 TRANSFERRED = ("transfer:rgpe", "transfer:rgpe@2", "transfer:trajectory", "transfer:trajectory@2,calls=7")
-SEARCHES = ("bolt+bo", "bolt+design+bo", "bolt+bo,recall=0.5", "perturb", *TRANSFERRED)
+SEARCHES = ("bolt+bo", "bolt+design+bo", "bolt+bo,retrieval=0.5", "perturb", *TRANSFERRED)
 
 
 def campaign(path: Path, log: Path | None = None, delay: float = 0.0) -> Campaign:
@@ -88,11 +88,11 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
         assert {len(own) for own in found.values()} == {calls}, arm
     first = {arm: {s for own in observed(finished, arm).values() for _, s in own[:5]} for arm in ARMS}
     assert first["bolt+bo"] == {"llm"}
-    assert first["recall=0.5"] == first["bolt+bo,recall=0.5"] == {"llm", "reuse"}
-    assert first["augmented,samples=3,recall=0.5"] == {"llm", "reuse"}
+    assert first["retrieval=0.5"] == first["bolt+bo,retrieval=0.5"] == {"llm", "retrieval"}
+    assert first["augmented,samples=3,retrieval=0.5"] == {"llm", "retrieval"}
     assert first["bolt+design+bo"] >= {"llm", "default"}
     assert first["random"] == {"random"}
-    assert first["reuse"] == first["nearest"] == first["perturb"] == {"reuse"}
+    assert first["commonest"] == first["retrieval"] == first["perturb"] == {"retrieval"}
     assert first["default"] == {"default"}
     for arm in (
         "again",
@@ -107,9 +107,9 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
         assert first[arm] == {"llm"}
     more = {arm: observed(finished, arm, Stage.AUGMENT).values() for arm in ARMS if arm.startswith("augmented")}
     for arm, runs in more.items():
-        assert {len(own) for own in runs} == {3 if "recall" in arm else 2}, arm
+        assert {len(own) for own in runs} == {3 if "retrieval" in arm else 2}, arm
     assert {s for own in more["augmented,samples=2"] for _, s in own} == {"llm"}
-    assert {s for own in more["augmented,samples=3,recall=0.5"] for _, s in own} == {"llm", "reuse"}
+    assert {s for own in more["augmented,samples=3,retrieval=0.5"] for _, s in own} == {"llm", "retrieval"}
     c = campaign(finished)
     for r in c.storage.runs(Stage.REFERENCE):  # other multi-task methods begin as STBO did
         stbo = [(o.candidate, o.source) for o in c.storage.observations(r.id)]
@@ -147,7 +147,7 @@ def test_arms_from_before_a_setting_count_and_those_from_before_a_round_do_not(f
             query = f"UPDATE campaigns SET config = {value} WHERE name LIKE ?"
             assert c.execute(query, (at, f"%: {arm}")).rowcount == 1
 
-    change("random", "$.campaign.model.recall", "json_remove(config, ?)")
+    change("random", "$.campaign.model.retrieval", "json_remove(config, ?)")
     change("default", "$.campaign.rounds", "json_set(config, ?, json_array(3))")
     found = part_of(campaign(tmp_path), "", "boltbo-bench run toy", {})["methods"]
     assert "random" in found
@@ -285,25 +285,25 @@ class Words(Quadratic):
     grammar = space
 
 
-def test_solutions_are_reused_best_supported_first_and_their_edits_after_them() -> None:
+def test_the_commonest_solutions_come_first_and_their_edits_after_them() -> None:
     # the last task's solution is near enough to AAAAAB; of the first two tasks' only the edits are
     solved = [
         Solved(Task("a", "CCCCCC"), "CCCCCC", ("HCCCCC", "GCCCCC")),
         Solved(Task("b", "CCCCCD"), "CCCCCD", ("HCCCCC", "CCCCCG")),
         Solved(Task("c", "AAAAAA"), "AAAAAA", ("AAAAAE",)),
     ]
-    [found] = Reuse(Words(), solved, nearest=False).propose([Task("v", "AAAAAB")], 10, 0)
-    assert found[0] == ("AAAAAE", "reuse")
+    [found] = Retrieval(Words(), solved, nearest=False).propose([Task("v", "AAAAAB")], 10, 0)
+    assert found[0] == ("AAAAAE", "retrieval")
     assert {c for c, _ in found[1:]} == {
         "HAAAAB",
         "GAAAAB",
         "AAAAAG",
         "HAAAAA",
     }  # from b: H before all, no D at the end
-    [found] = Reuse(Words(), solved, nearest=False).propose([Task("v", "CCCCCC")], 2, 0)
+    [found] = Retrieval(Words(), solved, nearest=False).propose([Task("v", "CCCCCC")], 2, 0)
     assert [c for c, _ in found] == ["HCCCCC", "CCCCCG"]  # two tasks have the first
     for context, order in (("CCCCCC", ["HCCCCC", "GCCCCC", "CCCCCG"]), ("CCCCCD", ["HCCCCC", "CCCCCG", "GCCCCC"])):
-        [found] = Reuse(Words(), solved, nearest=True).propose([Task("v", context)], 3, 0)
+        [found] = Retrieval(Words(), solved, nearest=True).propose([Task("v", context)], 3, 0)
         assert [c for c, _ in found] == order  # the nearest task's best, the others' best, the nearest task's second
 
 

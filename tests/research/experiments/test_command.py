@@ -33,14 +33,14 @@ def bench(*words: str | Path, cache: Path, ok: bool = True) -> str:
 def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
     results = tmp_path / "results"
     changes = [word for change in SMALLER for word in ("--set", change)]
-    arms = ["--arm", "bolt+bo", "--arm", "reuse", "--arm", "shuffled"]
+    arms = ["--arm", "bolt+bo", "--arm", "commonest", "--arm", "shuffled"]
     words = ["run", "small", "--storage", tmp_path / "small.db", "--seed", "1", "--results", results, *changes]
     bench(*words, *arms, cache=tmp_path)
     path = results / "bench-small.json"
     first = json.loads(path.read_text())
     [part] = first["parts"]
     assert (part["seed"], part["domain"], part["validation"]) == (1, "peptides", 3)
-    assert set(part["methods"]) == {"STBO", "BOLT-2", "BOLT-4", "bolt+bo", "reuse", "shuffled"}
+    assert set(part["methods"]) == {"STBO", "BOLT-2", "BOLT-4", "bolt+bo", "commonest", "shuffled"}
     assert part["versions"].keys() >= {"boltbo", "python", "torch"}
     assert str(tmp_path) not in path.read_text()
     assert part["command"].startswith(
@@ -85,7 +85,7 @@ def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
 def test_what_cannot_be_run_is_one_clear_message(tmp_path: Path) -> None:
     assert (
         "there are: peptides, peptides-100, peptides-400, peptides-again, peptides-methods, plans, "
-        "plans-backends, plans-methods, plans-moves, plans-moves-full, plans-recall, plans-unseen, small"
+        "plans-backends, plans-methods, plans-moves, plans-moves-full, plans-retrieval, plans-unseen, small"
         in bench("run", "odd", cache=tmp_path, ok=False)
     )
     assert "no arm is called 'odd'" in bench(

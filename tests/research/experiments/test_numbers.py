@@ -242,8 +242,8 @@ def test_arms_are_compared_with_the_samples_measured_beside_them(tmp_path: Path)
     rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in ablations(Measured.read(path)).splitlines()]
     assert ["BOLT-200+, over BOLT-200", "50", "0.5 (0.5 to 0.5)"] in rows
 
-    # what was recalled along with the samples is not the model's own; another experiment may tell what these alone bring
-    own["settings"]["augment"] = {"samples": [10, 25], "recall": [0.0, 0.5]}
+    # what was retrieved along with the samples is not the model's own; another experiment may tell what these alone bring
+    own["settings"]["augment"] = {"samples": [10, 25], "retrieval": [0.0, 0.5]}
     written(tmp_path, own)
     found = {t.name: t.ratio for t in targets(tmp_path)}
     assert found["plans: with self-augmentation / without"] is None
@@ -257,7 +257,7 @@ def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> No
     beside = tmp_path / "plans-winners.json"
     own = {t: {m: v * (i + 1) for m, v in again.items()} for i, t in enumerate(TASKS)}
     for i, t in enumerate(TASKS):  # the best of all in turn, hence neither over all tasks
-        own[t] |= {f"nearest @{k}": (0.4 if i % 2 == j else 3.0) * (i + 1) for j, k in enumerate((1, 10))}
+        own[t] |= {f"retrieval @{k}": (0.4 if i % 2 == j else 3.0) * (i + 1) for j, k in enumerate((1, 10))}
     beside.write_text(json.dumps({"version": 1, "tasks": own}))
     found = {t.name.removeprefix("plans: "): t for t in targets(tmp_path)}
     few = found["50 samples without BO / full STBO"]
@@ -297,8 +297,8 @@ def test_a_method_without_any_value_counts_with_the_default(tmp_path: Path) -> N
     nothing = {**method(1.0), "values": dict.fromkeys(TASKS, "! x")}
     m = Measured.read(written(tmp_path, part(random=nothing)))
     assert compare(m.parts, Best("random"), Best("default")).sums.value == 1.0
-    with pytest.raises(NotMeasured, match="'reuse' was not run"):
-        compare(m.parts, Best("reuse"), Best("default"))
+    with pytest.raises(NotMeasured, match="'commonest' was not run"):
+        compare(m.parts, Best("commonest"), Best("default"))
     with pytest.raises(NotMeasured, match="no 500 calls"):
         compare(m.parts, Best("random", 500), Best("default"))
 

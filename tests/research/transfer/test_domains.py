@@ -11,6 +11,7 @@ from boltbo.domains.plans.search.random_plans import random_plans
 from boltbo.problem import Status
 from boltbo_bench.transfer import make, random_search
 from boltbo_bench.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
+from boltbo_bench.transfer.optimizer import optimizer_for
 
 pytest.importorskip("torch")
 METHODS = ["icm", "fsbo", "sgpe", "rgpe", "ablr"]
@@ -54,7 +55,7 @@ def test_plans_of_small_queries_tell_of_those_of_a_larger_one(name):
         ]
         surrogate = make(name, runs, with_context(HashedNgrams(48), 8))
         first = observed(nested, random_plans(chain(9), 5, np.random.default_rng(seed)))
-        found.append(play(surrogate.optimizer(large, space, seed=seed, pool=300), first, nested, 8))
+        found.append(play(optimizer_for(surrogate, large, space, seed=seed, pool=300), first, nested, 8))
         by_chance.append(play(random_search(space, seed=seed), first, nested, 8))
     # random search by moves changes the best plans too: it is a harder one to beat than plans drawn anew
     assert np.mean(found) < 0.8 * np.mean(by_chance)
@@ -92,6 +93,6 @@ def test_relatives_of_one_peptide_tell_of_those_of_another(name):
     template = TEMPLATES[2]
     space = Relatives(template, 0.7)
     first = observed(charge, [template, *space.mutants(template, 5, 5, rng)])
-    found = play(surrogate.optimizer(Task("new", template), space, seed=0, pool=200), first, charge, 8)
+    found = play(optimizer_for(surrogate, Task("new", template), space, seed=0, pool=200), first, charge, 8)
     by_chance = play(random_search(space, seed=0), first, charge, 8)
     assert found < by_chance - 0.5, f"{found} on average, random edits {by_chance}"

@@ -13,7 +13,7 @@ from boltbo.spaces import Strings
 from boltbo_bench.transfer import SURROGATES, make, random_search
 from boltbo_bench.transfer.cost import search as timed_search
 from boltbo_bench.transfer.features import BoxFeatures, HashedNgrams, StringFeatures, with_context
-from boltbo_bench.transfer.optimizer import PoolOptimizer, log_improvement
+from boltbo_bench.transfer.optimizer import PoolOptimizer, log_improvement, optimizer_for
 from support.transfer_bowls import SPACE, observe, search, sources, task
 
 pytest.importorskip("torch")
@@ -37,14 +37,14 @@ def slots(n):
 @pytest.mark.parametrize("name", SURROGATES)
 def test_contract_in_a_box(name, sources_):
     surrogate = make(name, slots(sources_), HashedNgrams(12, places=4), **QUICK.get(name, {}))
-    check_optimizer(lambda space, seed: surrogate.optimizer(TASK, space, seed=seed, pool=24))
+    check_optimizer(lambda space, seed: optimizer_for(surrogate, TASK, space, seed=seed, pool=24))
 
 
 @pytest.mark.parametrize("name", ["icm", "fsbo", "rgpe"])
 def test_contract_on_strings(name):
     features = with_context(StringFeatures(12), 4)
     surrogate = make(name, slots(3), features, **QUICK.get(name, {}))
-    check_optimizer(lambda space, seed: surrogate.optimizer(TASK, space, seed=seed, pool=24), over=StringSpace)
+    check_optimizer(lambda space, seed: optimizer_for(surrogate, TASK, space, seed=seed, pool=24), over=StringSpace)
 
 
 def test_contract_of_random_strings():
@@ -59,7 +59,7 @@ def by_chance():
 @pytest.mark.parametrize("name", SURROGATES)
 def test_gains_from_sources_that_tell(name, by_chance):
     surrogate = make(name, sources(8), BOX, **({"steps": 500} if name in ("dkt", "fsbo") else {}))
-    found = [search(surrogate.optimizer(task(100 + k), SPACE, seed=k), task(100 + k), 12, k) for k in range(3)]
+    found = [search(optimizer_for(surrogate, task(100 + k), SPACE, seed=k), task(100 + k), 12, k) for k in range(3)]
     assert np.mean(found) < 0.75 * by_chance, f"{name}: {found}, random search on average {by_chance}"
 
 
@@ -67,7 +67,7 @@ def test_gains_from_sources_that_tell(name, by_chance):
 def test_same_seed_same_candidates(name):
     def play():
         surrogate = make(name, sources(2), BOX, seed=3, **QUICK.get(name, {}))
-        optimizer = surrogate.optimizer(task(50), SPACE, seed=4, pool=40)
+        optimizer = optimizer_for(surrogate, task(50), SPACE, seed=4, pool=40)
         optimizer.tell([observe(task(50), c) for c in SPACE.decode(np.random.default_rng(1).random((6, 6)))])
         return optimizer.ask(3)
 
@@ -98,7 +98,7 @@ def test_predictions_are_finite_whatever_the_data(name, kind, standardise):
     }[kind]
     surrogate = make(name, runs, BOX, standardise=standardise, **QUICK.get(name, {}))
     for told in (constant(6).observations, censored(2).observations):
-        optimizer = surrogate.optimizer(task(60), SPACE, seed=0, pool=30)
+        optimizer = optimizer_for(surrogate, task(60), SPACE, seed=0, pool=30)
         optimizer.tell(told)
         (asked,) = optimizer.ask(1)
         assert asked not in {o.candidate for o in told}
@@ -122,14 +122,14 @@ def test_transferred_candidates_join_the_pool_and_invalid_ones_do_not():
 
 def test_what_the_domain_forbids_is_never_asked():
     surrogate = make("pogpe", sources(3), BOX)
-    right = surrogate.optimizer(task(72), SPACE, seed=0, pool=60, feasible=lambda c: float(c.split()[0]) > 0.5)
+    right = optimizer_for(surrogate, task(72), SPACE, seed=0, pool=60, feasible=lambda c: float(c.split()[0]) > 0.5)
     right.tell([observe(task(72), c) for c in SPACE.decode(np.random.default_rng(2).random((6, 6)))])
     assert all(SPACE.encode(c)[0] > 0.5 for c in right.ask(6))
 
 
 def test_several_asked_at_once_lie_apart():
     surrogate = make("icm", sources(4), BOX)
-    optimizer = surrogate.optimizer(task(71), SPACE, seed=0)
+    optimizer = optimizer_for(surrogate, task(71), SPACE, seed=0)
     optimizer.tell([observe(task(71), c) for c in SPACE.decode(np.random.default_rng(2).random((6, 6)))])
     X = np.array([SPACE.encode(c) for c in optimizer.ask(4)])
     distances = np.linalg.norm(X[:, None] - X[None], axis=-1)[np.triu_indices(4, 1)]
@@ -153,7 +153,7 @@ def test_cost_is_measured_and_a_search_is_told_in_order():
     assert surrogate.cost.peak_mib > 10
     first = [observe(task(80), c) for c in SPACE.decode(np.random.default_rng(0).random((4, 6)))]
     found = timed_search(
-        surrogate.optimizer(task(80), SPACE, seed=0, pool=40), first, 5, lambda c: observe(task(80), c)
+        optimizer_for(surrogate, task(80), SPACE, seed=0, pool=40), first, 5, lambda c: observe(task(80), c)
     )
     assert list(found.observations[:4]) == first
     assert len(found.observations) == 9

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from boltbo.errors import CorruptModel
+from boltbo.system.files import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +108,4 @@ class Journal:
     def _write(self) -> None:
         if self.path is None:
             return
-        half = self.path.with_name(self.path.name + ".half")
-        with half.open("w") as file:
-            json.dump({"jobs": self._jobs, "usage": asdict(self.usage)}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(self.path)
-        with suppress(OSError):  # not every system can open a folder
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # the new name is on disk too
-            finally:
-                os.close(folder)
+        write_whole(self.path, json.dumps({"jobs": self._jobs, "usage": asdict(self.usage)}, indent=1))

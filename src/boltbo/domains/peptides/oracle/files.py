@@ -14,6 +14,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from boltbo.errors import CorruptModel
+from boltbo.system.files import write_whole
 
 Arrays = Mapping[str, NDArray[Any]]
 T = TypeVar("T")
@@ -26,7 +27,7 @@ def write(folder: Path, name: str, arrays: Arrays, facts: Mapping[str, Any]) -> 
     """Write `name.safetensors` and `name.json` into `folder`, made if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / f"{name}.safetensors")
-    (folder / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+    write_whole(folder / f"{name}.json", json.dumps(facts, indent=1) + "\n")
 
 
 def load(folder: Path, name: str, kind: str, columns: Sequence[str], make: Callable[[Arrays, dict[str, Any]], T]) -> T:

@@ -13,6 +13,7 @@ from typing import Any
 
 from boltbo.domains.plans.export.handover import Handover
 from boltbo.errors import ConfigError
+from boltbo.system.files import write_whole
 
 MANIFEST = "manifest.json"
 FIRST_QUERY_ID = 17
@@ -42,10 +43,8 @@ def write(folder: Path, checked: Sequence[Handover]) -> list[Handover]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for h in good:
-            (folder / names[h.task]).write_text(script(h))
-        half = folder / f"{MANIFEST}.half"
-        half.write_text(json.dumps(manifest, indent=1, allow_nan=False))
-        half.replace(folder / MANIFEST)
+            write_whole(folder / names[h.task], script(h))
+        write_whole(folder / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False))
         for name in {_plain(str(name)) for name in earlier} - set(names.values()):
             if name.endswith(".sql"):  # what no longer holds must not lie about as if it did
                 (folder / name).unlink(missing_ok=True)

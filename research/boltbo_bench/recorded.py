@@ -6,11 +6,8 @@ import platform
 import subprocess
 from pathlib import Path
 
-import numpy as np
-
+from boltbo.campaign import intervals
 from boltbo.problem import FloatArray
-
-DRAWS = 10_000
 
 
 def commit() -> str:
@@ -29,6 +26,6 @@ def cpu() -> str:
 
 def interval(values: FloatArray) -> tuple[float, float]:
     """A 95% bootstrap interval of the mean of `values` (n,)."""
-    draws = np.random.default_rng(0).integers(len(values), size=(DRAWS, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
-    return float(low), float(high)
+    if len(values) == 1:
+        return float(values[0]), float(values[0])
+    return intervals.interval(lambda places: values[places].mean(axis=-1), len(values))
