@@ -94,7 +94,7 @@ def run(
         if campaign.finished:
             typer.echo("all rounds of this campaign are done: nothing is run again", err=True)
         results = campaign.run()
-        drawn = _drawn(campaign.store, picture)
+        drawn = _drawn(campaign.storage, picture)
     _print_results(results, format, drawn)
 
 
