@@ -26,11 +26,11 @@ from boltbo.campaign.results import labels
 from boltbo.cli.config import load_config
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.oracle import load_judge
+from boltbo.domains.peptides.shortlist.listed import views
 from boltbo.domains.peptides.similarity import edit_budget, identities, similarity
 from boltbo.errors import InvalidCandidate
 from boltbo.problem import Observation, Status, Trajectory
 from boltbo.proposers.transplant import transplanted
-from boltbo.report.peptides.shortlist import views
 from boltbo.storage import Stage, Storage, open_storage
 from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 from boltbo.cli.app import app
 from boltbo.cli.peptides_design import Search, carry_out
 from boltbo.domains.peptides.domain import PeptidesDomain
+from boltbo.domains.peptides.shortlist.families import APART
+from boltbo.domains.peptides.shortlist.listed import Shortlist
 from boltbo.domains.peptides.similarity import similarity
 from boltbo.domains.peptides.templates import Template, read_templates
 from boltbo.errors import BoltboError, ConfigError, OracleUnavailable
-from boltbo.report.peptides.shortlist import APART, Shortlist
 from boltbo.storage import Stage, open_storage
 from boltbo.system.progress import Bars
 from support import own_predictor
@@ -50,7 +51,7 @@ def test_the_command_writes_feasible_diverse_families(tmp_path: Path) -> None:
     templates = {t.name: t.sequence for t in read_templates(EXAMPLE)}
     assert [t["name"] for t in told] == list(templates)
     for one in told:
-        found = one["found"]
+        found = one["candidates"]
         template, sequences = templates[one["name"]], [f["sequence"] for f in found]
         assert 3 < len(found) <= 20
         assert len(found[0]["oracle"]["mean"]) == len(found[0]["judge"]["spread"]) == 3
@@ -63,10 +64,10 @@ def test_the_command_writes_feasible_diverse_families(tmp_path: Path) -> None:
         assert len(one["best"]) == len(one["judged"]) == 80
     rows = list(csv.DictReader(io.StringIO((tmp_path / "designs.csv").read_text())))
     assert [r["sequence"] for r in rows] == [
-        s for one in told for s in (one["template"]["sequence"], *(f["sequence"] for f in one["found"]))
+        s for one in told for s in (one["template"]["sequence"], *(f["sequence"] for f in one["candidates"]))
     ]
     written = read_templates(tmp_path / "designs.fasta")
-    assert [t.sequence for t in written] == [f["sequence"] for one in told for f in one["found"]]
+    assert [t.sequence for t in written] == [f["sequence"] for one in told for f in one["candidates"]]
 
 
 def test_the_page_is_whole_escaped_and_fetches_nothing(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_search_that_stops_goes_on_as_if_it_had_not(tmp_path: Path, monkeypatc
     monkeypatch.setattr(own_predictor.oracle, "stop_after", None)
     again = carried_out(tmp_path / "cut")
     assert again[0].best == whole[0].best
-    assert [f.sequence for f in again[0].found] == [f.sequence for f in whole[0].found]
+    assert [f.sequence for f in again[0].candidates] == [f.sequence for f in whole[0].candidates]
     for name in ("designs.csv", "designs.html", "designs.fasta"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from boltbo.problem import FloatArray
-from boltbo.report.figure import plt_blue
 from boltbo_bench.experiments import calls as lines
 from boltbo_bench.experiments.measured import Best, Measured, NotMeasured, common, values
 
@@ -25,7 +24,7 @@ def draw_experiment(m: Measured, path: Path) -> Path | None:
     """Write the picture; None where there is no model to draw.
 
     Raises:
-        ModuleNotFoundError: matplotlib is missing (`pip install 'boltbo[report]'`).
+        ModuleNotFoundError: matplotlib is missing (`pip install -e research`).
     """
     import matplotlib
 
@@ -70,6 +69,13 @@ def _curve(m: Measured, method: str) -> FloatArray:
     return np.asarray(np.mean(sums, axis=0))
 
 
+def _blue(lightness: float) -> tuple[float, float, float]:
+    """From a light to a dark blue as `lightness` goes from 0.75 to 0."""
+    dark, light = np.array([0.05, 0.20, 0.45]), np.array([0.62, 0.78, 0.93])
+    r, g, b = dark + (light - dark) * lightness / 0.75
+    return float(r), float(g), float(b)
+
+
 def _against_tasks(m: Measured, axes: Any) -> None:
     part = m.parts[0]
     own = [(int(x["tasks"]), str(x["label"])) for x in part.models if not str(x["label"]).endswith("+")]
@@ -84,7 +90,7 @@ def _against_tasks(m: Measured, axes: Any) -> None:
             default = values(having, Best("default"), tasks).sum()
             heights.append(values(having, Best(method, k), tasks).sum() / default)
         shade = 0.75 - 0.75 * (i + 1) / len(ks)
-        axes.plot([t for t, _ in points], heights, marker="o", color=plt_blue(shade), label=f"Best@{k}")
+        axes.plot([t for t, _ in points], heights, marker="o", color=_blue(shade), label=f"Best@{k}")
     for name, style in (("initial design", "--"), ("STBO", "-")):
         curve = _curve(m, name)
         axes.axhline(curve[-1], ls=style, color="#b3541e", lw=1.2, label=f"{name} ({len(curve)} calls)")

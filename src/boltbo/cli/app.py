@@ -19,7 +19,6 @@ from boltbo.cli.plans import plans
 from boltbo.domains.build import Built
 from boltbo.errors import ConfigError
 from boltbo.problem import Task
-from boltbo.system.files import write_whole
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(plans, name="plans")
@@ -75,7 +74,7 @@ def run(
     config: Configuration,
     storage: StorageOption = None,
     format: FormatOption = Format.TABLE,
-    picture: Annotated[Path | None, typer.Option(help="Where to draw the result (.png, .svg, .pdf).")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Where to draw the result (.svg, .png).")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time, in place of the configuration's.")] = None,
     changes: SetOption = None,
 ) -> None:
@@ -87,11 +86,16 @@ def run(
 
       boltbo run examples/plans.toml --set domain.workload=my_queries --set run.budget=40 --storage mine.db
     """
+    if picture is not None:
+        from boltbo.drawing.picture import check_picture
+
+        check_picture(picture)  # before anything is paid for
     with opened(config, storage, workers, changes) as (campaign, _):
         if campaign.finished:
             typer.echo("all rounds of this campaign are done: nothing is run again", err=True)
         results = campaign.run()
-    _print_results(results, format, picture)
+        drawn = _drawn(campaign.storage, picture)
+    _print_results(results, format, drawn)
 
 
 @app.command()
@@ -125,10 +129,14 @@ def report(
     storage: StorageOption = None,
     name: NameOption = None,
     format: FormatOption = Format.TABLE,
-    picture: Annotated[Path | None, typer.Option(help="Where to draw the result (.png, .svg, .pdf).")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Where to draw the result (.svg, .png).")] = None,
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE.html", help="Where to write all of it as one page that needs no network."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="CONFIG.toml", help="With --html, the campaign of a domain of your own: how it is drawn."),
     ] = None,
 ) -> None:
     """Show Best@k of each round's model beside the default, the initial design and STBO; draw them, or write a page.
@@ -138,25 +146,16 @@ def report(
     The page also has trajectories, the time, model versions and, task by task, what was found; of a running campaign, too.
 
       boltbo report --storage examples/plans.db --html result.html
+
+    Solutions are drawn as the built-in domains draw them, or as the module that CONFIG.toml names does (its `drawing`).
     """
     from boltbo.campaign.results import Results
 
     with _existing(storage, name) as store:
-        if html is None:
-            results = Results.read(store)
-        else:
-            from boltbo.report.campaign import Gathered, campaign_page
-
-            gathered = Gathered.read(store)
-            results = gathered.results
-            try:
-                html.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(html, campaign_page(gathered), errors="replace")  # of halves of characters
-            except OSError as error:
-                raise ConfigError(
-                    f"{html} cannot be written: {error.strerror}; name another file with --html"
-                ) from error
-    _print_results(results, format, picture)
+        if html is not None:
+            _write_page(store, html, config)
+        results, drawn = Results.read(store), _drawn(store, picture)
+    _print_results(results, format, drawn)
     if html is not None and format is Format.TABLE:
         console.print(f"page: {html}")
 
@@ -360,11 +359,33 @@ def _task(problem: Built, task_id: str | None, new: Path | None) -> Task:
     return known[task_id]
 
 
-def _print_results(results: Any, format: Format, picture: Path | None) -> None:
+def _write_page(store: Any, path: Path, config: Path | None) -> None:
+    from boltbo.cli.config import load_config
+    from boltbo.cli.drawings import built_in_drawing
+    from boltbo.report.campaign import Gathered, campaign_page
+
+    gathered = Gathered.read(store)
+    drawing = built_in_drawing(str(gathered.row["domain"])) if config is None else load_config(config).drawing
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, campaign_page(gathered, drawing), errors="replace")  # of halves of characters
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}; name another file with --html") from error
+
+
+def _drawn(store: Any, picture: Path | None) -> Path | None:
+    """The picture, written; None where none is wanted or there is nothing to draw yet."""
+    if picture is None:
+        return None
+    from boltbo.report.campaign import Gathered
     from boltbo.report.figure import draw
+
+    return draw(Gathered.read(store), picture)
+
+
+def _print_results(results: Any, format: Format, drawn: Path | None) -> None:
     from boltbo.report.table import results_table
 
-    drawn = draw(results, picture) if picture is not None and results.rows else None
     if format is Format.JSON:
         print_json(results.as_dict())
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,6 +15,9 @@ from rich.console import Console
 from boltbo.cli.config import load_config
 from boltbo.domains.build import Built
 from boltbo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from boltbo.campaign.campaign import Campaign
 
 console = Console()
 
@@ -34,7 +37,7 @@ SetOption = Annotated[
 @contextmanager
 def opened(
     config: Path, storage: str | None, workers: int | None = None, changes: list[str] | None = None
-) -> Iterator[tuple[Any, Built]]:
+) -> Iterator[tuple[Campaign, Built]]:
     """The campaign of a configuration file, its domain ready to score."""
     loaded = load_config(config, changes or ())
     settings = loaded.settings if workers is None else loaded.settings.model_copy(update={"workers": workers})

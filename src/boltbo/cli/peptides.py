@@ -78,9 +78,9 @@ def design(
     from boltbo.cli.peptides_design import Search, carry_out
     from boltbo.domains.peptides.build import editable
     from boltbo.domains.peptides.domain import PeptidesDomain
+    from boltbo.domains.peptides.shortlist.page import label
+    from boltbo.domains.peptides.shortlist.tables import as_plain
     from boltbo.domains.peptides.templates import read_templates
-    from boltbo.report.peptides.page import label
-    from boltbo.report.peptides.tables import as_plain
 
     domain = PeptidesDomain(predictor, objective=species, pessimism=pessimism, least=similarity)
     chosen = editable(read_templates(templates), similarity, templates)
@@ -98,11 +98,11 @@ def design(
     table = Table("template", "its value", "best", "judge: from", "to", "candidates")
     table.add_column("best sequence", overflow="fold")
     for s in found:
-        best = s.found[0] if s.found else None
+        best = s.candidates[0] if s.candidates else None
         one = best or s.template
         judged = [f"{v.judge.value:.3g}" if v.judge else "-" for v in (s.template, one)]
         table.add_row(
-            s.name, f"{s.template.oracle.value:.3g}", f"{one.oracle.value:.3g}", *judged, str(len(s.found)),
+            s.name, f"{s.template.oracle.value:.3g}", f"{one.oracle.value:.3g}", *judged, str(len(s.candidates)),
             f"{label(one)} {one.sequence}".strip(),
         )  # fmt: skip
     console.print(table)

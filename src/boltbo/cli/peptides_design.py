@@ -15,14 +15,14 @@ from boltbo.campaign.stage import StageSpec, run_stage
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.oracle import MicPredictor, load_judge
 from boltbo.domains.peptides.properties import known_peptides
+from boltbo.domains.peptides.shortlist.listed import Shortlist, shortlist
+from boltbo.domains.peptides.shortlist.page import About, designs_page
+from boltbo.domains.peptides.shortlist.tables import as_csv, as_fasta
 from boltbo.domains.peptides.templates import Template
 from boltbo.engines import make_engine
 from boltbo.errors import CampaignMismatch, ConfigError
 from boltbo.problem import Trajectory
 from boltbo.proposers import InitialDesign, ModelProposer, Proposer
-from boltbo.report.peptides.page import About, page
-from boltbo.report.peptides.shortlist import Shortlist, shortlist
-from boltbo.report.peptides.tables import as_csv, as_fasta
 from boltbo.settings import Settings
 from boltbo.storage import Stage, open_storage
 from boltbo.system.files import write_whole
@@ -169,13 +169,13 @@ def write(
     for name, text in (
         ("designs.csv", as_csv(about, found)),
         ("designs.fasta", as_fasta(about, found)),
-        ("designs.html", page(about, found)),
+        ("designs.html", designs_page(about, found)),
     ):
         write_whole(out / name, text)
 
 
 def _in_words(domain: PeptidesDomain) -> str:
-    from boltbo.report.peptides.page import short
+    from boltbo.domains.peptides.shortlist.page import short
 
     objective = domain.objective
     low, high = (", ".join(short(name) for name in side) for side in (objective.low, objective.high))

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from boltbo import Campaign, Domain, Observation, OracleUnavailable, Settings, Status, Task
 from boltbo.cli.app import app
+from boltbo.cli.drawings import built_in_drawing
 from boltbo.domains.peptides.domain import PeptidesDomain
 from boltbo.domains.peptides.templates import Template
 from boltbo.domains.plans.language.grammar import PlanGrammar
@@ -48,7 +49,7 @@ def run(path: Path, domain: Domain, tasks: Sequence[Task], unseen: Sequence[Task
 
 def checked(g: Gathered) -> tuple[str, Page]:
     """The page, which is whole, fetches nothing, runs its own script only, and has all sections."""
-    text = campaign_page(g)
+    text = campaign_page(g, built_in_drawing(str(g.row["domain"])))
     page = Page(text)
     assert page.open == []
     assert page.fetches == []

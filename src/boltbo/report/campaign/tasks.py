@@ -4,19 +4,82 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 
+from markupsafe import Markup
+
+from boltbo.drawing import Drawing
+from boltbo.drawing.chart import Figure
+from boltbo.drawing.numbers import number
 from boltbo.problem import Observation
+from boltbo.report.campaign.figures import task_curves
 from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered, TaskFound
-from boltbo.report.campaign.pictures import task_curves
 from boltbo.report.campaign.solutions import solutions_of, value_of
-from boltbo.report.html import number, wide
 
 ROWS, DETAILS, CONTEXT = 400, 60, 3000
 """Tasks in a table, tasks with details, letters of a context"""
 WIDTH, HEIGHT, EDGE = 200, 18, 8
+"""The picture of one row of a table, and the space at its ends"""
 MARKS = {DEFAULT: "default", DESIGN: "design", STBO: "stbo"}
 ORDER = "ordered by their best value over the default's"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """One task of a table.
+
+    Attributes:
+        name: The task's id, cut short.
+        anchor: Where its details are; empty: it has none.
+        dots: (class, x, what it says) of each method with a value.
+        cells: (number to sort by, as it is written) of each method.
+        gain: The same of the best value over the default's.
+    """
+
+    name: str
+    anchor: str
+    dots: Sequence[tuple[str, str, str]]
+    cells: Sequence[tuple[str, str]]
+    gain: tuple[str, str]
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The leftmost and the rightmost place of a dot."""
+        places = sorted((x for _, x, _ in self.dots), key=float)
+        return places[0], places[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTable:
+    """All methods of some tasks on one scale.
+
+    Attributes:
+        label: The table's name for those who do not see it.
+        note: How many tasks there are, in which order, and whether all are shown.
+        scale: The ends of the scale.
+        methods: (method, class of its mark), column by column.
+        rows: The tasks.
+    """
+
+    label: str
+    note: str
+    scale: str
+    methods: Sequence[tuple[str, str]]
+    rows: Sequence[TaskRow]
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetails:
+    """What folds out for one task: its curves, its solutions beside each other, its context."""
+
+    anchor: str
+    name: str
+    summary: str
+    figure: Figure | None
+    solutions: Markup | str
+    context: str
 
 
 def by_gain(tasks: Sequence[TaskFound]) -> list[TaskFound]:
@@ -26,25 +89,27 @@ def by_gain(tasks: Sequence[TaskFound]) -> list[TaskFound]:
 
 def detailed(g: Gathered) -> list[TaskFound]:
     """The tasks with details: of validation, where there are any, else of training; where they are many, of all gains."""
-    tasks = by_gain(g.validation or [t for own in g.training.values() for t in own])
+    tasks = by_gain(g.validation or [t for tasks_of_round in g.training.values() for t in tasks_of_round])
     if len(tasks) <= DETAILS:
         return tasks
     return [tasks[round(i * (len(tasks) - 1) / (DETAILS - 1))] for i in range(DETAILS)]
 
 
-def tasks_table(tasks: Sequence[TaskFound], methods: Sequence[str], anchors: Mapping[str, str], label: str) -> str:
-    """One row a task: all methods on one scale, their values, and what was gained.
+def task_table(
+    tasks: Sequence[TaskFound], methods: Sequence[str], anchors: Mapping[str, str], label: str
+) -> TaskTable | None:
+    """One row a task: all methods on one scale, their values, and what was gained; None where no task has a value.
 
     Args:
         tasks: The tasks; the first `ROWS` by gain are shown.
-        methods: Columns.
+        methods: The methods, a column each.
         anchors: Task id -> where its details are.
-        label: Of the table.
+        label: The table's name.
     """
     shown = by_gain(tasks)[:ROWS]
     values = [v for t in shown for m in methods if math.isfinite(v := t.value(m))]
     if not values:
-        return "<p>No task is finished yet.</p>"
+        return None
     log = min(values) > 0
     low, high = min(values), max(values)
 
@@ -52,84 +117,58 @@ def tasks_table(tasks: Sequence[TaskFound], methods: Sequence[str], anchors: Map
         share = math.log(value / low) / (math.log(high / low) or 1) if log else (value - low) / ((high - low) or 1)
         return EDGE + (WIDTH - 2 * EDGE) * share
 
-    scale = f"{number(low)} to {number(high)}{', log' if log else ''}"
-    head = "".join(f"<th>{_button(m)}</th>" for m in methods)
-    body = "".join(_row(t, methods, anchors, x) for t in shown)
-    note = f"{len(shown)} of {len(tasks)} tasks, {ORDER}" if len(shown) < len(tasks) else f"{len(tasks)} tasks, {ORDER}"
-    table = wide(
+    count = f"{len(shown)} of {len(tasks)} tasks" if len(shown) < len(tasks) else f"{len(tasks)} tasks"
+    return TaskTable(
         label,
-        f'<thead><tr><th class="row">{_button("task")}</th><th class="text">{scale}</th>{head}'
-        f"<th>{_button('best / default')}</th></tr></thead><tbody>{body}</tbody>",
-        "sort",
+        f"{count}, {ORDER}.",
+        f"{number(low)} to {number(high)}{', log' if log else ''}",
+        [(m, _mark(m, methods)) for m in methods],
+        [_row(t, methods, anchors, x) for t in shown],
     )
-    keys = "".join(f'<span><span class="mark {_mark(m, methods)}"></span>{escape(m)}</span>' for m in methods)
-    return f'<p class="caption">{note}.</p><p class="legend">{keys}</p><div class="long">{table}</div>'
-
-
-def _button(text: str) -> str:
-    return f'<button type="button">{escape(text)}</button>'
 
 
 def _mark(method: str, methods: Sequence[str]) -> str:
     return MARKS.get(method, "model" if method == methods[-1] else "earlier")
 
 
-def _row(task: TaskFound, methods: Sequence[str], anchors: Mapping[str, str], x: Callable[[float], float]) -> str:
-    name = escape(task.task.id[:60])
-    link = f'<a href="#{anchors[task.task.id]}">{name}</a>' if task.task.id in anchors else name
-    cells = "".join(_cell(task.best.get(m)) for m in methods)
-    gain = "" if math.isnan(task.gain) else f"{task.gain:.6g}"
-    return (
-        f'<tr><th class="row" scope="row">{link}</th><td class="text">{_dots(task, methods, x)}</td>{cells}'
-        f'<td data-v="{gain}">{number(task.gain)}</td></tr>'
+def _row(task: TaskFound, methods: Sequence[str], anchors: Mapping[str, str], x: Callable[[float], float]) -> TaskRow:
+    return TaskRow(
+        task.task.id[:60],
+        anchors.get(task.task.id, ""),
+        [(_mark(m, methods), f"{x(v):.1f}", f"{m}: {number(v)}") for m in methods if math.isfinite(v := task.value(m))],
+        [_cell(task.best.get(m)) for m in methods],
+        ("" if math.isnan(task.gain) else f"{task.gain:.6g}", number(task.gain)),
     )
 
 
-def _cell(o: Observation | None) -> str:
-    return '<td data-v="">–</td>' if o is None else f'<td data-v="{o.value:.6g}">{value_of(o)}</td>'
+def _cell(o: Observation | None) -> tuple[str, str]:
+    return ("", "–") if o is None else (f"{o.value:.6g}", value_of(o))
 
 
-def _dots(task: TaskFound, methods: Sequence[str], x: Callable[[float], float]) -> str:
-    placed = [(m, x(v), v) for m in methods if math.isfinite(v := task.value(m))]
-    if not placed:
-        return ""
-    ends = [at for _, at, _ in placed]
-    middle = HEIGHT / 2
-    line = f'<line x1="{min(ends):.1f}" x2="{max(ends):.1f}" y1="{middle}" y2="{middle}"/>'
-    dots = "".join(
-        f'<circle class="{_mark(m, methods)}" cx="{at:.1f}" cy="{middle}" r="4.5">'
-        f"<title>{escape(m)}: {number(v)}</title></circle>"
-        for m, at, v in placed
-    )
-    return f'<svg class="dots" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">{line}{dots}</svg>'
-
-
-def details(g: Gathered, tasks: Sequence[TaskFound], anchors: Mapping[str, str]) -> str:
-    """A fold for each task: its curves, its solutions beside each other, its context."""
-    last = g.learnt[-1] if g.learnt else ""
-    return "".join(_details(g, t, last, anchors[t.task.id]) for t in tasks)
-
-
-def _details(g: Gathered, task: TaskFound, last: str, anchor: str) -> str:
-    context = task.task.context[:CONTEXT] + "…" * (len(task.task.context) > CONTEXT)
-    solutions = _solutions(task, last)
+def details_of(g: Gathered, task: TaskFound, anchor: str, drawing: Drawing) -> TaskDetails:
+    """What folds out for one task."""
+    last_model = g.learnt[-1] if g.learnt else ""
+    context = task.task.context
+    solutions = _solutions(task, last_model)
     values = [value_of(o) for _, o in solutions]
-    told = " → ".join(dict.fromkeys(v for v in (values[:1] + values[-1:]))) if values else "no value"
-    drawn = solutions_of(str(g.row["domain"]), task.task, solutions) if solutions else ""
+    change = " → ".join(dict.fromkeys(values[:1] + values[-1:])) if values else "no value"
     gain = "" if math.isnan(task.gain) else f", {number(task.gain)} of the default's"
-    return (
-        f'<details id="{anchor}"><summary><b>{escape(task.task.id[:120])}</b> <span class="soft">{told}{gain}</span></summary>'
-        f"{task_curves(task, last)}{drawn}"
-        f'<h4>Context</h4><p class="candidate">{escape(context)}</p></details>'
+    return TaskDetails(
+        anchor,
+        task.task.id[:120],
+        change + gain,
+        task_curves(task, last_model, drawing.unit(task.task)),
+        solutions_of(drawing, task.task, solutions) if solutions else "",
+        context[:CONTEXT] + "…" * (len(context) > CONTEXT),
     )
 
 
-def _solutions(task: TaskFound, last: str) -> list[tuple[str, Observation]]:
+def _solutions(task: TaskFound, last_model: str) -> list[tuple[str, Observation]]:
     """The default, the last model's best sample, and the best of all, if they are different candidates."""
     lowest = task.lowest
     winner = [(m, o) for m, o in task.best.items() if o is lowest][-1:]
     shown: dict[str, tuple[list[str], Observation]] = {}
-    for method, o in [(DEFAULT, task.best.get(DEFAULT)), (last, task.best.get(last)), *winner]:
+    for method, o in [(DEFAULT, task.best.get(DEFAULT)), (last_model, task.best.get(last_model)), *winner]:
         if o is not None:
             methods, _ = shown.setdefault(o.candidate, ([], o))
             name = "search" if method == FOUND else method

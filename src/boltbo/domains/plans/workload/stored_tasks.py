@@ -18,6 +18,7 @@ from boltbo.domains.plans.workload.files import Named
 from boltbo.domains.plans.workload.outcomes import Outcomes
 from boltbo.domains.plans.workload.tasks import Part, Parts
 from boltbo.problem import Task
+from boltbo.system.files import write_whole
 
 _NOT_OF_TASKS = ("space", "timeout", "workload", "queries_digest")
 PARTS: tuple[Part, Part] = ("train", "validation")
@@ -61,11 +62,9 @@ class StoredTasks:
         """Keep the tasks, the file whole or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         path = self._beside if self.path.exists() else self.path
-        half = path.with_suffix(".half")
         tasks: dict[str, Any] = {part: [asdict(task) for task in parts[part]] for part in PARTS}
         about = {"dialect": domain.dialect.name, "objective": domain.objective.name, "dropped": dropped}
-        half.write_text(json.dumps({"key": self.key, **about, **tasks}))
-        half.replace(path)
+        write_whole(path, json.dumps({"key": self.key, **about, **tasks}))
 
 
 def _same_tasks(stored: Mapping[str, Any], key: Mapping[str, Any]) -> bool:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from boltbo.report.peptides.page import About, label
-from boltbo.report.peptides.shortlist import Found, Shortlist, View
+from boltbo.domains.peptides.shortlist.listed import Listed, Shortlist, View
+from boltbo.domains.peptides.shortlist.page import About, label
 
 
 def as_csv(about: About, shortlists: Sequence[Shortlist]) -> str:
     """One row a peptide, each template before its candidates; concentrations in micromolar."""
-    rows = [_row(about, s, f) for s in shortlists for f in (s.template, *s.found)]
+    rows = [_row(about, s, f) for s in shortlists for f in (s.template, *s.candidates)]
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -29,7 +29,7 @@ def as_plain(s: Shortlist) -> dict[str, Any]:
     return asdict(s, dict_factory=lambda pairs: {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in pairs})
 
 
-def _row(about: About, s: Shortlist, f: Found) -> dict[str, object]:
+def _row(about: About, s: Shortlist, f: Listed) -> dict[str, object]:
     return {
         "template": s.name,
         "candidate": label(f) or "template",
@@ -62,7 +62,7 @@ def as_fasta(about: About, shortlists: Sequence[Shortlist]) -> str:
     """The candidates alone; what stands behind a name are its objective and its edits."""
     records = []
     for s in shortlists:
-        for f in s.found:
+        for f in s.candidates:
             name = "_".join(s.name.split())
             value = f"{_digits(f.oracle.value)}{about.unit.replace('µM', 'uM')}"
             records.append(f">{name}|{label(f)} objective={value} edits={','.join(f.edits)}\n{f.sequence}\n")

@@ -10,6 +10,8 @@ from rapidfuzz.distance import Levenshtein
 
 
 class Kind(StrEnum):
+    """How a cell differs from the template's."""
+
     SAME = "same"
     SUBSTITUTED = "substituted"
     INSERTED = "inserted"
@@ -20,6 +22,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
+    """One letter of an alignment and how it differs from the template's."""
+
     kind: Kind
     letter: str
 
@@ -38,6 +42,7 @@ class Pair:
 
     @classmethod
     def of(cls, template: str, candidate: str) -> Pair:
+        """Align a candidate with the fewest edits."""
         at: list[Cell] = [Cell(Kind.SAME, letter) for letter in template]
         before = [""] * (len(template) + 1)
         for op in Levenshtein.editops(template, candidate):
@@ -51,22 +56,21 @@ class Pair:
 
     def edits(self, template: str) -> list[str]:
         """Each edit in words: `G1K` for K in place of G at 1, `-G9` for no G at 9, `+K4` for K after 4 of the template."""
-        told = []
+        edits: list[str] = []
         for i, inserted in enumerate(self.before):
-            told += [f"+{letter}{i}" for letter in inserted]
+            edits += [f"+{letter}{i}" for letter in inserted]
             if i < len(self.at) and self.at[i].kind is Kind.SUBSTITUTED:
-                told.append(f"{template[i]}{i + 1}{self.at[i].letter}")
+                edits.append(f"{template[i]}{i + 1}{self.at[i].letter}")
             elif i < len(self.at) and self.at[i].kind is Kind.DELETED:
-                told.append(f"-{template[i]}{i + 1}")
-        return told
+                edits.append(f"-{template[i]}{i + 1}")
+        return edits
 
 
 def aligned(template: str, candidates: Sequence[str]) -> tuple[list[Cell], list[list[Cell]]]:
     """The row of the template and those of the candidates, all of the same length."""
     pairs = [Pair.of(template, candidate) for candidate in candidates]
     widths = [max((len(pair.before[i]) for pair in pairs), default=0) for i in range(len(template) + 1)]
-    own = Pair.of(template, template)
-    return _row(own, widths), [_row(pair, widths) for pair in pairs]
+    return _row(Pair.of(template, template), widths), [_row(pair, widths) for pair in pairs]
 
 
 def _row(pair: Pair, widths: Sequence[int]) -> list[Cell]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from boltbo.report.peptides.alignment import Cell, Kind, Pair, aligned
-from boltbo.report.peptides.curves import curve
+from boltbo.domains.peptides.alignment import Cell, Kind, Pair, aligned
+from boltbo.domains.peptides.shortlist.page import best_so_far
+from boltbo.drawing.pages import fragment
 
 texts = st.text("ACKL", min_size=1, max_size=12)
 
@@ -46,10 +49,12 @@ def test_edits_in_words() -> None:
     st.lists(st.floats(1e-3, 1e4) | st.just(float("inf")) | st.just(float("nan")), min_size=2, max_size=50),
     st.floats(1e-3, 1e4),
 )
-def test_a_curve_is_finite_and_inside_its_picture(values: list[float], level: float) -> None:
-    svg = curve([("a<b>", "oracle", values)], ("template", level), "µM")
-    assert "nan" not in svg.split("</svg>")[0].split("aria-label")[0]
-    assert "<b>" not in svg
-    path = svg.partition(' d="')[2].partition('"')[0]
-    points = path.replace("M", "").replace("L", "").split()
-    assert all(0 <= float(p) <= 640 for p in points)
+def test_a_curve_is_finite_and_inside_its_picture(values: list[float], template: float) -> None:
+    figure = best_so_far(values, (), template, "a<b>")
+    assert (figure is None) == (not any(math.isfinite(v) for v in values))
+    if figure is not None:
+        svg = fragment("boltbo.drawing", "chart.svg.j2", chart=figure.chart)
+        assert "nan" not in svg
+        assert "<b>" not in svg
+        points = figure.chart.lines[0].path.replace("M", "").replace("L", "").split()
+        assert all(0 <= float(p) <= 640 for p in points)
