@@ -94,6 +94,17 @@ def run(
 
 
 @app.command()
+def settings() -> None:
+    """Print every setting with its type, its default and what it means, as Markdown.
+
+    boltbo settings > settings.md
+    """
+    from boltbo.cli.settings import reference
+
+    typer.echo(reference(), nl=False)
+
+
+@app.command()
 def status(storage: StorageOption = None, name: NameOption = None, format: FormatOption = Format.TABLE) -> None:
     """Show where a campaign stands: tasks, rounds, oracle calls, models, and where the seconds went, step by step.
 
