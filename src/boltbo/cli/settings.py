@@ -82,9 +82,8 @@ def _type(annotation: Any) -> str:
         return " or ".join(_type(part) for part in get_args(annotation) if part is not NoneType)
     if origin is tuple:
         return f"list of {_type(get_args(annotation)[0])}"
-    return {"str": "text", "bool": "true or false", "int": "whole number", "float": "number"}.get(
-        annotation.__name__, annotation.__name__
-    )
+    names = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+    return names.get(annotation, str(annotation))
 
 
 def _default(value: Any) -> str:
