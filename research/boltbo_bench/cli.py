@@ -25,7 +25,7 @@ def root() -> None:
 
     boltbo-bench run small                    a campaign, then its arms; stop and repeat it at any time
 
-    boltbo-bench tables                       docs/results.md and its figures, from the result files
+    boltbo-bench tables                       the pages of docs/results and their figures, from the result files
 
     boltbo-bench targets --format json        what is claimed, met or not
     """
@@ -89,15 +89,15 @@ def run(
 @bench.command()
 def tables(
     results: ResultsOption = RESULTS,
-    out: Annotated[Path, typer.Option(help="The page; figures are written beside it.")] = Path("docs") / "results.md",
+    out: Annotated[Path, typer.Option(help="The folder of the pages and their figures.")] = Path("docs") / "results",
 ) -> None:
-    """Write the page of results and its figures from the result files, and nothing else.
+    """Write the pages of results and their figures from the result files, and nothing else.
 
     boltbo-bench tables
     """
-    from boltbo_bench.experiments.page import write_page
+    from boltbo_bench.experiments.page import write_pages
 
-    for path in write_page(results, out):
+    for path in write_pages(results, out):
         console.print(f"written: {path}")
 
 

@@ -31,6 +31,7 @@ class Described(Frozen):
 
     version: Annotated[int, Field(ge=1)] = 1
     title: str = ""
+    question: str = Field("", description="what its page answers")
     campaign: str
     changes: tuple[str, ...] = Field((), description="key=value, as with boltbo run --set")
     seeds: tuple[int, ...] = Field((), description="empty: the campaign's own")
@@ -68,6 +69,7 @@ class Experiment:
     name: str
     version: int
     title: str
+    question: str
     campaign: Path
     parts: Sequence[Part]
 
@@ -93,7 +95,12 @@ def read_experiment(name: str) -> Experiment:
     if odd := set(described.variant_arms) - set(described.arms):
         raise ConfigError(f"{path}: variant_arms has {', '.join(sorted(odd))}, which arms has not")
     return Experiment(
-        path.stem, described.version, described.title or path.stem, path.parent / described.campaign, _parts(described)
+        name=path.stem,
+        version=described.version,
+        title=described.title or path.stem,
+        question=described.question,
+        campaign=path.parent / described.campaign,
+        parts=_parts(described),
     )
 
 

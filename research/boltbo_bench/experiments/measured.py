@@ -124,6 +124,7 @@ class Measured:
     def __init__(self, told: Mapping[str, Any], path: Path) -> None:
         self.name: str = told["experiment"]
         self.title: str = told["title"]
+        self.question: str = told.get("question", "")
         self.version: int = told["version"]
         self.path = path
         plain = [p for p in told["parts"] if not p["variant"]]

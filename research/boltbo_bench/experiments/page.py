@@ -1,4 +1,4 @@
-"""`docs/results.md`: the targets, then the tables and figures of every experiment that has a result file."""
+"""`docs/results/`: an index with the targets, and one page with its picture for every experiment that has a result file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from boltbo.errors import ConfigError
 from boltbo_bench.experiments import tables
 from boltbo_bench.experiments.figures import draw_experiment
-from boltbo_bench.experiments.measured import Measured, NotMeasured
+from boltbo_bench.experiments.measured import Best, Measured, NotMeasured, compare_winners
 from boltbo_bench.experiments.ratios import Interval
 from boltbo_bench.experiments.tables import table, told
 from boltbo_bench.experiments.targets import Target, targets
@@ -19,7 +19,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
     ("Few-shot against full STBO", "", tables.few_shot),
     ("With the optimizer, over calls", "", tables.over_calls),
     ("Winners measured again", "The best of so many calls, the default and the initial design, all of a task measured again "
-     "within seconds (`research/scripts/winners.py`): of noisy values the least of many is a luckier one than of few. "
+     "within seconds (`research/scripts/`, `winners.py`): of noisy values the least of many is a luckier one than of few. "
      "*Virtual best*: for each task the least of all its values; a plan that none of them found may be lower.",
      tables.winners),
     ("The model otherwise trained or asked", "", tables.ablations),
@@ -36,20 +36,32 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
      "default's value, and the most memory that the process held while it was made.", tables.trained),
 )  # fmt: skip
 
-HEAD = """\
+FOLDED = ("Seconds of the campaigns' training", "Models")
+"""Long tables that a reader opens by a click"""
+
+BOOTSTRAP = """\
+*Ratio of sums*: the sum of the best values over the validation tasks over the other's sum, as the paper reports it; lower is
+better. *Typical*: the geometric mean over tasks of value over value, which no single large task decides. Both with 95%
+percentile bootstrap intervals over tasks, in pairs; where there are several seeds, a task's values are averaged first."""
+
+INDEX = f"""\
 # Results
 
-Written by `boltbo-bench tables` from `research/results/bench-*.json`; nothing here is typed by hand. Lower values are
-better. *Ratio of sums*: the sum of the best values over the validation tasks over the other's sum, as the paper reports it.
-*Typical*: the geometric mean over tasks of value over value, which no single large task decides. Both with 95% percentile
-bootstrap intervals over tasks, in pairs; where there are several seeds, a task's values are averaged over them first. Targets
-are read from winners measured again side by side where they were ("values: again"). How an arm is made stands in
-[`bench/arms.py`](../src/boltbo/bench/arms.py).
+What was claimed, and what was measured. `boltbo-bench tables` writes these pages from `research/results/bench-*.json`, and
+`boltbo-bench run NAME` writes such a file; nothing here is typed by hand. How an arm of an experiment is made stands in
+[`arms.py`](../../research/boltbo_bench/experiments/arms.py), the story of the measurements in the
+[notebook](../../research/notebook/README.md), and what single scripts measured in [`scripts/`](scripts/index.md).
+
+{BOOTSTRAP}
+
+## Targets
+
+Targets are read from winners measured again side by side where they were ("values: again").
 """
 
 
-def write_page(results: Path, out: Path) -> list[Path]:
-    """Write the page and its figures.
+def write_pages(results: Path, out: Path) -> list[Path]:
+    """Write `index.md` and, for each experiment, NAME.md and NAME.png into the folder `out`.
 
     Raises:
         ConfigError: There is no result file, or one cannot be read.
@@ -57,38 +69,44 @@ def write_page(results: Path, out: Path) -> list[Path]:
     files = sorted(results.glob("bench-*.json"))
     if not files:
         raise ConfigError(f"there is no result file bench-*.json in {results}: make one with boltbo-bench run NAME")
-    written, text = [out], [HEAD, "## Targets\n", target_table(targets(results)), ""]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for path in files:
-        m = Measured.read(path)
-        text += section(m)
-        figure = draw_experiment(m, out.with_name(f"{out.stem}-{m.name}.png"))
-        if figure is not None:
-            text += [f"![{m.title}: best values against calls, and against T]({figure.name})", ""]
-            written.append(figure)
-    out.write_text("\n".join(text).rstrip() + "\n")
+    out.mkdir(parents=True, exist_ok=True)
+    every = [Measured.read(path) for path in files]
+    written = [_written(out / "index.md", [INDEX, target_table(targets(results)), "", *_list(every)])]
+    for m in every:
+        figure = draw_experiment(m, out / f"{m.name}.png")
+        written.append(_written(out / f"{m.name}.md", page(m, figure)))
+        written += [figure] if figure is not None else []
     return written
 
 
-def section(m: Measured) -> list[str]:
-    """The lines of one experiment."""
+def _written(path: Path, lines: list[str]) -> Path:
+    path.write_text("\n".join(lines).rstrip() + "\n")
+    return path
+
+
+def _list(every: list[Measured]) -> list[str]:
+    rows = [(f"[{m.name}]({m.name}.md)", m.question or m.title, answer(m)) for m in every]
+    return ["## Experiments", "", table(("experiment", "question", "answer"), rows)]
+
+
+def page(m: Measured, figure: Path | None) -> list[str]:
+    """The lines of one experiment: question, answer, command, picture, tables."""
     parts = m.everything
     first = parts[0].told
     packages = ", ".join(f"{k} {v}" for k, v in first["versions"].items())
     commits = ", ".join(dict.fromkeys(str(p.told["commit"]) for p in parts))
     trained = parts[0].models[-1]["tasks"] if parts[0].models else 0
     seeds = ", ".join(str(p.seed) for p in m.parts)
-    text = [
-        f"## {m.title}",
-        "",
+    text = [f"# {m.title}", ""]
+    text += [part for line in (m.question, answer(m)) if line for part in (line, "")]
+    text += ["```console", *(f"$ {command}" for command in m.commands), "```", ""]
+    text += [
         f"`{m.name}`, version {m.version}: {trained} training and {first['validation']} validation tasks, seeds {seeds}; "
-        f"commit {commits}; {packages}; {first['machine']['cores']} cores.",
+        f"commit {commits}; {packages}; {first['machine']['cores']} cores. The [index](index.md) explains the columns.",
         "",
-        "```console",
-        *(f"$ {command}" for command in m.commands),
-        "```",
-        "",
-    ]  # fmt: skip
+    ]
+    if figure is not None:
+        text += [f"![{m.title}: best values against calls, and against T]({figure.name})", ""]
     missing = []
     for name, note, make in SECTIONS:
         try:
@@ -97,10 +115,29 @@ def section(m: Measured) -> list[str]:
             missing.append(f"{name.lower()} ({error})")
             continue
         if made_table:
-            text += [f"### {name}", "", *([note, ""] if note else []), made_table, ""]
+            body = [*([note, ""] if note else []), made_table, ""]
+            if name in FOLDED:
+                text += [f"<details><summary>{name}</summary>", "", *body, "</details>", ""]
+            else:
+                text += [f"## {name}", "", *body]
     if missing:
         text += [f"Not measured here: {'; '.join(missing)}.", ""]
     return text
+
+
+def answer(m: Measured) -> str:
+    """One sentence: fifty samples of the last model, or as many as there are, over the longest search from scratch."""
+    try:
+        p = m.parts[0]
+        k, length = min(50, p.longest(p.final)), p.longest(p.full)
+        found = compare_winners(m.parts, Best(p.final, k), Best(p.full))
+    except (NotMeasured, IndexError):
+        return ""
+    again = ", of winners measured again" if found.again else ""
+    return (
+        f"{k} samples of {p.final}, without an optimizer, are at {told(found.sums)} of STBO's {length} calls by sums, "
+        f"{told(found.typical)} typical{again}."
+    )
 
 
 def target_table(found: list[Target]) -> str:

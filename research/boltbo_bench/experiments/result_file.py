@@ -42,7 +42,12 @@ def add_part(path: Path, experiment: Experiment, part: Mapping[str, Any]) -> Non
     key = (part["variant"], part["seed"])
     parts = [p for p in known.get("parts", []) if (p["variant"], p["seed"]) != key] if same else []
     parts = sorted([*parts, part], key=lambda p: (p["variant"], p["seed"]))
-    about = {"experiment": experiment.name, "version": experiment.version, "title": experiment.title}
+    about = {
+        "experiment": experiment.name,
+        "version": experiment.version,
+        "title": experiment.title,
+        "question": experiment.question,
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps({**about, "parts": parts}, indent=1, allow_nan=False) + "\n")
 

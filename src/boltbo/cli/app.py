@@ -99,6 +99,17 @@ def run(
 
 
 @app.command()
+def settings() -> None:
+    """Print every setting with its type, its default and what it means, as Markdown.
+
+    boltbo settings > settings.md
+    """
+    from boltbo.cli.settings import reference
+
+    typer.echo(reference(), nl=False)
+
+
+@app.command()
 def status(storage: StorageOption = None, name: NameOption = None, format: FormatOption = Format.TABLE) -> None:
     """Show where a campaign stands: tasks, rounds, oracle calls, models, and where the seconds went, step by step.
 
@@ -363,6 +374,7 @@ def _write_page(store: Any, path: Path, config: Path | None) -> None:
     from boltbo.cli.config import load_config
     from boltbo.cli.drawings import built_in_drawing
     from boltbo.report.campaign import Gathered, campaign_page
+    from boltbo.system.files import write_whole
 
     gathered = Gathered.read(store)
     drawing = built_in_drawing(str(gathered.row["domain"])) if config is None else load_config(config).drawing

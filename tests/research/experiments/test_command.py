@@ -59,11 +59,11 @@ def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
         assert again["methods"][name]["values"] == method["values"]
         assert again["methods"][name]["seconds"] == method["seconds"]  # the same runs, none made anew
 
-    bench("tables", "--results", results, "--out", tmp_path / "docs" / "results.md", cache=tmp_path)
-    page = (tmp_path / "docs" / "results.md").read_text()
+    bench("tables", "--results", results, "--out", tmp_path / "docs", cache=tmp_path)
+    page = "".join((tmp_path / "docs" / name).read_text() for name in ("index.md", "small.md"))
     for told in ("## Targets", "| BOLT-4 | 6 |", "| 12 |", "| shuffled | 1 |", "Not measured here: other campaigns"):
         assert told in page
-    assert (tmp_path / "docs" / "results-small.png").stat().st_size > 10_000
+    assert (tmp_path / "docs" / "small.png").stat().st_size > 10_000
 
     # targets are read from the files of the experiments that they are claimed of
     found = json.loads(bench("targets", "--results", results, "--format", "json", cache=tmp_path))

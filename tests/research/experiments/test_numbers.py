@@ -18,7 +18,7 @@ from boltbo.problem import Observation, Status
 from boltbo_bench.experiments import calls
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.measured import Best, Measured, NotMeasured, compare
-from boltbo_bench.experiments.page import write_page
+from boltbo_bench.experiments.page import write_pages
 from boltbo_bench.experiments.ratios import ratio
 from boltbo_bench.experiments.tables import ablations, best_at, few_shot, transfer
 from boltbo_bench.experiments.targets import targets
@@ -267,7 +267,7 @@ def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> No
     augmented, best = found["with self-augmentation / without"], found["Best@50 at all tasks / at 50 tasks"]
     assert (augmented.ratio, augmented.again) == (pytest.approx(0.8), False)
     assert (best.ratio, best.again) == (pytest.approx(0.6), False)
-    [out, *_] = write_page(tmp_path, tmp_path / "out" / "results.md")
+    [_, out, *_] = write_pages(tmp_path, tmp_path / "out")
     assert "| BOLT-200 @50 | 0.3 (0.3 to 0.3) | 0.3 (0.3 to 0.3) | 6 |" in out.read_text()
     assert "| *virtual best of these 6* | 0.2 (0.2 to 0.2) | 0.2 (0.2 to 0.2) | 6 |" in out.read_text()
 
@@ -314,8 +314,8 @@ def test_the_page_has_what_there_is_and_names_what_is_missing(tmp_path: Path) ->
     told["model"] = {"tasks": 200, "pairs": 900, "fit_seconds": 4.0, "invalid_raw": 0.254}
     arms = {"shuffled": {**method(1.7), **told}, "tasks=20": method(0.9), "random": method(6.0)}
     written(tmp_path / "results", *(part(seed, **arms) for seed in (0, 1)))
-    page, figure = write_page(tmp_path / "results", tmp_path / "docs" / "results.md")
-    text = page.read_text()
+    index, page, figure = write_pages(tmp_path / "results", tmp_path / "docs")
+    text = index.read_text() + page.read_text()
     assert "| plans: 50 samples without BO / full STBO | 0.6 (0.6 to 0.6) |" in text
     assert "| peptides: shuffled / aligned contexts | not measured |" in text
     assert "| BOLT-200, 1 sample | 3 (3 to 3) |" in text
@@ -324,8 +324,9 @@ def test_the_page_has_what_there_is_and_names_what_is_missing(tmp_path: Path) ->
     assert re.search(r"\| shuffled \| 1 \| 200 \| 900 \| 4 \| 25% \| [0-9.]+ \([0-9.]+ to [0-9.]+\) \| 100 \|", text)
     assert "| BOLT-50 | 0 | 50 |  | 2 |  |" in text
     assert figure.read_bytes().startswith(b"\x89PNG")
-    again = write_page(tmp_path / "results", tmp_path / "docs" / "results.md")[0].read_text()
-    assert again == text
+    assert "50 samples of BOLT-200, without an optimizer, are at 0.6 (0.6 to 0.6) of STBO's 102 calls by sums" in text
+    again = [path.read_text() for path in write_pages(tmp_path / "results", tmp_path / "docs")[:2]]
+    assert "".join(again) == text
 
 
 def test_a_method_that_stopped_earlier_is_compared_with_as_many_calls_of_stbo(tmp_path: Path) -> None:
