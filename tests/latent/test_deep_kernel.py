@@ -95,6 +95,7 @@ def test_state_is_kept_bit_for_bit():
         DeepKernel(7, seed=0).restore(kernel.state())
 
 
+@pytest.mark.slow
 def test_contract(monkeypatch):
     monkeypatch.setattr(deep_kernel, "STEPS", 1)  # a tenth of the training: how much is not the contract's concern
     check_optimizer(lambda space, seed: Turbo(space, seed=seed, initial=8, candidates=100, surrogate="deep"))

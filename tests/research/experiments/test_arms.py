@@ -19,7 +19,7 @@ from boltbo.campaign.campaign import Campaign
 from boltbo.campaign.past_runs import own_calls
 from boltbo.errors import ConfigError
 from boltbo.llm.backend import Example
-from boltbo.proposers import Reuse, Solved
+from boltbo.proposers import Retrieval, Solved
 from boltbo.proposers.retrieval import Contexts
 from boltbo.proposers.transplant import transplanted
 from boltbo.spaces import Strings
@@ -88,11 +88,11 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
         assert {len(own) for own in found.values()} == {calls}, arm
     first = {arm: {s for own in observed(finished, arm).values() for _, s in own[:5]} for arm in ARMS}
     assert first["bolt+bo"] == {"llm"}
-    assert first["recall=0.5"] == first["bolt+bo,recall=0.5"] == {"llm", "reuse"}
-    assert first["augmented,samples=3,recall=0.5"] == {"llm", "reuse"}
+    assert first["recall=0.5"] == first["bolt+bo,recall=0.5"] == {"llm", "retrieval"}
+    assert first["augmented,samples=3,recall=0.5"] == {"llm", "retrieval"}
     assert first["bolt+design+bo"] >= {"llm", "default"}
     assert first["random"] == {"random"}
-    assert first["reuse"] == first["nearest"] == first["perturb"] == {"reuse"}
+    assert first["reuse"] == first["nearest"] == first["perturb"] == {"retrieval"}
     assert first["default"] == {"default"}
     for arm in (
         "again",
@@ -109,7 +109,7 @@ def test_each_arm_asks_what_it_says(finished: Path) -> None:
     for arm, runs in more.items():
         assert {len(own) for own in runs} == {3 if "recall" in arm else 2}, arm
     assert {s for own in more["augmented,samples=2"] for _, s in own} == {"llm"}
-    assert {s for own in more["augmented,samples=3,recall=0.5"] for _, s in own} == {"llm", "reuse"}
+    assert {s for own in more["augmented,samples=3,recall=0.5"] for _, s in own} == {"llm", "retrieval"}
     c = campaign(finished)
     for r in c.storage.runs(Stage.REFERENCE):  # other multi-task methods begin as STBO did
         stbo = [(o.candidate, o.source) for o in c.storage.observations(r.id)]
@@ -195,6 +195,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_an_arm_nothing_is_asked_twice(finished: Path, tmp_path: Path) -> None:
     arms = ("shuffled", "bolt+bo", "augmented,samples=2")
     shutil.copytree(finished / "before", tmp_path, dirs_exist_ok=True)
@@ -292,18 +293,18 @@ def test_solutions_are_reused_best_supported_first_and_their_edits_after_them() 
         Solved(Task("b", "CCCCCD"), "CCCCCD", ("HCCCCC", "CCCCCG")),
         Solved(Task("c", "AAAAAA"), "AAAAAA", ("AAAAAE",)),
     ]
-    [found] = Reuse(Words(), solved, nearest=False).propose([Task("v", "AAAAAB")], 10, 0)
-    assert found[0] == ("AAAAAE", "reuse")
+    [found] = Retrieval(Words(), solved, nearest=False).propose([Task("v", "AAAAAB")], 10, 0)
+    assert found[0] == ("AAAAAE", "retrieval")
     assert {c for c, _ in found[1:]} == {
         "HAAAAB",
         "GAAAAB",
         "AAAAAG",
         "HAAAAA",
     }  # from b: H before all, no D at the end
-    [found] = Reuse(Words(), solved, nearest=False).propose([Task("v", "CCCCCC")], 2, 0)
+    [found] = Retrieval(Words(), solved, nearest=False).propose([Task("v", "CCCCCC")], 2, 0)
     assert [c for c, _ in found] == ["HCCCCC", "CCCCCG"]  # two tasks have the first
     for context, order in (("CCCCCC", ["HCCCCC", "GCCCCC", "CCCCCG"]), ("CCCCCD", ["HCCCCC", "CCCCCG", "GCCCCC"])):
-        [found] = Reuse(Words(), solved, nearest=True).propose([Task("v", context)], 3, 0)
+        [found] = Retrieval(Words(), solved, nearest=True).propose([Task("v", context)], 3, 0)
         assert [c for c, _ in found] == order  # the nearest task's best, the others' best, the nearest task's second
 
 

@@ -22,7 +22,7 @@ SMALLER = (
 
 def bench(*words: str | Path, cache: Path, ok: bool = True) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", "from boltbo.cli import main; main()", "bench", *map(str, words)], cwd=ROOT, timeout=300,
+        [sys.executable, "-c", "from boltbo_bench.cli import main; main()", *map(str, words)], cwd=ROOT, timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(cache), "COLUMNS": "200"}, check=False,
         capture_output=True, text=True,
     )  # fmt: skip
