@@ -336,8 +336,7 @@ def test_a_perturbed_context_keeps_its_blanks_and_most_words() -> None:
 
 def test_paths_in_a_command_lose_their_folders() -> None:
     words = [
-        "boltbo",
-        "bench",
+        "boltbo-bench",
         "run",
         "plans",
         "--storage",

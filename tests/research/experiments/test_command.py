@@ -30,6 +30,7 @@ def bench(*words: str | Path, cache: Path, ok: bool = True) -> str:
     return done.stdout if ok else done.stderr
 
 
+@pytest.mark.slow
 def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
     results = tmp_path / "results"
     changes = [word for change in SMALLER for word in ("--set", change)]
