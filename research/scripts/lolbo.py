@@ -25,6 +25,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 import peptide_landscape
+from boltbo.latent.deep_turbo import DeepTurbo
 from boltbo.latent.space import LatentSpace
 from boltbo.latent.vae import SequenceVAE
 from boltbo.optimizers import make_optimizer
@@ -52,7 +53,7 @@ class Letters:
 ARMS: dict[str, Callable[[Strings, SequenceVAE, int, int], Any]] = {
     "lolbo": lambda s, vae, seed, every: make_optimizer("lolbo", boxed(s, vae), seed=seed, update_every=every),
     "turbo": lambda s, vae, seed, every: make_optimizer("turbo", boxed(s, vae), seed=seed),
-    "turbo, deep": lambda s, vae, seed, every: make_optimizer("turbo", boxed(s, vae), seed=seed, surrogate="deep"),
+    "turbo, deep": lambda s, vae, seed, every: DeepTurbo(boxed(s, vae), seed=seed),
     "random": lambda s, vae, seed, every: make_optimizer("random", boxed(s, vae), seed=seed),
     "edits": lambda s, vae, seed, every: make_optimizer("edits", s, seed=seed),
 }

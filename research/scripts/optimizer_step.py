@@ -56,9 +56,9 @@ def mean_seconds(step: Callable[[], None], least: int, most: int) -> float:
     return (time.process_time() - begin) / done
 
 
-def boltbo_turbo(n: int, d: int, surrogate: str = "exact") -> float:
+def boltbo_turbo(n: int, d: int, name: str = "turbo") -> float:
     space = Numbers(d)
-    optimizer = make_optimizer("turbo", space, seed=0, candidates=CANDIDATES, surrogate=surrogate)
+    optimizer = make_optimizer(name, space, seed=0, candidates=CANDIDATES)
 
     def tell(candidates: list[str]) -> None:
         values = objective(np.array([space.encode(c) for c in candidates]))
@@ -112,7 +112,7 @@ def botorch_step(n: int, d: int, *, sample: bool, iterations: int | None = None)
 CAPPED = f"botorch turbo, {NEXT_ITERATIONS} L-BFGS iterations"
 ARMS: dict[str, Callable[[int, int], float]] = {
     "boltbo turbo": boltbo_turbo,
-    "boltbo turbo, deep kernel": lambda n, d: boltbo_turbo(n, d, "deep"),
+    "boltbo turbo, deep kernel": lambda n, d: boltbo_turbo(n, d, "boltbo.latent.deep_turbo:DeepTurbo"),
     "botorch turbo": lambda n, d: botorch_step(n, d, sample=True),
     CAPPED: lambda n, d: botorch_step(n, d, sample=True, iterations=NEXT_ITERATIONS),
     "botorch default fit": lambda n, d: botorch_step(n, d, sample=False),

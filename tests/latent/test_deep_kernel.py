@@ -9,7 +9,7 @@ import torch
 
 from boltbo.latent import deep_kernel
 from boltbo.latent.deep_kernel import Bound, DeepKernel, DeepPosterior, DeepSurrogate
-from boltbo.optimizers.box.turbo import Turbo
+from boltbo.latent.deep_turbo import DeepTurbo
 from boltbo.optimizers.contract import check_optimizer
 from boltbo.optimizers.surrogates import gp
 from boltbo.optimizers.surrogates.surrogate import Surrogate
@@ -95,9 +95,10 @@ def test_state_is_kept_bit_for_bit():
         DeepKernel(7, seed=0).restore(kernel.state())
 
 
+@pytest.mark.slow
 def test_contract(monkeypatch):
     monkeypatch.setattr(deep_kernel, "STEPS", 1)  # a tenth of the training: how much is not the contract's concern
-    check_optimizer(lambda space, seed: Turbo(space, seed=seed, initial=8, candidates=100, surrogate="deep"))
+    check_optimizer(lambda space, seed: DeepTurbo(space, seed=seed, initial=8, candidates=100))
 
 
 def test_it_finds_an_optimum_beyond_the_inducing_points():
@@ -108,7 +109,7 @@ def test_it_finds_an_optimum_beyond_the_inducing_points():
     def observe(candidate):
         return Observation(candidate, sum((int(s) - 6) ** 2 for s in candidate.split()), Status.COMPLETE, 0.0, "bo")
 
-    optimizer = Turbo(space, seed=0, surrogate="deep")
+    optimizer = DeepTurbo(space, seed=0)
     points = np.random.default_rng(0).random((150, 8))
     told = [observe(c) for c in dict.fromkeys(space.decode(points))]
     optimizer.tell(told)
@@ -117,11 +118,6 @@ def test_it_finds_an_optimum_beyond_the_inducing_points():
         optimizer.tell(told[-10:])
     assert min(o.value for o in told) <= 16
     assert min(o.value for o in told) < 0.5 * min(o.value for o in told[:150])
-
-
-def test_other_surrogates_are_refused():
-    with pytest.raises(ValueError, match="'exact' or 'deep'"):
-        Turbo(Slots([["a", "b"]]), seed=0, surrogate="forest")
 
 
 def test_the_exact_surrogate_needs_no_torch():

@@ -52,6 +52,7 @@ def correlation(space, words, others, k):
     return np.corrcoef(z[near].mean(axis=1), y)[0, 1]
 
 
+@pytest.mark.slow
 def test_updates_bring_words_of_like_values_together(vae, monkeypatch):
     """With large steps, and over three seeds: what small ones gain hangs on the last bits of the VAE.
 

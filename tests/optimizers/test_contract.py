@@ -17,11 +17,13 @@ def test_contract(name):
     check_optimizer(lambda space, seed: make_optimizer(name, space, seed=seed, **options), over=CLASSES[name][1])
 
 
+@pytest.mark.slow
 def test_edits_contract_across_restarts():
     options = {"initial": 4, "failure_tolerance": 1, "radius": (1.0, 2.0), "candidates": 60, "max_points": 12}
     check_optimizer(lambda space, seed: make_optimizer("edits", space, seed=seed, **options), over=StringSpace)
 
 
+@pytest.mark.slow
 def test_turbo_contract_across_restarts():
     options = {"initial": 4, "failure_tolerance": 1, "length": (0.8, 0.3, 1.6)}
     check_optimizer(lambda space, seed: make_optimizer("turbo", space, seed=seed, **options))

@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from boltbo.domain import AdaptiveSpace
 from boltbo.latent.deep_kernel import Bound, DeepKernel, DeepSurrogate
-from boltbo.optimizers.box.turbo import FIRST_ITERATIONS, Turbo
+from boltbo.latent.deep_turbo import DeepTurbo
+from boltbo.optimizers.box.turbo import FIRST_ITERATIONS
 from boltbo.optimizers.history import RememberedHistory
 from boltbo.problem import FloatArray, Observation, Status
 from boltbo.system.threads import one_torch_thread
@@ -35,21 +36,21 @@ RANK = 0.1
 """The weight of the observation of rank r among n is 1 / (RANK n + r): Tripp, Daxberger, Hernández-Lobato (2020)."""
 
 
-class LolBO(Turbo):
+class LolBO(DeepTurbo):
     """Trust-region BO in a box that suits itself to the run.
 
     Args:
         space: The box to begin with; never changed.
         seed: Of every random choice.
         update_every: Batches of its own between updates of the space.
-        options: Those of `Turbo`, but for the surrogate.
+        options: Those of `Turbo`.
 
     Raises:
         ValueError: An option is out of range.
     """
 
     def __init__(self, space: AdaptiveSpace, *, seed: int, update_every: int = 10, **options: Any) -> None:
-        super().__init__(space, seed=seed, surrogate="deep", **{"max_points": MAX_POINTS, **options})
+        super().__init__(space, seed=seed, **{"max_points": MAX_POINTS, **options})
         if update_every < 1:
             raise ValueError(f"update_every must be at least 1, got {update_every}")
         self.update_every = update_every

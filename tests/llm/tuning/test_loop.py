@@ -123,6 +123,7 @@ def test_the_same_seed_gives_the_same_model_and_leaves_the_global_generator_alon
     assert torch.equal(state, torch.random.get_rng_state())
 
 
+@pytest.mark.slow
 def test_where_threads_are_chosen_by_load_their_number_changes_no_bit() -> None:
     words = [f"w{i}" for i in range(300)]
     rng = np.random.default_rng(0)

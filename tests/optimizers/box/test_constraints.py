@@ -85,6 +85,7 @@ def labelled(monkeypatch: pytest.MonkeyPatch, seed: int, *, model: bool) -> tupl
     return sum(o.complete for o in found), min(o.value for o in found if o.complete)
 
 
+@pytest.mark.slow
 def test_labels_alone_teach_where_not_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     taught, untaught = ([labelled(monkeypatch, seed, model=model) for seed in range(4)] for model in (True, False))
     assert sum(n for n, _ in taught) > 1.2 * sum(n for n, _ in untaught)

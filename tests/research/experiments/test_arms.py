@@ -195,6 +195,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_an_arm_nothing_is_asked_twice(finished: Path, tmp_path: Path) -> None:
     arms = ("shuffled", "bolt+bo", "augmented,samples=2")
     shutil.copytree(finished / "before", tmp_path, dirs_exist_ok=True)
@@ -335,8 +336,7 @@ def test_a_perturbed_context_keeps_its_blanks_and_most_words() -> None:
 
 def test_paths_in_a_command_lose_their_folders() -> None:
     words = [
-        "boltbo",
-        "bench",
+        "boltbo-bench",
         "run",
         "plans",
         "--storage",

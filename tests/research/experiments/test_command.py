@@ -22,7 +22,7 @@ SMALLER = (
 
 def bench(*words: str | Path, cache: Path, ok: bool = True) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", "from boltbo.cli import main; main()", "bench", *map(str, words)], cwd=ROOT, timeout=300,
+        [sys.executable, "-c", "from boltbo_bench.cli import main; main()", *map(str, words)], cwd=ROOT, timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(cache), "COLUMNS": "200"}, check=False,
         capture_output=True, text=True,
     )  # fmt: skip
@@ -30,6 +30,7 @@ def bench(*words: str | Path, cache: Path, ok: bool = True) -> str:
     return done.stdout if ok else done.stderr
 
 
+@pytest.mark.slow
 def test_small_runs_is_told_and_is_not_paid_twice(tmp_path: Path) -> None:
     results = tmp_path / "results"
     changes = [word for change in SMALLER for word in ("--set", change)]

@@ -33,6 +33,7 @@ def slots(n):
     return runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sources_", [0, 3], ids=["without sources", "with sources"])
 @pytest.mark.parametrize("name", SURROGATES)
 def test_contract_in_a_box(name, sources_):
@@ -40,6 +41,7 @@ def test_contract_in_a_box(name, sources_):
     check_optimizer(lambda space, seed: optimizer_for(surrogate, TASK, space, seed=seed, pool=24))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["icm", "fsbo", "rgpe"])
 def test_contract_on_strings(name):
     features = with_context(StringFeatures(12), 4)

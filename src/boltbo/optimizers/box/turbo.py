@@ -22,7 +22,7 @@ successes and shrinks after failures; below a least length the search begins ane
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +35,6 @@ from boltbo.optimizers.surrogates.feasibility import Feasibility, observed
 from boltbo.optimizers.surrogates.refits import Refits
 from boltbo.optimizers.surrogates.surrogate import Surrogate
 from boltbo.problem import FloatArray, Status
-
-if TYPE_CHECKING:
-    from boltbo.latent.deep_kernel import DeepKernel
 
 FIRST_ITERATIONS, NEXT_ITERATIONS = 50, 20
 PERTURBED = 20
@@ -57,8 +54,6 @@ class Turbo(BoxOptimizer):
         success_tolerance: Successful batches in a row before the region doubles.
         failure_tolerance: Failed candidates in a row before it halves; default: max(4, d), at most 32.
         length: The region's first, least and greatest side length.
-        surrogate: `exact`, a Gaussian process of at most `max_points`, or `deep`, the variational one on learnt features,
-            whose costs do not grow with the cube of these (needs torch).
 
     Raises:
         ValueError: An option is out of range.
@@ -77,7 +72,6 @@ class Turbo(BoxOptimizer):
         success_tolerance: int = 10,
         failure_tolerance: int | None = None,
         length: tuple[float, float, float] = (0.8, 0.5**7, 1.6),
-        surrogate: str = "exact",
     ) -> None:
         super().__init__(space, seed=seed)
         d = space.dim
@@ -93,9 +87,6 @@ class Turbo(BoxOptimizer):
         self._refits = Refits(FIRST_ITERATIONS, NEXT_ITERATIONS)
         self._thetas: list[FloatArray] = []  # of the constraints
         self._model: Surrogate | None = None
-        if surrogate not in ("exact", "deep"):
-            raise ValueError(f"surrogate must be 'exact' or 'deep', got {surrogate!r}")
-        self._deep = self._deep_kernel(seed) if surrogate == "deep" else None
 
     # --- the trust region -------------------------------------------------------------------------------------------
 
@@ -212,18 +203,7 @@ class Turbo(BoxOptimizer):
         return self._model
 
     def _made(self, X: FloatArray, values: FloatArray, censored: Any) -> Surrogate:
-        if self._deep is None:
-            return Surrogate(self._theta, X, values, censored)
-        from boltbo.latent.deep_kernel import DeepSurrogate
-
-        return DeepSurrogate(self._deep, X, values, censored)
-
-    def _deep_kernel(self, seed: int) -> DeepKernel:
-        try:
-            from boltbo.latent.deep_kernel import DeepKernel
-        except ImportError as error:
-            raise ValueError("the deep surrogate needs torch: pip install 'boltbo[compact]'") from error
-        return DeepKernel(self.space.dim, seed=seed)
+        return Surrogate(self._theta, X, values, censored)
 
     def _data(self, centre: int) -> tuple[FloatArray, FloatArray, Any]:
         """Points, values and where these are bounds, of the `max_points` nearest to the centre in lengthscales."""
@@ -247,7 +227,6 @@ class Turbo(BoxOptimizer):
             "fitted_at": self._refits.at,
             "thetas": [theta.tolist() for theta in self._thetas],
             "region": self.region.state(),
-            **({} if self._deep is None else {"deep": self._deep.state()}),
         }
 
     def _restore_own(self, state: dict[str, Any]) -> None:
@@ -256,8 +235,6 @@ class Turbo(BoxOptimizer):
         self._refits.at = int(state["fitted_at"])
         self.region.restore(state["region"])
         self._model = None
-        if self._deep is not None:
-            self._deep.restore(state["deep"])
 
 
 def _violation(constraints: Sequence[float]) -> float:
