@@ -1,4 +1,4 @@
-"""What can be set of a campaign: typed, checked once at the edge, plain values inside.
+"""The settings of a campaign: typed, checked once at the edge, plain values inside.
 
 The same names serve in Python (`Settings(rounds=(20, 20))`) and in a TOML file (`[run] budget = 100`).
 """
@@ -69,9 +69,9 @@ class RunSettings(Frozen):
 class DistilSettings(Frozen):
     """From trajectories to training pairs."""
 
-    top_k: Count = Field(10, description="solutions of each run that become training pairs")
+    top_k: Count = Field(10, description="best solutions of each run that become training pairs")
     diversity: Share = Field(
-        0.1, description="least distance between them, as a share of their symbols; 0: plain top-K"
+        0.1, description="least distance between these solutions, as a share of their symbols; 0: plain top-K"
     )
     gap: Annotated[float, Field(ge=0.0)] = Field(
         0.5, description="share of the gain over the default that a solution may lack; inf: any, as plain top-K"
@@ -93,7 +93,7 @@ class ServiceSettings(Frozen):
 
     base_url: str | None = Field(None, description="such as https://host/v1; none: OpenAI's own")
     key_variable: str = Field("OPENAI_API_KEY", description="the environment variable that holds the key")
-    retries: Number = Field(6, description="of a request that failed for now")
+    retries: Number = Field(6, description="retries of a request that failed for now")
     per_minute: Annotated[float, Field(ge=0)] = Field(0.0, description="requests at most; 0: no limit")
     at_once: Count = Field(8, description="requests at the same time")
     timeout: Annotated[float, Field(gt=0)] = Field(120.0, description="seconds for one request")
@@ -102,7 +102,7 @@ class ServiceSettings(Frozen):
     @field_validator("base_url")
     @classmethod
     def _without_key(cls, url: str | None) -> str | None:
-        """What is set here is stored with the campaign."""
+        """Settings are stored with the campaign, so no key may stand in them."""
         if url is not None and "@" in urlsplit(url).netloc:
             raise ValueError("has a key or a password in it: put it into the environment variable of key_variable")
         return url
@@ -111,10 +111,12 @@ class ServiceSettings(Frozen):
 class LoraSettings(Frozen):
     """How a pretrained model is adapted."""
 
-    rank: Count = 16
-    rate: Annotated[float, Field(gt=0)] = 5e-4
-    tokens: Count = Field(2048, description="of a batch, at most")
-    micro_tokens: Count = Field(2048, description="computed at a time; parts of a batch add their gradients up")
+    rank: Count = Field(16, description="rank of the adapters")
+    rate: Annotated[float, Field(gt=0)] = Field(5e-4, description="highest learning rate")
+    tokens: Count = Field(2048, description="tokens of a batch, at most")
+    micro_tokens: Count = Field(
+        2048, description="tokens computed at a time; the parts of a batch add their gradients up"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
 
 
@@ -132,39 +134,41 @@ class ModelSettings(Frozen):
     service: ServiceSettings = ServiceSettings()
     lora: LoraSettings = LoraSettings()
     start: Literal["fresh", "continued"] = Field(
-        "fresh", description="each fine-tuning starts from the base or the last"
+        "fresh", description="whether each fine-tuning starts from the base model or from the last one"
     )
     replay: Share = Field(
         1.0, description="start continued only: share of the earlier tasks that is read again in each fine-tuning"
     )
     epochs: Annotated[float, Field(gt=0)] = Field(6.0, description="passes over the training pairs of each fine-tuning")
-    temperature: Annotated[float, Field(gt=0)] = 0.7
+    temperature: Annotated[float, Field(gt=0)] = Field(0.7, description="sampling temperature")
     guidance: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="compact only: samples follow what the fine-tuning changed so many times further than it went"
+        0.0, description="compact only: guidance weight w; samples are drawn from log p + w (log p - log p_base)"
     )
     pool: Count = Field(
         1,
-        description="so many times the samples wanted are drawn, and those taken that `first` says, or else the likeliest",
+        description="oversampling factor: so many times more samples are drawn, of which `first`, or else likelihood, selects",
     )
     first: Literal["consensus", "estimated", "likeliest", "normalized", "raised", "drawn"] = Field(
         "consensus",
-        description="the sample that is tried first: the one nearest to all others; the one that is near to them and that"
-        " the domain itself guesses to be good (estimated; plans: the server's cost); the one that the model holds most likely;"
-        " as they come (drawn). Or the order of all, those that are far from each other first: the likeliest by symbol"
-        " (normalized); compact only: those that fine-tuning raised most (raised)",
+        description="which sample is tried first: `consensus`, the one nearest to all others; `estimated`, the one that is near"
+        " to them and that the domain guesses to be good (plans: the server's cost); `likeliest`; `drawn`, as they come. Or the"
+        " order of all, samples that are far from each other first: `normalized`, by likelihood a symbol; `raised`, by how much"
+        " fine-tuning raised their likelihood (compact only)",
     )
     retrieval: Share = Field(
         0.0,
-        description="share of the candidates, in turn with the samples, that are solutions of the solved tasks with the most"
-        " similar contexts",
+        description="share of the candidates, interleaved with the samples, that are retrieved: solutions of the tasks with the"
+        " most similar contexts",
     )
     pretraining_pairs: Annotated[int, Field(ge=0)] = Field(
-        4000, description="compact only: pretraining pairs before the first round"
+        4000, description="compact only: pairs, which cost no oracle call, that the model reads before the first round"
     )
-    pretraining_epochs: Annotated[float, Field(gt=0)] = 2.0
+    pretraining_epochs: Annotated[float, Field(gt=0)] = Field(
+        2.0, description="compact only: passes over the pretraining pairs"
+    )
 
     def sampling(self) -> dict[str, Any]:
-        """What a `ModelProposer` takes of these."""
+        """The arguments of a `ModelProposer` among these settings."""
         return self.model_dump(include={"temperature", "first", "pool"})
 
 
@@ -179,7 +183,7 @@ class ValidationSettings(Frozen):
 
 
 class Settings(Frozen):
-    """All of one campaign but its domain and tasks."""
+    """Everything about a campaign but its domain and its tasks."""
 
     name: str = "campaign"
     seed: int = 0
@@ -200,7 +204,7 @@ class Settings(Frozen):
     validation: ValidationSettings = ValidationSettings()
 
     def resolved(self) -> dict[str, Any]:
-        """What a resume must agree with: everything but what cannot change a result."""
+        """The settings that a resume must agree with: all but those that cannot change a result."""
         pace = {"retries", "per_minute", "at_once", "timeout", "poll", "key_variable"}
         return self.model_dump(
             mode="json", exclude={"workers": True, "engine": True, "name": True, "model": {"service": pace}}
@@ -208,16 +212,14 @@ class Settings(Frozen):
 
 
 _SECRET = re.compile(r"//[^/\s]*@")
-"""What stands before the host in a URL"""
+"""The user and password in a URL"""
 
 
 def explain(error: ValidationError, where: str | Path) -> ConfigError:
     """Pydantic's findings as one message for people."""
     lines = []
     for e in error.errors():
-        # of a value that may be a number or a list, pydantic names the two kinds, too
-        parts = [str(part) for part in e["loc"] if not str(part).startswith(("constrained-", "tuple["))]
-        key = ".".join(parts) or "(top level)"
+        key = ".".join(map(str, e["loc"])) or "(top level)"
         if e["type"] == "extra_forbidden":
             lines.append(f"  {key}: no such key")
         else:

@@ -1,7 +1,5 @@
 """An oracle that scores another candidate than the one asked for: what is recorded is what was scored."""
 
-import sqlite3
-
 from boltbo.campaign.run import solve
 from boltbo.optimizers import make_optimizer
 from boltbo.problem import Evaluation, Observation, Status, Task
@@ -59,15 +57,3 @@ def test_an_optimizer_does_not_ask_again_for_what_became_another_candidate():
     optimizer.tell([Observation("0 0", 1.0, Status.COMPLETE, 0.0, "bo", asked=f"{a} {b}")
                     for a in range(6) for b in range(6) if (a, b) != (3, 3)])  # fmt: skip
     assert optimizer.ask(1) == ["3 3"]
-
-
-def test_a_storage_from_before_there_was_such_a_column(tmp_path):
-    path = tmp_path / "old.db"
-    open_storage(str(path)).close()
-    with sqlite3.connect(path) as c:
-        c.execute("ALTER TABLE observations DROP COLUMN asked")
-    with open_storage(str(path)) as store:
-        store.attach("c", "d", {}, "0")
-        store.add_runs([Run(Stage.TRAIN, 0, Task("t", "c"), (), budget=1)])
-        [run] = store.runs(Stage.TRAIN, 0)
-        assert store.observations(run.id) == ()

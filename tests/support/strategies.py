@@ -97,7 +97,7 @@ class Parrot:
 
     def fit(self, examples: Sequence[Example], *, epochs: float, seed: int, progress: Any = None) -> FitReport:
         self.learnt = [e.solution for e in examples][::-1]
-        return FitReport(losses=[], tokens=0, seconds=0.0)
+        return FitReport(losses=[], steps=0, tokens=0, seconds=0.0)
 
     def sample(self, prompts: Sequence[Prompt], n: int, **_: Any) -> list[list[Sample]]:
         return [[Sample(text, 0.0, 1.0) for text in dict.fromkeys([*self.learnt, self._first(p)])][:n] for p in prompts]

@@ -171,8 +171,8 @@ class Campaign:
 
 def _own(optimizer: Any, proposer: Any) -> dict[str, str]:
     """Strategies that were handed over as objects, by name: a resume must agree with them too."""
-    own = {"own_optimizer": optimizer, "own_proposer": proposer}
-    return {key: name_of(thing) for key, thing in own.items() if thing is not None}
+    strategies = {"own_optimizer": optimizer, "own_proposer": proposer}
+    return {key: name_of(strategy) for key, strategy in strategies.items() if strategy is not None}
 
 
 def _batches(tasks: Sequence[Task], rounds: Sequence[int]) -> list[tuple[Task, ...]]:

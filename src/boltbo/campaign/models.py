@@ -27,19 +27,19 @@ from boltbo.system.memory import begin_peak, peak_mib
 from boltbo.system.progress import Bars
 
 ABOUT = "boltbo.json"
-"""What a folder says of how its model was made; it is written last, so a folder without it is not whole"""
+"""The file that says how a model was made. It is written last: a folder without it is not whole."""
 
 
 class ModelVersions:
     """Makes, tunes, saves and loads the models of one campaign.
 
     Args:
-        store: Where the versions are entered; its folder of artifacts holds them.
-        domain: Its instruction and pretraining pairs make the base.
-        settings: Backend, epochs, pretraining.
-        seed: The campaign's.
-        bars: Progress.
-        base: A user's own base model, in place of the one that `settings` describes.
+        store: Storage in which the versions are entered; its folder of artifacts holds them.
+        domain: Domain whose instruction and pretraining pairs make the base.
+        settings: Backend, epochs and pretraining.
+        seed: Seed of the campaign.
+        bars: Progress bars.
+        base: A base model of the user's own, in place of the one that `settings` describes.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ModelVersions:
         self.settings = settings
         self.seed = seed
         self.bars = bars
-        self._own_base = base
+        self._users_base = base
         self._loaded: tuple[tuple[Path, float], LanguageModel] | None = None
 
     def __contains__(self, t: int) -> bool:
@@ -67,18 +67,18 @@ class ModelVersions:
         """The model of round `t`, the last one by default, guided as set or by `guidance`; None while there is none.
 
         Raises:
-            CorruptModel: Its directory is damaged.
+            CorruptModel: The folder of the model is damaged.
         """
         versions = [v for v in self.store.models() if t is None or v.round == t]
         if not versions:
             return None
         strength = self.settings.guidance if guidance is None else guidance
-        wanted = self.store.artifacts / versions[-1].path, strength
-        if self._loaded is None or self._loaded[0] != wanted:
-            model = self._read(wanted[0])
+        key = self.store.artifacts / versions[-1].path, strength
+        if self._loaded is None or self._loaded[0] != key:
+            model = self._read(key[0])
             if isinstance(model, Guidable) and (strength or self._base.exists()):
                 model = model.guided(self._read(self._base), strength)
-            self._loaded = wanted, model
+            self._loaded = key, model
         return self._loaded[1]
 
     def fine_tune(
@@ -93,8 +93,8 @@ class ModelVersions:
 
         Args:
             t: The round.
-            pairs: Task id -> its pairs.
-            pretraining_tasks: Tasks of which pretraining pairs may be made, should there be no base yet.
+            pairs: Task id -> training pairs of the task.
+            pretraining_tasks: Tasks of which pretraining pairs may be made where there is no base yet.
             probe: Tasks on which the share of raw samples that the grammar would have refused is measured.
 
         Raises:
@@ -103,7 +103,7 @@ class ModelVersions:
         if not any(pairs.values()):
             raise ValueError(f"round {t + 1}: no run found a single valid solution, so there is nothing to learn from")
         model = self._start(t, pretraining_tasks)
-        examples = self._read_in(t, pairs)
+        examples = self._examples(t, pairs)
         began = begin_peak()
         with self.bars.track(f"fine-tune on {len(pairs)} tasks", 1) as update:
             seed = seed_of(self.seed, "fit", t)
@@ -115,15 +115,15 @@ class ModelVersions:
             "invalid_raw": self._invalid(model, probe),
             "peak_mib": peak_mib(began),
         }
-        if not self.store.models():  # what the base took counts once
+        if not self.store.models():  # the time that the base took counts once
             metrics["pretraining_seconds"] = json.loads((self._base / ABOUT).read_text()).get("seconds", 0.0)
         self._write(model, self.store.artifacts / path, {"tasks": list(pairs), "metrics": metrics})
         self.store.add_model(ModelVersion(t, str(path), tuple(pairs), metrics))
 
-    def _read_in(self, t: int, pairs: Mapping[str, Sequence[Example]]) -> list[Example]:
+    def _examples(self, t: int, pairs: Mapping[str, Sequence[Example]]) -> list[Example]:
         """The pairs that the fine-tuning of a round reads."""
         rng = np.random.default_rng(seed_of(self.seed, "parts", t))
-        read = [task for task, own in pairs.items() if own]
+        read = [task for task, examples in pairs.items() if examples]
         if self.settings.start == "continued" and (versions := [v for v in self.store.models() if v.round < t]):
             old = set(versions[-1].tasks)
             new = [task for task in read if task not in old]
@@ -146,7 +146,7 @@ class ModelVersions:
         path = self._base
         if not path.exists():
             began = time.perf_counter()
-            model = self._own_base or make_base(self.domain, self.settings, pretraining_tasks, self.seed, self.bars)
+            model = self._users_base or make_base(self.domain, self.settings, pretraining_tasks, self.seed, self.bars)
             self._write(model, path, {"seconds": time.perf_counter() - began})
         return self._read(path)
 
@@ -162,7 +162,7 @@ class ModelVersions:
             raise CorruptModel(
                 f"{path / ABOUT} is missing or damaged ({error}). Delete {path} to make it again."
             ) from error
-        kind = backend_class(self.settings.backend) if self._own_base is None else type(self._own_base)
+        kind = backend_class(self.settings.backend) if self._users_base is None else type(self._users_base)
         return kind.load(path)
 
     def _write(self, model: LanguageModel, path: Path, about: dict[str, Any]) -> None:

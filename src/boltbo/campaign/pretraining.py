@@ -57,11 +57,11 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
     """The model that `settings` describes, before any fine-tuning.
 
     Args:
-        domain: Its instruction and its pretraining pairs are used.
+        domain: Domain whose instruction and pretraining pairs are used.
         settings: Backend and pretraining.
         tasks: Tasks of which pretraining pairs may be made, and whose words the compact model knows.
-        seed: The campaign's.
-        bars: Progress.
+        seed: Seed of the campaign.
+        bars: Progress bars.
     """
     separator = domain.grammar(tasks[0]).separator
     if settings.backend == "transformers":
@@ -76,16 +76,16 @@ def make_base(domain: Domain, settings: ModelSettings, tasks: Sequence[Task], se
 
         return ServiceModel(settings.name, domain.instruction, Connection(**settings.service.model_dump()))
     if settings.backend != "compact":
-        own: Callable[..., LanguageModel] = backend_class(settings.backend)
-        return own(instruction=domain.instruction, separator=separator, seed=seed)
+        users: Callable[..., LanguageModel] = backend_class(settings.backend)
+        return users(instruction=domain.instruction, separator=separator, seed=seed)
     from boltbo.llm.compact.model import CompactModel
 
     pairs: list[Example] = []
-    wanted = settings.pretraining_pairs
-    with bars.track("pretraining pairs", wanted) as update:
-        for context, solution in _pretraining_pairs(domain, tasks, wanted, seed_of(seed, "pretraining pairs")):
+    n = settings.pretraining_pairs
+    with bars.track("pretraining pairs", n) as update:
+        for context, solution in _pretraining_pairs(domain, tasks, n, seed_of(seed, "pretraining pairs")):
             pairs.append(Example(context, solution))
-            update(len(pairs), wanted)
+            update(len(pairs), n)
     corpus = [*pairs, *(Example(t.context, "") for t in tasks)]
     if not pairs:
         return CompactModel.create(corpus, separator=separator, seed=seed)

@@ -1,4 +1,4 @@
-"""What a campaign found, read from its storage: Best@k of each round's model beside the default, the design and STBO.
+"""The results of a campaign, read from its storage: Best@k of each round's model beside the default, the design and STBO.
 
 For a validation task without any complete value among the first k, the bound of its censored ones stands in (the true
 value is at least that), and the row counts it.
@@ -191,13 +191,15 @@ def progress_of(store: Storage) -> dict[str, Any]:
     trajectories: list[Trajectory] = []
     imports = store.trajectories([r for r in runs if r.stage is Stage.IMPORT])
     for stage in Stage:
-        own = [r for r in runs if r.stage is stage and stage is not Stage.IMPORT]
-        if own:
-            calls = store.count([r.id for r in own])
-            own_trajectories = [own_calls(t) for t in store.trajectories(own)]
-            statuses.update(o.status.value for t in own_trajectories for o in t.observations)
-            trajectories += own_trajectories
-            by_stage[stage.value] = f"{sum(r.done for r in own)} of {len(own)} runs done, {calls} oracle calls"
+        of_stage = [r for r in runs if r.stage is stage and stage is not Stage.IMPORT]
+        if of_stage:
+            calls = store.count([r.id for r in of_stage])
+            stage_trajectories = [own_calls(t) for t in store.trajectories(of_stage)]
+            statuses.update(o.status.value for t in stage_trajectories for o in t.observations)
+            trajectories += stage_trajectories
+            by_stage[stage.value] = (
+                f"{sum(r.done for r in of_stage)} of {len(of_stage)} runs done, {calls} oracle calls"
+            )
     results = Results.read(store)
     paid = store.artifacts / "models" / "service-jobs.json"
     return {
@@ -216,8 +218,8 @@ def progress_of(store: Storage) -> dict[str, Any]:
         **({"service": asdict(Journal(paid).usage)} if paid.exists() else {}),
         "seconds": results.seconds,
         "steps": {
-            stage: {activity: asdict(times) for activity, times in own.items()}
-            for stage, own in step_times(store).items()
+            stage: {activity: asdict(times) for activity, times in by_activity.items()}
+            for stage, by_activity in step_times(store).items()
         },
     }
 

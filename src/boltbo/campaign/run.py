@@ -40,11 +40,11 @@ def solve(
     """Bring one stored run to its end.
 
     Args:
-        domain: Scores the candidates.
-        store: Holds the run; receives every observation.
-        run_id: The run.
+        domain: Domain that scores the candidates.
+        store: Storage that holds the run and receives every observation.
+        run_id: Id of the run.
         on_call: Called after each oracle call (progress).
-        make: Makes its optimizer, where that is no built-in one.
+        make: Makes the optimizer of the run, where its name does not say which.
 
     Raises:
         OracleUnavailable: The oracle is out of order; call again later, nothing is lost.

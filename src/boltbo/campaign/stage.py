@@ -35,7 +35,7 @@ class StageSpec:
         stage, round: What the runs are for; a task has one run of each stage and round.
         tasks: One run for each.
         proposer: Makes what gives the first candidates; called only where some run is new, since it may load a model.
-        seed: What the proposer's and the runs' own seeds are made of.
+        seed: Seed from which those of the proposer and of the runs are made.
         initial: First candidates of a run, at most.
         budget: Oracle calls of a run, its first candidates included.
         batch: Candidates that the optimizer asks for at a time.
@@ -68,11 +68,11 @@ def run_stage(spec: StageSpec, storage: Storage, domain: Domain, engine: Engine,
     """Make the runs of a stage, if they are not stored yet, and bring them to their end.
 
     Args:
-        spec: What is wanted.
-        storage: Holds the campaign that the runs are of.
-        domain: Scores the candidates.
+        spec: The stage.
+        storage: Storage of the campaign.
+        domain: Domain that scores the candidates.
         engine: Where the runs happen.
-        bars: Progress.
+        bars: Progress bars.
 
     Returns:
         The runs, in the order of the tasks.
@@ -84,9 +84,9 @@ def run_stage(spec: StageSpec, storage: Storage, domain: Domain, engine: Engine,
     stored = {r.task.id for r in storage.runs(spec.stage, spec.round)}
     _begin(spec, [task for task in spec.tasks if task.id not in stored], storage, domain, bars)
     runs = {r.task.id: r for r in storage.runs(spec.stage, spec.round)}
-    wanted = [runs[task.id] for task in spec.tasks]
-    _finish(spec, wanted, storage, domain, engine, bars)
-    return wanted
+    of_spec = [runs[task.id] for task in spec.tasks]
+    _finish(spec, of_spec, storage, domain, engine, bars)
+    return of_spec
 
 
 def _begin(spec: StageSpec, tasks: Sequence[Task], storage: Storage, domain: Domain, bars: Bars) -> None:

@@ -27,15 +27,15 @@ def step_times(store: Storage) -> dict[str, dict[str, StepTimes]]:
 
     A step whose candidates have not been scored yet counts for the optimizer's activities and not for the oracle.
     """
-    found: dict[str, dict[str, StepTimes]] = {}
+    by_stage: dict[str, dict[str, StepTimes]] = {}
     for stage in Stage:
         seconds: dict[str, list[float]] = {}
         for step in store.steps(stage):
             for activity, value in step.seconds.items():
                 seconds.setdefault(activity, []).append(value)
         if seconds:
-            found[stage.value] = {activity: _times(values) for activity, values in seconds.items()}
-    return found
+            by_stage[stage.value] = {activity: _times(values) for activity, values in seconds.items()}
+    return by_stage
 
 
 def _times(values: list[float]) -> StepTimes:

@@ -134,7 +134,7 @@ def proposer(domain: PeptidesDomain, model: str | None, bars: Bars) -> Proposer:
         row = store.find()
         if row["domain"] != domain.name:
             raise ConfigError(f"{model} is a campaign of {row['domain']}, --model wants one of peptides")
-        settings = Settings(**row["config"])
+        settings = Settings(**{key: value for key, value in row["config"].items() if key in Settings.model_fields})
         read = ModelVersions(store, domain, settings.model, settings.seed, bars, None).load()
         others = [r.task for r in store.runs()[:1] if r.task.context != domain.context(str(r.task.data["template"]))]
     if read is None:

@@ -42,12 +42,12 @@ def for_each(
     tasks: Sequence[Task], progress: Progress | None, one: Callable[[Task], list[Proposal]]
 ) -> list[list[Proposal]]:
     """`one` of each task, telling how far it is."""
-    found = []
+    proposals = []
     for task in tasks:
-        found.append(one(task))
+        proposals.append(one(task))
         if progress is not None:
-            progress(len(found), len(tasks))
-    return found
+            progress(len(proposals), len(tasks))
+    return proposals
 
 
 def seed_of(seed: int, *parts: object) -> int:

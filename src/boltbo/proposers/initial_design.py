@@ -20,12 +20,12 @@ class InitialDesign:
     def propose(
         self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None
     ) -> list[list[Proposal]]:
-        found = []
+        proposals = []
         for task in tasks:
-            found.append(self._one(task, n, seed_of(seed, "design", task.id)))
+            proposals.append(self._one(task, n, seed_of(seed, "design", task.id)))
             if progress is not None:
-                progress(len(found), len(tasks))
-        return found
+                progress(len(proposals), len(tasks))
+        return proposals
 
     def _one(self, task: Task, n: int, seed: int) -> list[Proposal]:
         grammar = self.domain.grammar(task)

@@ -127,19 +127,19 @@ def spread(scores: FloatArray, texts: Sequence[str], separator: str, n: int) -> 
 
 
 def remoteness(texts: Sequence[str], separator: str) -> FloatArray:
-    """Of each text, how many edits of symbols it is away from the others, as a share of the longer one, in the mean."""
-    found: FloatArray = distances(texts, separator).mean(axis=1, dtype=np.float64)
-    return found
+    """The mean distance of each text to the others, in edits of symbols, as a share of the longer text."""
+    means: FloatArray = distances(texts, separator).mean(axis=1, dtype=np.float64)
+    return means
 
 
 def distances(texts: Sequence[str], separator: str) -> NDArray[np.float32]:
-    """Edits of symbols between each two, as a share of the longer one."""
-    known: dict[str, str] = {}  # symbol -> a character of its own
-    written = ["".join(known.setdefault(s, chr(len(known))) for s in symbols(t, separator)) for t in texts]
-    found: NDArray[np.float32] = cdist(written, written, scorer=Levenshtein.normalized_distance, dtype=np.float32)
-    return found
+    """The distance of each two texts in edits of symbols, as a share of the longer text."""
+    character: dict[str, str] = {}  # symbol -> a character of its own
+    written = ["".join(character.setdefault(s, chr(len(character))) for s in symbols(t, separator)) for t in texts]
+    edits: NDArray[np.float32] = cdist(written, written, scorer=Levenshtein.normalized_distance, dtype=np.float32)
+    return edits
 
 
 def symbols(text: str, separator: str) -> Sequence[str]:
-    """Those that a solution is written in."""
+    """The symbols that a solution is written in."""
     return text.split(separator) if separator else text

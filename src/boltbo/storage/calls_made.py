@@ -1,4 +1,4 @@
-"""How many oracle calls many runs have made, asked again and again while they run."""
+"""A counter of the oracle calls of many runs, for a progress bar."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from boltbo.storage.protocol import Storage
 
 
 def calls_made(store: Storage, run_ids: Sequence[int]) -> Callable[[], int]:
-    """What tells how many oracle calls these runs have made by now.
+    """Return a counter of the oracle calls that these runs have made by now; it caches finished runs.
 
-    Calls of runs at their end are counted once: a progress bar that asks three times a second would else read all that a
-    round of many tasks has found each time.
+    A progress bar asks three times a second, and would otherwise read all observations of a round of many tasks each time.
     """
     unfinished, finished = list(run_ids), 0
 

@@ -50,7 +50,7 @@ class Run:
         state: Where the optimizer stood at its last ask, and what it asked for.
         timings: Seconds by activity.
         done: Whether the run is at its end.
-        id: The storage's own.
+        id: Number that the storage gave it.
     """
 
     stage: Stage

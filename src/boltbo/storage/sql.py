@@ -62,9 +62,9 @@ class SqlStorage:
         if name is None and len(names) == 1:
             name = names[0]
         if name is None or name not in names:
-            known = ", ".join(names) or "none"
-            wanted = f"no campaign {name!r}" if name else "no campaign" if not names else "several campaigns: name one"
-            raise StorageError(f"{wanted} in {self.url}; it holds: {known}")
+            present = ", ".join(names) or "none"
+            problem = f"no campaign {name!r}" if name else "no campaign" if not names else "several campaigns: name one"
+            raise StorageError(f"{problem} in {self.url}; it holds: {present}")
         with self._engine.connect() as c:
             query = sa.select(schema.campaigns.c.id).where(schema.campaigns.c.name == name)
             self.campaign_id = int(c.execute(query).scalar_one())
@@ -77,7 +77,7 @@ class SqlStorage:
             return dict(c.execute(query).mappings().one())
 
     def attach(self, name: str, domain: str, config: Mapping[str, Any], version: str) -> None:
-        """Find the campaign or begin it. More rounds, and settings that came later, are kept with it from now on.
+        """Find the campaign or begin it. Rounds that were added are kept with it from now on.
 
         Raises:
             CampaignMismatch: It was begun with another domain or other settings.
@@ -220,12 +220,12 @@ class SqlStorage:
 
     def trajectories(self, runs: Sequence[Run]) -> list[Trajectory]:
         """One trajectory for each run, in the same order."""
-        found = self._observations([r.id for r in runs])
-        return [Trajectory(r.task, found.get(r.id, ())) for r in runs]
+        observations = self._observations([r.id for r in runs])
+        return [Trajectory(r.task, observations.get(r.id, ())) for r in runs]
 
     def _observations(self, run_ids: Sequence[int]) -> dict[int, tuple[Observation, ...]]:
         t = schema.observations
-        found: dict[int, list[Observation]] = {}
+        by_run: dict[int, list[Observation]] = {}
         with self._engine.connect() as c:
             for start in range(0, len(run_ids), 500):  # SQLite bounds the number of parameters of a statement
                 query = (
@@ -237,8 +237,8 @@ class SqlStorage:
                         row.candidate, value, Status(row.status), row.seconds, row.source, row.note, row.asked,
                         tuple(row.constraints or ()),
                     )  # fmt: skip
-                    found.setdefault(row.run_id, []).append(o)
-        return {run_id: tuple(group) for run_id, group in found.items()}
+                    by_run.setdefault(row.run_id, []).append(o)
+        return {run_id: tuple(group) for run_id, group in by_run.items()}
 
     def count(self, run_ids: Sequence[int]) -> int:
         """How many oracle calls these runs have made, all together; what was imported is none."""
@@ -294,21 +294,25 @@ def _open(url: str) -> Engine:
             Path(engine.url.database or ".").parent.mkdir(parents=True, exist_ok=True)
             sa.event.listen(engine, "connect", _tune_sqlite)
         schema.metadata.create_all(engine)
-        _add_columns(engine)
+        _check_columns(engine)
     except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
         raise StorageError(f"cannot open the storage {url!r}: {getattr(error, 'orig', None) or error}") from error
     return engine
 
 
-def _add_columns(engine: Engine) -> None:
-    """What later versions added to the table of observations: a storage of an earlier one goes on to serve."""
-    known = {column["name"] for column in sa.inspect(engine).get_columns("observations")}
-    if "asked" not in known:
-        with engine.begin() as c:
-            c.execute(sa.text("ALTER TABLE observations ADD COLUMN asked TEXT NOT NULL DEFAULT ''"))
-    if "constraints" not in known:
-        with engine.begin() as c:
-            c.execute(sa.text("ALTER TABLE observations ADD COLUMN constraints JSON"))
+def _check_columns(engine: Engine) -> None:
+    """
+    Raises:
+        StorageError: A table lacks a column: another version of boltbo made it.
+    """
+    inspector = sa.inspect(engine)
+    for table in schema.metadata.sorted_tables:
+        missing = {c.name for c in table.columns} - {c["name"] for c in inspector.get_columns(table.name)}
+        if missing:
+            raise StorageError(
+                f"the storage {engine.url} is of another version of boltbo: its table {table.name} has no "
+                f"{', '.join(sorted(missing))}. Take that version, or another --storage."
+            )
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:

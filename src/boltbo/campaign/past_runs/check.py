@@ -39,11 +39,11 @@ def check(rows: Iterable[Row], domain: Domain, known: Mapping[str, Task], valida
 
     Args:
         rows: The rows.
-        domain: Its grammars say what a candidate is.
+        domain: Domain whose grammars say what a candidate is.
         known: Tasks whose context need not be given, by id.
         validation: Tasks of which nothing may be imported: no model may learn from them.
     """
-    found, rows = Checked(), list(rows)
+    checked, rows = Checked(), list(rows)
     reader = _Reader(domain, known, validation, _described(rows))
     for row in rows:
         try:
@@ -52,11 +52,11 @@ def check(rows: Iterable[Row], domain: Domain, known: Mapping[str, Task], valida
             task, grammar = reader.task(row.cells)
             observation = _observation(row.cells, grammar)
         except _Wrong as wrong:
-            found.wrong.append(f"{row.where}: {wrong}" if row.wrong else f"{row.where}, {wrong}")
+            checked.wrong.append(f"{row.where}: {wrong}" if row.wrong else f"{row.where}, {wrong}")
             continue
-        found.tasks[task.id] = task
-        found.observations.setdefault(task.id, []).append(observation)
-    return found
+        checked.tasks[task.id] = task
+        checked.observations.setdefault(task.id, []).append(observation)
+    return checked
 
 
 def raise_if_wrong(source: str, checked: Checked, rows: int) -> None:
@@ -115,19 +115,19 @@ class _Reader:
 
 def _described(rows: Iterable[Row]) -> dict[str, Task | str]:
     """Task id -> the task as the rows describe it, or what is wrong with the description."""
-    found: dict[str, Task | str] = {}
+    described: dict[str, Task | str] = {}
     for row in rows:
         if "context" not in row.cells:
             continue
         try:
             task = Task(_text(row.cells, "task"), _text(row.cells, "context"), _data(row.cells))
         except _Wrong as wrong:
-            found[str(row.cells.get("task"))] = str(wrong).partition(": ")[2]
+            described[str(row.cells.get("task"))] = str(wrong).partition(": ")[2]
             continue
-        other = found.setdefault(task.id, task)
-        if isinstance(other, Task) and other != task:
-            found[task.id] = f"task {task.id!r} is described in two ways"
-    return found
+        first = described.setdefault(task.id, task)
+        if isinstance(first, Task) and first != task:
+            described[task.id] = f"task {task.id!r} is described in two ways"
+    return described
 
 
 def _observation(cells: Mapping[str, Any], grammar: Grammar) -> Observation:

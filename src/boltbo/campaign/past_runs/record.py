@@ -60,10 +60,10 @@ def record(
     new: dict[str, list[Observation]] = {}
     added: list[Run] = []
     for task_id, observations in checked.observations.items():
-        known = earlier.get(task_id)
-        seen = {_key(o) for o in known.observations} if known else set()
+        past = earlier.get(task_id)
+        seen = {_key(o) for o in past.observations} if past else set()
         new[task_id] = [o for key, o in {_key(o): o for o in reversed(observations)}.items() if key not in seen][::-1]
-        if new[task_id] or (known and known.replaces != (how == "replace")):
+        if new[task_id] or (past and past.replaces != (how == "replace")):
             nth = sum(r.task.id == task_id for r in runs)
             task = checked.tasks[task_id]
             added.append(Run(Stage.IMPORT, nth, task, (), budget=0, options={"how": how}, done=True))

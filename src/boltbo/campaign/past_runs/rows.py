@@ -83,8 +83,8 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
     lines = [f"no column {c!r}" for c in missing] + [f"{c!r} is no column" for c in unknown]
     lines += [f"column {c!r} stands there twice" for c in twice]
     if lines:
-        known = f"needed: {', '.join(REQUIRED)}; optional: {', '.join(COLUMNS[len(REQUIRED) :])}; separated by commas"
-        raise InvalidRuns(f"{path} cannot be imported: line 1: {'; '.join(lines)} ({known})")
+        columns = f"needed: {', '.join(REQUIRED)}; optional: {', '.join(COLUMNS[len(REQUIRED) :])}; separated by commas"
+        raise InvalidRuns(f"{path} cannot be imported: line 1: {'; '.join(lines)} ({columns})")
 
 
 def _of_jsonl(path: Path, text: str) -> Iterator[Row]:
