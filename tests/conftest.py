@@ -8,8 +8,27 @@ from pathlib import Path
 
 import pytest
 
+from support.places import TESTS
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # before anything imports torch: every worker has a core of its own
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+LONGEST = (
+    "cli/test_app.py",
+    "research/experiments/test_arms.py",
+    "latent/test_lolbo.py",
+    "optimizers/test_contract.py",
+    "campaign/test_campaign.py",
+    "report/campaign/test_page.py",
+    "domains/peptides/test_example.py",
+    "campaign/test_augment.py",
+)
+"""Begun first, so that no worker is left alone with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {TESTS / name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
