@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from boltbo.domains.peptides.build import PeptidesOptions
-from boltbo.domains.plans.build import PlansOptions
+from boltbo.domains.plans.options import PlansOptions
 from boltbo.settings import Settings
 
 HEAD = """\
