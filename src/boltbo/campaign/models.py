@@ -7,7 +7,6 @@ in the storage: a kill in between costs the fine-tuning, never an oracle call, a
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from boltbo.problem import Task
 from boltbo.proposers.base import seed_of
 from boltbo.settings import ModelSettings
 from boltbo.storage import ModelVersion, Storage
+from boltbo.system.files import whole_folder
 from boltbo.system.memory import begin_peak, peak_mib
 from boltbo.system.progress import Bars
 
@@ -166,13 +166,9 @@ class ModelVersions:
         return kind.load(path)
 
     def _write(self, model: LanguageModel, path: Path, about: dict[str, Any]) -> None:
-        half = path.with_name(path.name + ".half")
-        for leftover in (half, path):
-            shutil.rmtree(leftover, ignore_errors=True)
-        half.mkdir(parents=True)
-        model.save(half)
-        (half / ABOUT).write_text(json.dumps(about, indent=1))
-        half.rename(path)
+        with whole_folder(path) as folder:
+            model.save(folder)
+            (folder / ABOUT).write_text(json.dumps(about, indent=1))
 
 
 def _metrics(prefix: str, report: FitReport) -> dict[str, Any]:

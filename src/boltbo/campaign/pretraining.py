@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from boltbo.llm.backend import Example, LanguageModel
 from boltbo.problem import Task
 from boltbo.proposers.base import seed_of
 from boltbo.settings import ModelSettings
+from boltbo.system.files import whole_folder
 from boltbo.system.named import load_named
 from boltbo.system.progress import Bars
 
@@ -124,16 +126,11 @@ def _key(corpus: Sequence[Example], separator: str, epochs: float, seed: int) ->
 
 def _keep(model: LanguageModel, path: Path) -> None:
     """In the cache, if it can be written: without it, the next campaign only takes longer."""
-    half = path.with_name(f"{path.name}.half")
-    try:
-        shutil.rmtree(half, ignore_errors=True)
-        half.mkdir(parents=True)
-        model.save(half)
-        half.rename(path)
+    with suppress(OSError):
+        with whole_folder(path) as folder:
+            model.save(folder)
         for old in sorted(path.parent.iterdir(), key=lambda p: -p.stat().st_mtime)[KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
-    except OSError:
-        shutil.rmtree(half, ignore_errors=True)
 
 
 def _pretraining_pairs(domain: Domain, tasks: Sequence[Task], n: int, seed: int) -> Iterable[tuple[str, str]]:

