@@ -76,7 +76,6 @@ class DistilSettings(Frozen):
     gap: Annotated[float, Field(ge=0.0)] = Field(
         0.5, description="share of the gain over the default that a solution may lack; inf: any, as plain top-K"
     )
-    weight: Literal["pair", "task"] = Field("pair", description="what counts the same: every pair, or every task")
 
 
 class AugmentSettings(Frozen):

@@ -170,13 +170,6 @@ def test_a_continued_one_reads_the_new_and_a_share_of_the_old(
     assert least <= len(third) - 3 <= most
 
 
-def test_every_task_counts_the_same_if_so_set(tmp_path: Path) -> None:
-    c = campaign(tmp_path, distil={"top_k": 4, "weight": "task"})
-    c.run()
-    for pairs in distil(c.parts, 1).values():
-        assert sum(e.weight for e in pairs) == pytest.approx(1.0)
-
-
 def test_a_base_is_pretrained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     own = CompactModel.pretrain

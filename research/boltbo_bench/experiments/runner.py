@@ -323,4 +323,4 @@ def shuffled(pairs: dict[str, list[Example]], seed: int) -> dict[str, list[Examp
     ids = [task for task, own in pairs.items() if own]
     order = np.random.default_rng(seed).permutation(len(ids)).tolist()
     context = {ids[a]: pairs[ids[b]][0].context for a, b in zip(order, order[1:] + order[:1], strict=True)}
-    return {task: [Example(context[task], e.solution, e.weight) for e in own] for task, own in pairs.items()}
+    return {task: [Example(context[task], e.solution) for e in own] for task, own in pairs.items()}

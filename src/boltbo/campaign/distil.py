@@ -20,8 +20,7 @@ def training_pairs(
     pairs: dict[str, list[Example]] = {}
     for x in trajectories:
         best = top_k(x, settings.top_k, settings.diversity, settings.gap, domain.grammar(x.task).separator)
-        weight = 1 / max(1, len(best)) if settings.weight == "task" else 1.0
-        pairs[x.task.id] = [Example(x.task.context, o.candidate, weight) for o in best]
+        pairs[x.task.id] = [Example(x.task.context, o.candidate) for o in best]
     return pairs
 
 

@@ -6,7 +6,6 @@ Every backend (`compact`, `transformers`, `openai`, a user's own) implements `La
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +19,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One training pair: the model reads `context` and learns to write `solution`. `weight` scales its loss."""
+    """One training pair: the model reads `context` and learns to write `solution`."""
 
     context: str
     solution: str
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.weight < math.inf:
-            raise ValueError(f"the weight of an example must be finite and not negative, got {self.weight}")
 
 
 @dataclass(frozen=True, slots=True)

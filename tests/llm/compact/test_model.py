@@ -59,12 +59,12 @@ def test_solutions_of_one_row_do_not_see_each_other() -> None:
     model = small()
     tokenizer = model.tokenizer
     context = tokenizer.context("first")
-    solutions = [(tokenizer.solution(text), 1.0) for text in ("mi ( t )", "t", "mi12 [ t mi ]")]
+    solutions = [tokenizer.solution(text) for text in ("mi ( t )", "t", "mi12 [ t mi ]")]
     with torch.no_grad():
-        together, weight = model._loss([Row(context, solutions)])
+        together, count = model._loss([Row(context, solutions)])
         apart = [model._loss([Row(context, [s])]) for s in solutions]
         padded, _ = model._loss([Row(context, [s]) for s in solutions])
-    assert weight == sum(w for _, w in apart)
+    assert count == sum(n for _, n in apart)
     assert together.item() == pytest.approx(sum(total.item() for total, _ in apart), rel=1e-5)
     assert padded.item() == pytest.approx(together.item(), rel=1e-5)
 
@@ -132,7 +132,7 @@ def test_a_low_temperature_narrows_the_choice() -> None:
 
 @pytest.mark.parametrize("wrong", [{"n": -1}, {"temperature": 0.0}, {"temperature": -1.0}])
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="expected n >= 0, a positive temperature"):
+    with pytest.raises(ValueError, match="expected n >= 0 and a positive temperature"):
         small().sample([Prompt("first", Brackets())], **{"n": 2, **wrong})  # type: ignore[arg-type]
 
 

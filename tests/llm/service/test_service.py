@@ -17,7 +17,7 @@ import pytest
 from boltbo import Campaign, Settings
 from boltbo.campaign.results import progress_of
 from boltbo.errors import CorruptModel, InvalidCandidate, ModelUnavailable
-from boltbo.llm.backend import Example, Prompt
+from boltbo.llm.backend import Prompt
 from boltbo.llm.contract import EXAMPLES, PROMPTS, check_language_model
 from boltbo.llm.service import Connection, ServiceModel
 from boltbo.llm.service.client import Client
@@ -50,7 +50,7 @@ def test_it_keeps_the_contract(service: Service, tmp_path: Path) -> None:
 
 def test_what_is_sent_is_the_template(service: Service) -> None:
     model = make(service)
-    model.fit([*EXAMPLES, Example("first", "t", 0.0)], epochs=2.4, seed=7)
+    model.fit(EXAMPLES, epochs=2.4, seed=7)
     [lines] = service.files.values()
     assert lines[0] == {
         "messages": [
@@ -59,7 +59,7 @@ def test_what_is_sent_is_the_template(service: Service) -> None:
             {"role": "assistant", "content": "mi ( t ) mi1"},
         ]
     }
-    assert len(lines) == len(EXAMPLES)  # a pair without weight is left out
+    assert len(lines) == len(EXAMPLES)
     assert service.jobs["job-0"]["hyperparameters"] == {"n_epochs": 2}
     model.sample(PROMPTS[:1], 3, temperature=0.9)
     asked = service.seen[0]

@@ -78,12 +78,6 @@ def test_epochs_out_of_range_are_refused(epochs: float) -> None:
         schedule(epochs)
 
 
-@pytest.mark.parametrize("weight", [-1.0, math.nan, math.inf])
-def test_weights_out_of_range_are_refused(weight: float) -> None:
-    with pytest.raises(ValueError, match="finite and not negative"):
-        Example("a", "b", weight)
-
-
 def test_a_loss_that_is_not_finite_is_one_clear_error_and_changes_nothing() -> None:
     bowl = Bowl()
     with pytest.raises(FloatingPointError, match="step 1: the loss is inf"):
@@ -97,18 +91,6 @@ def test_a_loss_that_is_not_finite_is_one_clear_error_and_changes_nothing() -> N
     with pytest.raises(FloatingPointError, match="gradient's norm nan"):
         train(bowl, [Point(1.0)], steep, schedule(1.0), seed=0)
     assert bowl.x.item() == 0.0
-
-
-def test_an_example_weighs_what_it_says() -> None:
-    """Of two answers to one context, the model learns the one that weighs more; without weight there is nothing."""
-    model = CompactModel.create(EXAMPLES, width=32, layers=1, heads=2)
-    pairs = [Example("first", "mi mi mi", 1.0), Example("first", "t t t", 0.01)]
-    model.fit(pairs, epochs=200, seed=0, rate=3e-3)
-    with torch.no_grad():
-        heavy, light = (model._loss(model._rows([Example("first", text)]))[0].item() for text in ("mi mi mi", "t t t"))
-    assert heavy < 0.5 < light
-    with pytest.raises(ValueError, match="none of 1 has a positive weight"):
-        model.fit([Example("a", "t", 0.0)], epochs=1, seed=0)
 
 
 def test_the_same_seed_gives_the_same_model_and_leaves_the_global_generator_alone() -> None:

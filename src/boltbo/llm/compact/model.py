@@ -56,7 +56,7 @@ def threads_change_no_bit(threads: int) -> bool:
             parameters = list(model.decoder.parameters())
             for length in (18, 40, 70, 100, 200, 700, 1024):
                 ids = torch.randint(300, (length,)).tolist()
-                row = Row(ids[: length // 2], [(ids[length // 2 :], 1.0)])
+                row = Row(ids[: length // 2], [ids[length // 2 :]])
                 found = []
                 for n in (1, threads):
                     torch.set_num_threads(n)
@@ -205,8 +205,8 @@ class CompactModel:
         """Of each solution, without a mask."""
         found = []
         for row in self._rows([Example(context, solution) for solution in solutions]):
-            losses = self._losses(stack([row]))[0]
-            ends = np.cumsum([len(ids) for ids, _ in row.solutions])
+            losses = self._losses(stack([row]))
+            ends = np.cumsum([len(ids) for ids in row.solutions])
             found += [-part.sum() for part in torch.tensor_split(losses, ends[:-1].tolist())]
         return torch.stack(found) if found else torch.zeros(0)
 
@@ -222,14 +222,13 @@ class CompactModel:
 
     def _loss(self, rows: list[Row]) -> tuple[Tensor, float]:
         batch = stack(rows)
-        losses, weights = self._losses(batch)
-        return (losses * weights).sum(), float(batch.weights.sum())
+        return self._losses(batch).sum(), float(batch.written.sum())
 
-    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Of each token of the solutions that has a weight, in nats, and these weights."""
+    def _losses(self, batch: Batch) -> Tensor:
+        """The loss of each token of the solutions, in nats."""
         hidden = self.decoder(batch.ids, batch.positions, batch.places, batch.mask)
-        at = batch.weights > 0
-        return F.cross_entropy(self.decoder.logits(hidden[at]), batch.targets[at], reduction="none"), batch.weights[at]
+        logits = self.decoder.logits(hidden[batch.written])
+        return F.cross_entropy(logits, batch.targets[batch.written], reduction="none")
 
     # --- on disk ----------------------------------------------------------------------------------------------------
 

@@ -213,14 +213,13 @@ class PretrainedModel:
 
     def _loss(self, rows: list[Row]) -> tuple[Tensor, float]:
         batch = stack(rows)
-        at = (batch.weights > 0).to(self.device)
-        targets, weights = batch.targets.to(self.device)[at], batch.weights.to(self.device)[at]
+        at = batch.written.to(self.device)
+        targets = batch.targets.to(self.device)[at]
         with self.precision():
             hidden = self._hidden(rows, batch)
             # the logits of the completion alone: a vocabulary of 49,000 is most of the work
             logits = self.model.get_base_model().get_output_embeddings()(hidden[at]).float()
-        losses = F.cross_entropy(logits, targets, reduction="none")
-        return (losses * weights).sum(), float(batch.weights.sum())
+        return F.cross_entropy(logits, targets, reduction="sum"), float(batch.written.sum())
 
     def _hidden(self, rows: list[Row], batch: Batch) -> Tensor:
         """The last hidden states (B, L, width)."""
@@ -247,7 +246,7 @@ class PretrainedModel:
         """Whether this architecture reads packed rows as it reads single ones: tried once, since not all do."""
         if self._shares is None:
             draw = np.random.default_rng(0).integers(self.model.config.vocab_size, size=(3, 12)).tolist()
-            context, ways = draw[0], [(ids, 1.0) for ids in draw[1:]]
+            context, ways = draw[0], draw[1:]
             packed, apart = [Row(context, ways)], [Row(context, [way]) for way in ways]
             start = len(context) - 1
             try:

@@ -44,7 +44,7 @@ class ServiceModel:
 
     What it writes is untrusted: it is parsed and checked against the task, what is no candidate is drawn again up to a bound,
     and counted. `Sample.valid_mass` is the share of its prompt's raw samples that were valid; `Sample.logprob` is minus
-    infinity where the service tells no probabilities. Services train on pairs without weights: those of weight 0 are left out.
+    infinity where the service tells no probabilities.
 
     A vLLM server with a LoRA adapter that was trained here is one too: see `docs/services.md`.
 
@@ -99,11 +99,10 @@ class ServiceModel:
             ValueError: There is no example.
             ModelUnavailable: The service does not answer, refuses, or the job failed.
         """
-        pairs = [e for e in examples if e.weight > 0]
-        if not pairs:
-            raise ValueError(f"there is no example to learn from: none of {len(examples)} has a positive weight")
+        if not examples:
+            raise ValueError("there is no example to learn from")
         began = time.perf_counter()
-        lines = "".join(json.dumps({"messages": self._messages(e.context, e.solution)}) + "\n" for e in pairs)
+        lines = "".join(json.dumps({"messages": self._messages(e.context, e.solution)}) + "\n" for e in examples)
         tuned = tune(
             self._client, self._journal, self.model, lines.encode(), max(1, round(epochs)), seed % 2**31, progress
         )

@@ -33,7 +33,7 @@ REPORTS = 20
 Item = TypeVar("Item", bound=Sized)
 
 Loss = Callable[[list[Item]], tuple[Tensor, float]]
-"""A batch -> (weighted sum of the completion tokens' losses in nats, sum of their weights)"""
+"""A batch -> (sum of the completion tokens' losses in nats, how many they are)"""
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Schedule(Generic[Item]):
 
 def something_to_learn(examples: Sequence[Example]) -> None:
     """Raise ValueError if there is nothing to learn from."""
-    if not any(e.weight > 0 for e in examples):
-        raise ValueError(f"there is no example to learn from: none of {len(examples)} has a positive weight")
+    if not examples:
+        raise ValueError("there is no example to learn from")
 
 
 def train(
@@ -150,15 +150,15 @@ def _step(
     step: int,
 ) -> float:
     """One update; the mean loss before it."""
-    total = weight = 0.0
+    total = count = 0.0
     optimizer.zero_grad(set_to_none=True)
     for part, own in parts:
         part.backward()  # type: ignore[no-untyped-call]
-        total, weight = total + part.item(), weight + own
-    mean = total / max(weight, 1e-9)
+        total, count = total + part.item(), count + own
+    mean = total / max(count, 1e-9)
     for p in parameters:
         if p.grad is not None:
-            p.grad /= max(weight, 1e-9)
+            p.grad /= max(count, 1e-9)
     norm = nn.utils.clip_grad_norm_(parameters, clip)
     if not (math.isfinite(mean) and math.isfinite(norm.item())):
         raise FloatingPointError(

@@ -24,32 +24,33 @@ Ids = Sequence[int]
 
 @dataclass(frozen=True)
 class Row:
-    """The ids of a context, and of some of its solutions with the id that ends them and their weights."""
+    """The ids of a context, and of some of its solutions with the id that ends them."""
 
     context: Ids
-    solutions: Sequence[tuple[Ids, float]]
+    solutions: Sequence[Ids]
 
     @property
     def length(self) -> int:
-        return len(self.context) - 1 + sum(len(s) for s, _ in self.solutions)
+        return len(self.context) - 1 + sum(map(len, self.solutions))
 
-    def columns(self) -> tuple[Sequence[float], ...]:
-        """Ids, targets, weights, positions, places and parts (1 the context, then the solutions), each of `length`.
+    def columns(self) -> tuple[Sequence[int], ...]:
+        """Ids, targets, which of these are a solution's (1, others 0), positions, places and parts; each of `length`.
 
-        The last id of the context, after which a solution is written, stands before each solution: it is part of it.
+        The context is part 1, then come the solutions. The last id of the context, after which a solution is written,
+        stands before each solution: it is part of it.
         """
         *shared, last = self.context
         start = len(shared)
-        ids, targets, weights = [*shared], [0] * start, [0.0] * start
+        ids, targets, written = [*shared], [0] * start, [0] * start
         positions, places, part = list(range(start)), list(range(start)), [1] * start
-        for i, (solution, weight) in enumerate(self.solutions):
+        for i, solution in enumerate(self.solutions):
             ids += [last, *solution[:-1]]
             targets += solution
-            weights += [weight] * len(solution)
+            written += [1] * len(solution)
             positions += range(start, start + len(solution))
             places += range(len(solution))
             part += [i + 2] * len(solution)
-        return ids, targets, weights, positions, places, part
+        return ids, targets, written, positions, places, part
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Batch:
     Attributes:
         ids: (B, L).
         targets: (B, L), the id that follows; 0 within the context.
-        weights: (B, L), of the targets; 0 within the context.
+        written: (B, L), whether a target is a solution's.
         positions: (B, L), of each token in context and solution as if they stood alone.
         places: (B, L), the same, but a solution's begin again at 0, beside those of the context.
         mask: (B, 1, L, L), whether a token (third index) sees another (fourth).
@@ -67,7 +68,7 @@ class Batch:
 
     ids: Tensor
     targets: Tensor
-    weights: Tensor
+    written: Tensor
     positions: Tensor
     places: Tensor
     mask: Tensor
@@ -77,9 +78,9 @@ def pack(
     examples: Sequence[Example], context: Callable[[str], Ids], solution: Callable[[str], Ids], most: int = SOLUTIONS
 ) -> list[Row]:
     """Rows of at most so many solutions; `context` and `solution` turn text into ids, the one that ends it included."""
-    by_context: dict[str, list[tuple[Ids, float]]] = {}
+    by_context: dict[str, list[Ids]] = {}
     for e in examples:
-        by_context.setdefault(e.context, []).append((solution(e.solution), e.weight))
+        by_context.setdefault(e.context, []).append(solution(e.solution))
     return [
         Row(ids, solutions[i : i + most])
         for ids, solutions in ((context(text), solutions) for text, solutions in by_context.items())
@@ -89,15 +90,15 @@ def pack(
 
 def stack(rows: Sequence[Row]) -> Batch:
     """One batch of some rows."""
-    ids, targets, weights, positions, places, part = (
+    ids, targets, written, positions, places, part = (
         _padded(c) for c in zip(*(r.columns() for r in rows), strict=True)
     )
     # a token sees what stands before it in the context and in its own solution; padding (part 0) sees padding
     own = (part[:, :, None] == part[:, None, :]) | (part[:, None, :] == 1)
     mask = own & torch.ones(part.shape[1], part.shape[1], dtype=torch.bool).tril()
-    return Batch(ids.long(), targets.long(), weights, positions.long(), places.long(), mask[:, None])
+    return Batch(ids.long(), targets.long(), written.bool(), positions.long(), places.long(), mask[:, None])
 
 
-def _padded(columns: Sequence[Sequence[float]]) -> Tensor:
+def _padded(columns: Sequence[Sequence[int]]) -> Tensor:
     longest = max(map(len, columns))
     return torch.tensor([[*c, *[0] * (longest - len(c))] for c in columns])
