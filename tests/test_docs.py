@@ -62,3 +62,8 @@ def test_the_page_of_settings_is_what_the_command_prints() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 200
+
+
+def test_every_page_of_a_script_has_its_script() -> None:
+    pages = {page.stem for page in (ROOT / "docs" / "results" / "scripts").glob("*.md")} - {"index", "demo"}
+    assert pages <= {script.stem for script in (ROOT / "research" / "scripts").rglob("*.py")}
