@@ -1,10 +1,10 @@
 """How the first candidates of the README's own domain do on new tasks, beside the initial design, STBO and a look-up.
 
-    python research/scripts/own_domain.py --seeds 5 --out research/results/own-domain.json      five to ten minutes
+    python research/scripts/own_domain.py --seeds 5 --jobs 2 --out research/results/own-domain.json      some minutes
 
 Runs the example of README.md as it stands there, once for each seed: the seed draws the tasks and is the campaign's. Values are
-of the best candidate after so many calls on the validation tasks, the mean over tasks and seeds with a 95% bootstrap interval
-over both. *Look-up*: the distilled solutions of the training tasks with the most similar contexts (`Retrieval`).
+of the best candidate after so many calls on the validation tasks, the mean over the tasks of all seeds with a 95% bootstrap
+interval over them. *Look-up*: the distilled solutions of the training tasks with the most similar contexts (`Retrieval`).
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ import json
 import os
 import re
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from recorded import commit, cpu, interval
 
 from boltbo.campaign.distil import training_pairs
 from boltbo.proposers.retrieval import Retrieval
+from boltbo_bench.recorded import commit, cpu, interval
 
-README = Path(__file__).resolve()
-while not (README / "README.md").exists() or not (README / "src").exists():
-    README = README.parent
+ROOT = next(p for p in Path(__file__).resolve().parents if (p / "CITATION.cff").exists())
 CALLS = {"initial design": (10,), "STBO": (10, 20, 30, 60), "look-up": (1, 10), "BOLT-40": (1, 10)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, each a process")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     about = {
@@ -41,14 +42,14 @@ def main() -> None:
         "seeds": args.seeds,
     }
     values: dict[str, list[float]] = {}
-    for seed in range(args.seeds):
-        for name, found in curves(seed).items():
-            for k in CALLS[name]:
-                if all(len(curve) >= k for curve in found):
-                    values.setdefault(f"{name}, {k}", []).extend(float(min(curve[:k])) for curve in found)
-        print(f"seed {seed}: " + "; ".join(f"{name} {np.mean(v):.1f}" for name, v in values.items()), flush=True)
-        if args.out:
-            args.out.write_text(json.dumps({**about, "seeds": seed + 1, "rows": rows(values)}, indent=1) + "\n")
+    with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
+        for seed, found in enumerate(pool.map(curves, range(args.seeds))):
+            for name, calls in CALLS.items():
+                for k in calls:
+                    values.setdefault(f"{name}, {k}", []).extend(float(min(curve[:k])) for curve in found[name])
+            print(f"seed {seed}: " + "; ".join(f"{name} {np.mean(v):.1f}" for name, v in values.items()), flush=True)
+    if args.out:
+        args.out.write_text(json.dumps({**about, "rows": rows(values)}, indent=1) + "\n")
 
 
 def rows(values: dict[str, list[float]]) -> list[dict[str, Any]]:
@@ -61,13 +62,13 @@ def rows(values: dict[str, list[float]]) -> list[dict[str, Any]]:
 
 def curves(seed: int) -> dict[str, list[list[float]]]:
     """Method -> the values of its calls on each validation task, in the order in which they were made."""
-    [example] = re.findall(r"```python\n(.*?)```", (README / "README.md").read_text(), re.DOTALL)
+    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     example = example.replace("Random(0)", f"Random({seed})").replace("Settings(\n", f"Settings(seed={seed},\n")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         scope: dict[str, Any] = {"__name__": "example"}
         exec(compile(example, "README.md", "exec"), scope)
-        os.chdir(README)
+        os.chdir(ROOT)
         campaign = scope["campaign"]
         domain = campaign.domain
         found = campaign.results().curves
