@@ -37,9 +37,14 @@ def test_a_folder_gets_its_name_when_it_is_full(tmp_path: Path) -> None:
         (folder / "weights").write_text("new")
         assert not path.exists()
     assert (path / "weights").read_text() == "new"
-    with pytest.raises(ZeroDivisionError), whole_folder(path) as folder:
-        (folder / "weights").write_text("half")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with whole_folder(path) as folder:
+            (folder / "weights").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert (path / "weights").read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 
