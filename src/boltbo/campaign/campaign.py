@@ -113,8 +113,12 @@ class Campaign:
 
     def propose(self, task: Task, n: int = 10) -> list[str]:
         """The current model's candidates for one task, the domain's initial design while there is no model."""
-        [proposals] = self.parts.proposer().propose([task], n, seed_of(self.settings.seed, "propose", task.id))
+        [proposals] = self.proposer().propose([task], n, seed_of(self.settings.seed, "propose", task.id))
         return [candidate for candidate, _ in feasible(self.domain, task, proposals)]
+
+    def proposer(self) -> Proposer:
+        """What proposes now, for other optimizers to start from: the current model, or the initial design without one."""
+        return self.parts.proposer()
 
     def optimize(self, task: Task, budget: int | None = None, *, from_design: bool = False) -> Trajectory:
         """Solve one more task from the current model's candidates, or from the domain's initial design.
