@@ -28,8 +28,10 @@ LEARNING = ("llm/compact/test_guidance.py", "llm/tuning/test_loop.py", "latent/t
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kernels", KERNELS)
-def test_bits_and_learning_are_the_same_with_other_kernels(kernels: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", ""]
+def test_bits_and_learning_are_the_same_with_other_kernels(kernels: str, tmp_path: Path) -> None:
+    # a folder of its own: where pytest chooses one, it closes the common one to the servers of the tests beside it
+    options = ["-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "", f"--basetemp={tmp_path / 'pytest'}"]
+    command = [sys.executable, "-m", "pytest", *options]
     done = subprocess.run(
         [*command, *(str(TESTS / name) for name in (*BITS, *LEARNING))],
         env={**os.environ, **KERNELS[kernels]}, cwd=TESTS.parent, capture_output=True, text=True,

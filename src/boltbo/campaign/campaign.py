@@ -73,7 +73,6 @@ class Campaign:
         self.domain = domain
         self.tasks, self.validation = tuple(tasks), tuple(validation)
         self.settings = s = settings or Settings()
-        self.storage = store = open_storage(storage)
         self.batches = _batches(tasks, s.rounds)
         _check_ids([*tasks, *validation])
         check_first(s.model.first, domain)
@@ -81,11 +80,12 @@ class Campaign:
             load_named(s.run.optimizer, "optimizer")
         if is_named(s.model.backend):
             load_named(s.model.backend, "model")
-        bars = Bars(progress)
-        store.attach(s.name, domain.name, {**s.resolved(), **_own(optimizer, proposer)}, __version__)
-        make: Make | None = None if optimizer is None else partial(optimizer_of, domain, optimizer)
         if proposer is None and s.run.proposer != "model":
             proposer = load_named(s.run.proposer, "proposer")(domain)
+        engine, bars = engine or make_engine(s.engine, s.workers), Bars(progress)
+        self.storage = store = open_storage(storage)
+        store.attach(s.name, domain.name, {**s.resolved(), **_own(optimizer, proposer)}, __version__)
+        make: Make | None = None if optimizer is None else partial(optimizer_of, domain, optimizer)
         self.parts = Parts(
             domain=domain,
             tasks=self.tasks,
@@ -93,7 +93,7 @@ class Campaign:
             settings=s,
             storage=store,
             models=ModelVersions(store, domain, s.model, s.seed, bars, model),
-            engine=engine or make_engine(s.engine, s.workers),
+            engine=engine,
             bars=bars,
             optimizer=s.run.optimizer if optimizer is None else name_of(optimizer),
             make=make,

@@ -209,7 +209,7 @@ def test_optimize_starts_from_imports_too(tmp_path: Path) -> None:
 
 def test_a_campaign_that_runs_takes_nothing_in(tmp_path: Path) -> None:
     c = campaign(tmp_path)
-    with campaign(tmp_path).store.hold(), pytest.raises(CampaignBusy):
+    with campaign(tmp_path).storage.hold(), pytest.raises(CampaignBusy):
         c.import_runs([observed(T0, ("7 7 7", 50.0))])
 
 

@@ -161,7 +161,7 @@ def test_finished_arms_pay_for_nothing_again(finished: Path, tmp_path: Path) -> 
 
 
 def test_the_result_file_has_all_of_it(finished: Path, tmp_path: Path) -> None:
-    e = Experiment("toy", 1, "a toy", Path("toy.toml"), ())
+    e = Experiment("toy", 1, "a toy", "Does it work?", Path("toy.toml"), ())
     told = part_of(campaign(finished), "", "boltbo-bench run toy", {"workload": "/home/me/queries", "train": 6})
     assert told["options"] == {"workload": "queries", "train": 6}
     path = tmp_path / "bench-toy.json"
@@ -180,7 +180,7 @@ def test_the_result_file_has_all_of_it(finished: Path, tmp_path: Path) -> None:
     assert (arm["samples"], arm["sampled_runs"], arm["timed_runs"]) == (12, 3, 3)
     assert arm["sampling_seconds"] > 0
     assert m.parts[0].methods["augmented,samples=2"]["augment"]["calls"] == 12
-    add_part(path, Experiment("toy", 2, "another", Path("toy.toml"), ()), told)
+    add_part(path, Experiment("toy", 2, "another", "Does it work?", Path("toy.toml"), ()), told)
     assert len(Measured.read(path).parts) == 1  # another version: what was measured before does not belong to it
 
 
