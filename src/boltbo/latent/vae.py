@@ -8,7 +8,7 @@ codes are no standard normal, so their centre and spread are kept with the model
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -192,10 +192,6 @@ class SequenceVAE:
             same += sum(a == b for a, b in zip(given, found, strict=False)) + (len(given) == len(found))
             total += len(given) + 1
         return Reconstruction(exact / max(1, len(sequences)), same / max(1, total))
-
-    def validity(self, valid: Callable[[Symbols], bool], n: int, seed: int) -> float:
-        """The share of `n` random points that decode to a valid sequence without a mask."""
-        return sum(map(valid, self.decode(self.random_points(n, seed)))) / n
 
     def random_points(self, n: int, seed: int) -> FloatArray:
         """Points of the normal distribution with the codes' centre and spread, shape (n, d)."""

@@ -36,7 +36,7 @@ from boltbo.llm.tuning.precision import PRODUCTS
 from boltbo.llm.tuning.weights import filled
 
 FORMAT = 2
-"""Of a model's folder; those of format 1 have no head that counts places beside the context's"""
+"""The format of a model's folder"""
 PRETRAINING_RATE, FIT_RATE = 1e-3, 3e-4
 
 
@@ -246,9 +246,9 @@ class CompactModel:
         name = "config.json"
         try:
             config = json.loads((directory / name).read_text())
-            if config["format"] not in (1, FORMAT):
+            if config["format"] != FORMAT:
                 raise ValueError(f"format {config['format']}, this version reads {FORMAT}")
-            shape = Shape(**{"beside": config["format"] > 1, **config["shape"]})
+            shape = Shape(**config["shape"])
             name = "tokenizer.json"
             tokenizer = Tokenizer.load(directory / name)
             if tokenizer.size != shape.vocabulary:
