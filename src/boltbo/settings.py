@@ -113,9 +113,6 @@ class LoraSettings(Frozen):
     rank: Count = Field(16, description="rank of the adapters")
     rate: Annotated[float, Field(gt=0)] = Field(5e-4, description="highest learning rate")
     tokens: Count = Field(2048, description="tokens of a batch, at most")
-    micro_tokens: Count = Field(
-        2048, description="tokens computed at a time; the parts of a batch add their gradients up"
-    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
 
 
