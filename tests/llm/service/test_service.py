@@ -350,7 +350,7 @@ def test_a_campaign_on_a_service(service: Service, tmp_path: Path) -> None:
     results = campaign().run()
     assert [m["tasks"] for m in results.models] == [2, 4]
     assert [job["model"] for job in service.jobs.values()] == ["base", "base"]
-    told = progress_of(campaign().store)["service"]
+    told = progress_of(campaign().storage)["service"]
     assert told["trained_tokens"] == sum(job["tokens"] for job in service.jobs.values())
     assert told["requests"] > 0
 
