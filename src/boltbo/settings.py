@@ -113,9 +113,6 @@ class LoraSettings(Frozen):
     rank: Count = Field(16, description="rank of the adapters")
     rate: Annotated[float, Field(gt=0)] = Field(5e-4, description="highest learning rate")
     tokens: Count = Field(2048, description="tokens of a batch, at most")
-    micro_tokens: Count = Field(
-        2048, description="tokens computed at a time; the parts of a batch add their gradients up"
-    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
 
 
@@ -147,12 +144,11 @@ class ModelSettings(Frozen):
         1,
         description="oversampling factor: so many times more samples are drawn, of which `first`, or else likelihood, selects",
     )
-    first: Literal["consensus", "estimated", "likeliest", "normalized", "raised", "drawn"] = Field(
+    first: Literal["consensus", "estimated", "raised"] = Field(
         "consensus",
         description="which sample is tried first: `consensus`, the one nearest to all others; `estimated`, the one that is near"
-        " to them and that the domain guesses to be good (plans: the server's cost); `likeliest`; `drawn`, as they come. Or the"
-        " order of all, samples that are far from each other first: `normalized`, by likelihood a symbol; `raised`, by how much"
-        " fine-tuning raised their likelihood (compact only)",
+        " to them and that the domain guesses to be good (plans: the server's cost). Or the order of all, samples that are far"
+        " from each other first: `raised`, by how much fine-tuning raised their likelihood (compact only)",
     )
     retrieval: Share = Field(
         0.0,

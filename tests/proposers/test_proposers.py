@@ -28,6 +28,14 @@ class Fixed:
         return [self.samples[:n] for _ in prompts]
 
 
+class Knowing(Fixed):
+    """One that says that each solution was raised by its log-probability."""
+
+    def log_ratios(self, context: str, solutions: Sequence[str]) -> list[float]:
+        raised = {s.text: s.logprob for s in self.samples}
+        return [raised[text] for text in solutions]
+
+
 def test_the_design_begins_with_the_default_and_repeats_nothing() -> None:
     lists = InitialDesign(Quadratic()).propose(TASKS, 6, 0)
     for proposals in lists:
@@ -53,27 +61,16 @@ def test_what_the_design_has_is_not_proposed_twice() -> None:
     assert proposals == [("0 0 0", "default"), ("1 1 1", "llm")]
 
 
-def test_the_likeliest_sample_goes_first_and_the_rest_as_drawn() -> None:
-    model = Fixed(("1 1 1", -3.0), ("2 2 2", -1.0), ("3 3 3", -2.0))
-    proposer = ModelProposer(Quadratic(), model, first="likeliest")  # type: ignore[arg-type]
-    assert [c for c, _ in proposer.propose(TASKS, 3, 0)[0]] == ["2 2 2", "1 1 1", "3 3 3"]
-
-
-@pytest.mark.parametrize("first", ["likeliest", "normalized"])
+@pytest.mark.parametrize(("first", "pool"), [("raised", 1), ("raised", 2), (None, 2)])
 @pytest.mark.parametrize("shaken", [(0.0, 1e-7, -1e-7), (1e-7, -1e-7, 0.0), (-1e-7, 0.0, 1e-7)])
-def test_the_last_bits_of_likelihoods_put_nothing_in_order(first: First, shaken: tuple[float, ...]) -> None:
+def test_the_last_bits_of_likelihoods_put_nothing_in_order(
+    first: First | None, pool: int, shaken: tuple[float, ...]
+) -> None:
     samples = [(text, -2.0 + by) for text, by in zip(("1 1 1", "1 1 2", "1 1 3"), shaken, strict=True)]
-    model = Fixed(*samples, ("9 9 9", -5.0))
-    for pool in (1, 2):
-        proposer = ModelProposer(Quadratic(), model, first=first, pool=pool)  # type: ignore[arg-type]
-        [texts, _] = [[s.text for s in own] for own in proposer.sample(TASKS, 4 // pool, 0)]
-        assert texts[0] == "1 1 1"
-
-
-def test_by_symbol_a_short_sample_has_no_advantage() -> None:
-    model = Fixed(("1", -1.2), ("2 2 2", -2.0), ("3 3 3", -2.1))
-    proposer = ModelProposer(Quadratic(), model, first="normalized")  # type: ignore[arg-type]
-    assert proposer.propose(TASKS, 3, 0)[0][0] == ("2 2 2", "llm")
+    model = Knowing(*samples, ("9 9 9", -5.0))
+    proposer = ModelProposer(Quadratic(), model, first=first, pool=pool)  # type: ignore[arg-type]
+    [texts, _] = [[s.text for s in own] for own in proposer.sample(TASKS, 4 // pool, 0)]
+    assert texts[0] == "1 1 1"
 
 
 @given(
@@ -97,11 +94,7 @@ def test_what_is_like_the_best_waits() -> None:
 
 
 def test_what_fine_tuning_raised_most_goes_first() -> None:
-    class Knowing(Fixed):
-        def log_ratios(self, context: str, solutions: Sequence[str]) -> list[float]:
-            return [float(solution == "2 2 2") for solution in solutions]
-
-    samples = [("1 1 1", -1.0), ("2 2 2", -3.0), ("3 3 3", -2.0)]
+    samples = [("1 1 1", 1.0), ("2 2 2", 3.0), ("3 3 3", 2.0)]
     proposer = ModelProposer(Quadratic(), Knowing(*samples), first="raised")  # type: ignore[arg-type]
     assert proposer.propose(TASKS, 3, 0)[0][0] == ("2 2 2", "llm")
     few = ModelProposer(Quadratic(), Knowing(*samples), first="raised", pool=3)  # type: ignore[arg-type]
@@ -172,10 +165,8 @@ def test_of_a_pool_the_likeliest_are_kept() -> None:
 
 
 def test_where_all_are_scored_none_is_chosen_to_be_the_first() -> None:
-    model = Fixed(("0 0 1", -3.0), ("0 0 2", -1.0), ("0 0 3", -2.0))
-    for first in ("consensus", "likeliest"):
-        unordered = ModelProposer(Quadratic(), model, first=first, in_order=False)
-        assert unordered.sample(TASKS, 3, 0) == [model.samples, model.samples]
-    assert ModelProposer(Quadratic(), model, first="likeliest").sample(TASKS, 3, 0)[0][0] == model.samples[1]
-    some = ModelProposer(Quadratic(), model, first="normalized", in_order=False).sample(TASKS, 3, 0)
+    model = Knowing(("0 0 1", -3.0), ("0 0 2", -1.0), ("0 0 3", -2.0))
+    unordered = ModelProposer(Quadratic(), model, first="consensus", in_order=False)
+    assert unordered.sample(TASKS, 3, 0) == [model.samples, model.samples]
+    some = ModelProposer(Quadratic(), model, first="raised", in_order=False).sample(TASKS, 3, 0)
     assert some[0][0] == model.samples[1]  # this order says which are far from each other, too

@@ -102,7 +102,7 @@ class ModelVersions:
         """
         if not any(pairs.values()):
             raise ValueError(f"round {t + 1}: no run found a single valid solution, so there is nothing to learn from")
-        model = self._start(t, pretraining_tasks)
+        model = self._start(pretraining_tasks)
         examples = self._examples(t, pairs)
         began = begin_peak()
         with self.bars.track(f"fine-tune on {len(pairs)} tasks", 1) as update:
@@ -137,7 +137,7 @@ class ModelVersions:
         mass = [sample.valid_mass for samples in lists for sample in samples]
         return 1.0 - float(np.mean(mass)) if mass else None
 
-    def _start(self, t: int, pretraining_tasks: Sequence[Task]) -> LanguageModel:
+    def _start(self, pretraining_tasks: Sequence[Task]) -> LanguageModel:
         """The model that this round's fine-tuning starts from, fresh from disk: `fit` changes it."""
         self._loaded = None
         versions = self.store.models() if self.settings.start == "continued" else []

@@ -8,7 +8,7 @@ codes are no standard normal, so their centre and spread are kept with the model
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -123,7 +123,6 @@ class SequenceVAE:
         *,
         seed: int,
         epochs: float = 10.0,
-        max_seconds: float | None = None,
         kl_weight: float = 1e-2,
         rate: float = 2e-3,
         tokens: int = 512,
@@ -135,7 +134,6 @@ class SequenceVAE:
             sequences: What to learn from.
             seed: Of their order and of the noise.
             epochs: Passes over them.
-            max_seconds: Stop about then; where it binds, the result depends on how fast the machine is.
             kl_weight: Of the divergence from the standard normal, in nats a sequence, beside the symbols' in nats.
             rate: The highest learning rate.
             tokens: Of a batch, padding included.
@@ -148,7 +146,7 @@ class SequenceVAE:
         rows = [_Row(self.row(s)) for s in sequences]
         if not rows:
             raise ValueError("there is no sequence to learn from")
-        schedule: Schedule[_Row] = Schedule(epochs, rate, tokens, max_seconds=max_seconds, decay=0.01)
+        schedule: Schedule[_Row] = Schedule(epochs, rate, tokens, decay=0.01)
 
         def loss(batch: list[_Row]) -> tuple[Tensor, float]:
             _, nats, symbols = negative_bound(self.network, padded([row.ids for row in batch]), kl_weight)
@@ -192,10 +190,6 @@ class SequenceVAE:
             same += sum(a == b for a, b in zip(given, found, strict=False)) + (len(given) == len(found))
             total += len(given) + 1
         return Reconstruction(exact / max(1, len(sequences)), same / max(1, total))
-
-    def validity(self, valid: Callable[[Symbols], bool], n: int, seed: int) -> float:
-        """The share of `n` random points that decode to a valid sequence without a mask."""
-        return sum(map(valid, self.decode(self.random_points(n, seed)))) / n
 
     def random_points(self, n: int, seed: int) -> FloatArray:
         """Points of the normal distribution with the codes' centre and spread, shape (n, d)."""

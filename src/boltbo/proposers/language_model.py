@@ -10,7 +10,7 @@ from boltbo.llm.backend import LanguageModel, Prompt, Sample
 from boltbo.problem import Task
 from boltbo.proposers.base import Progress, Proposal, Proposer
 from boltbo.proposers.initial_design import InitialDesign
-from boltbo.proposers.order import ORDER_ALL, Estimate, First, check_first, ordered
+from boltbo.proposers.order import Estimate, First, check_first, ordered
 
 
 class ModelProposer:
@@ -27,7 +27,7 @@ class ModelProposer:
         retrieval_share: Share of the candidates, the design's apart, that is retrieved.
         design_share: Share of the candidates that is the domain's design, default included; None: the model alone.
         temperature: Of the sampling.
-        first: Which samples are tried first; see `order`.
+        first: Which samples are tried first; see `order`. None: as they come.
         pool: So many times as many samples are drawn, of which `order` says those to take.
         in_order: Whether it matters which comes first; otherwise nothing is asked that says no more than that.
 
@@ -44,7 +44,7 @@ class ModelProposer:
         retrieval_share: float = 0.0,
         design_share: float | None = None,
         temperature: float = 0.7,
-        first: First = "drawn",
+        first: First | None = None,
         pool: int = 1,
         in_order: bool = True,
     ) -> None:
@@ -55,7 +55,8 @@ class ModelProposer:
         self.retrieval_share = retrieval_share
         self.design_share = design_share
         self.temperature = temperature
-        self.first: First = first if in_order or first in ORDER_ALL else "drawn"
+        # the order by what was raised says which are far from each other, too
+        self.first: First | None = first if in_order or first == "raised" else None
         self.pool = pool
 
     def propose(

@@ -1,17 +1,14 @@
 """Which of a model's samples are scored, and in which order: no oracle is asked, and the first few may be all.
 
-    drawn        as they come
     consensus    first the one that is least edits away from all others (minimum Bayes risk, Kumar & Byrne, 2004)
     estimated    first the one of the least sum of two ranks: by that distance, and by the domain's own guess of the value
-    likeliest    first the one that the model holds most likely, which a short one easily is
-    normalized   by log-probability for each symbol (length normalization, as in Wu et al., 2016), and far from each other
     raised       by how much fine-tuning raised them over the base (`backend.Referenced`), and far from each other
 
-After the first one the others follow as they come. The last two order all, each by its score and by how far it is from those
+After the first one the others follow as they come. The last orders all, each by its score and by how far it is from those
 before it (maximal marginal relevance, Carbonell & Goldstein, 1998): what is nearly the best says little beside the best.
 
-Likelihoods are rounded before they are compared, and equal ones go by text (by the order in which they came, in the last
-two): what is equally likely is not put in order by the last bits of the products that said so.
+Likelihoods are rounded before they are compared, and equal ones go by text (by the order in which they came, in the
+last): what is equally likely is not put in order by the last bits of the products that said so.
 """
 
 from __future__ import annotations
@@ -30,10 +27,7 @@ from boltbo.errors import ConfigError
 from boltbo.llm.backend import LanguageModel, Prompt, Referenced, Sample
 from boltbo.problem import FloatArray
 
-First = Literal["consensus", "estimated", "likeliest", "normalized", "raised", "drawn"]
-
-ORDER_ALL: tuple[First, ...] = ("normalized", "raised")
-"""Those that say more than which sample is the first"""
+First = Literal["consensus", "estimated", "raised"]
 
 JUDGED = 100
 """Samples among which the consensus is looked for"""
@@ -49,7 +43,7 @@ Estimate = Callable[[Sequence[str]], Sequence[float]]
 """What a domain guesses of candidates of a task (`problem.Estimating`)"""
 
 
-def check_first(first: First, domain: Domain) -> None:
+def check_first(first: First | None, domain: Domain) -> None:
     """Raises:
     ConfigError: `first` asks the domain for estimates that it has not.
     """
@@ -58,14 +52,19 @@ def check_first(first: First, domain: Domain) -> None:
 
 
 def ordered(
-    samples: list[Sample], n: int, first: First, model: LanguageModel, prompt: Prompt, estimate: Estimate | None = None
+    samples: list[Sample],
+    n: int,
+    first: First | None,
+    model: LanguageModel,
+    prompt: Prompt,
+    estimate: Estimate | None = None,
 ) -> list[Sample]:
     """The `n` samples to score, in that order; of more, those that the order says, or else the likeliest.
 
     Args:
         samples: Of the model, distinct.
         n: How many at most.
-        first: Which order.
+        first: Which order; None: as they come.
         model: Theirs.
         prompt: What it was asked.
         estimate: For `estimated`.
@@ -74,35 +73,26 @@ def ordered(
         ConfigError: `first` asks for what the model cannot tell.
     """
     separator, texts = prompt.grammar.separator, [s.text for s in samples]
-    if first in ORDER_ALL and samples:
-        order = spread(_scores(samples, first, model, prompt).round(DIGITS), texts, separator, n)
+    if first == "raised" and samples:
+        if not isinstance(model, Referenced):
+            raise ConfigError("first = 'raised' asks a model for its base, which this one has not: take 'consensus'")
+        order = spread(np.array(model.log_ratios(prompt.context, texts)).round(DIGITS), texts, separator, n)
         return [samples[i] for i in order]
     if len(samples) > n:
         return sorted(samples, key=_likeliest_first)[:n]
-    if first == "drawn" or not samples:
+    if first is None or not samples:
         return samples
-    if first == "consensus":
-        best = int(remoteness(texts[:JUDGED], separator).argmin())
-    elif first == "estimated":
+    ranks = rankdata(remoteness(texts[:JUDGED], separator))
+    if first == "estimated":
         assert estimate is not None
-        ranks = rankdata(remoteness(texts[:JUDGED], separator)) + rankdata(estimate(texts[:JUDGED]))
-        best = int(ranks.argmin())
-    else:
-        best = min(range(len(samples)), key=lambda i: _likeliest_first(samples[i]))
+        ranks = ranks + rankdata(estimate(texts[:JUDGED]))
+    best = int(ranks.argmin())
     return [samples[best], *samples[:best], *samples[best + 1 :]]
 
 
 def _likeliest_first(sample: Sample) -> tuple[float, str]:
     """A key to sort by."""
     return -round(sample.logprob, DIGITS), sample.text
-
-
-def _scores(samples: Sequence[Sample], first: First, model: LanguageModel, prompt: Prompt) -> FloatArray:
-    if first == "normalized":
-        return np.array([s.logprob / (1 + len(symbols(s.text, prompt.grammar.separator))) for s in samples])
-    if not isinstance(model, Referenced):
-        raise ConfigError("first = 'raised' asks a model for its base, which this one has not: take 'consensus'")
-    return np.array(model.log_ratios(prompt.context, [s.text for s in samples]))
 
 
 def spread(scores: FloatArray, texts: Sequence[str], separator: str, n: int) -> list[int]:

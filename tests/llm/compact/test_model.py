@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,19 +209,6 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({**config, "format": 99}))
     with pytest.raises(CorruptModel, match="format 99, this version reads 2"):
         CompactModel.load(tmp_path)
-
-
-def test_a_model_of_the_first_format_counts_positions_as_it_did(tmp_path: Path) -> None:
-    model = small()
-    model.decoder.shape = replace(model.decoder.shape, beside=False)
-    model.save(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
-    del config["shape"]["beside"]
-    (tmp_path / "config.json").write_text(json.dumps({**config, "format": 1}))
-    loaded = CompactModel.load(tmp_path)
-    written = model.tokenizer.solution("mi ( t )")
-    assert torch.equal(logits_of(loaded, "first", written), logits_of(model, "first", written))
-    assert not torch.equal(logits_of(small(), "first", written), logits_of(model, "first", written))
 
 
 def test_words_that_do_not_fit_are_refused(tmp_path: Path) -> None:

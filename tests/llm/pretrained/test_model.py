@@ -160,15 +160,6 @@ def test_a_missing_package_is_named_with_its_command(tmp_path: Path, monkeypatch
         hub.smollm2_folder(tmp_path)
 
 
-def test_parts_of_a_batch_add_up_to_the_whole(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "PRODUCTS", torch.float32)  # exactly
-    whole, parts = (PretrainedModel.open(str(tiny), lora=Lora(rank=4, tokens=4096, micro_tokens=n)) for n in (4096, 40))
-    for model in (whole, parts):
-        model.fit(EXAMPLES, epochs=1, seed=0)
-    for one, other in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
-        assert torch.allclose(one, other, atol=1e-5)
-
-
 def test_a_gpu_that_is_not_there_is_one_clear_error(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(CorruptModel, match="torch sees none"):

@@ -266,7 +266,7 @@ def test_an_arm_changes_what_it_says_and_nothing_else() -> None:
 
 
 def test_no_task_keeps_its_context_when_shuffled() -> None:
-    pairs = {f"t{i}": [Example(f"c{i}", f"s{i}", 0.5)] for i in range(7)} | {"none": []}
+    pairs = {f"t{i}": [Example(f"c{i}", f"s{i}")] for i in range(7)} | {"none": []}
     found = shuffled(pairs, 3)
     assert all(found[t][0].solution == own[0].solution for t, own in pairs.items() if own)
     assert all(found[t][0].context != own[0].context for t, own in pairs.items() if own)

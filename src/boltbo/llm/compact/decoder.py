@@ -32,7 +32,6 @@ class Shape:
         width: Of what is added up along the layers.
         layers: Of attention and feed-forward part.
         heads: Of an attention.
-        beside: Whether every other head counts a solution's places beside the context's.
 
     Raises:
         ValueError: A number is not a positive one, or the heads do not divide the width into even parts.
@@ -42,7 +41,6 @@ class Shape:
     width: int = 256
     layers: int = 4
     heads: int = 4
-    beside: bool = True
 
     def __post_init__(self) -> None:
         numbers = (self.vocabulary, self.width, self.layers, self.heads)
@@ -243,5 +241,5 @@ class Decoder(nn.Module):
 
     def _rotation(self, positions: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         angles = torch.stack((positions, places), 1)[..., None] * self.frequencies
-        kinds = torch.arange(self.shape.heads) % (2 if self.shape.beside else 1)
+        kinds = torch.arange(self.shape.heads) % 2
         return angles.cos()[:, kinds], angles.sin()[:, kinds]

@@ -36,7 +36,7 @@ from boltbo.llm.tuning.precision import PRODUCTS
 from boltbo.llm.tuning.weights import filled
 
 FORMAT = 2
-"""Of a model's folder; those of format 1 have no head that counts places beside the context's"""
+"""The format of a model's folder"""
 PRETRAINING_RATE, FIT_RATE = 1e-3, 3e-4
 
 
@@ -114,8 +114,6 @@ class CompactModel:
         seed: int,
         progress: Progress | None = None,
         rate: float = FIT_RATE,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
     ) -> FitReport:
         """Train all parameters on the completion tokens; see `LanguageModel.fit`.
 
@@ -125,8 +123,6 @@ class CompactModel:
             seed: Of their order.
             progress: Called after each step.
             rate: The highest learning rate.
-            max_steps: Stop there, if the epochs last longer.
-            max_seconds: Stop about then; where it binds, the result depends on how fast the machine is.
 
         Raises:
             ValueError: There is nothing to learn from, or `epochs` is out of range.
@@ -139,12 +135,7 @@ class CompactModel:
         # few tasks make few large batches, too few steps to learn anything: then smaller ones
         tokens = min(1024, max(256, total // 24))
         schedule: Schedule[Row] = Schedule(
-            epochs,
-            rate,
-            tokens,
-            threads_by_load=threads_change_no_bit(torch.get_num_threads()),
-            max_steps=max_steps,
-            max_seconds=max_seconds,
+            epochs, rate, tokens, threads_by_load=threads_change_no_bit(torch.get_num_threads())
         )
         with torch.random.fork_rng():
             return train(self.decoder, rows, self._loss, schedule, seed=seed, progress=progress)
@@ -157,14 +148,9 @@ class CompactModel:
         seed: int,
         progress: Progress | None = None,
         rate: float = PRETRAINING_RATE,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
     ) -> FitReport:
         """`fit` at the learning rate of a model that knows nothing."""
-        return self.fit(
-            examples, epochs=epochs, seed=seed, progress=progress,
-            rate=rate, max_steps=max_steps, max_seconds=max_seconds,
-        )  # fmt: skip
+        return self.fit(examples, epochs=epochs, seed=seed, progress=progress, rate=rate)
 
     def sample(
         self,
@@ -246,9 +232,9 @@ class CompactModel:
         name = "config.json"
         try:
             config = json.loads((directory / name).read_text())
-            if config["format"] not in (1, FORMAT):
+            if config["format"] != FORMAT:
                 raise ValueError(f"format {config['format']}, this version reads {FORMAT}")
-            shape = Shape(**{"beside": config["format"] > 1, **config["shape"]})
+            shape = Shape(**config["shape"])
             name = "tokenizer.json"
             tokenizer = Tokenizer.load(directory / name)
             if tokenizer.size != shape.vocabulary:

@@ -39,15 +39,13 @@ class Lora:
     Attributes:
         rank: Of the adapter's matrices; their scale is twice that.
         rate: The highest learning rate.
-        tokens: Of a batch, padding included; fewer where there would be too few steps.
-        micro_tokens: Of what is computed at a time: a batch is cut into such parts, whose gradients add up. Bounds memory.
+        tokens: Of a batch, padding included; fewer where there would be too few steps. Bounds memory.
         device: `auto` is a GPU where there is one. There weights are bfloat16, which is slower than float32 on most CPUs.
     """
 
     rank: int = 16
     rate: float = 5e-4
     tokens: int = 2048
-    micro_tokens: int = 2048
     device: Device = "auto"
 
 
@@ -119,9 +117,7 @@ class PretrainedModel:
         rows = pack(examples, self.context, self._solution, most)
         total = sum(row.length for row in rows)
         tokens = min(self.lora.tokens, max(256, total // 24))  # small batches where large ones would be too few steps
-        schedule: Schedule[Row] = Schedule(
-            epochs, self.lora.rate, tokens, micro_tokens=self.lora.micro_tokens, decay=0.0
-        )
+        schedule: Schedule[Row] = Schedule(epochs, self.lora.rate, tokens, decay=0.0)
         with torch.random.fork_rng():
             return train(self.model, rows, self._loss, schedule, seed=seed, progress=progress)
 

@@ -1,7 +1,4 @@
-"""The one training loop: AdamW, warm-up and cosine decay, batches of like lengths under a token budget.
-
-Its end is a number of epochs or, before that, of steps or seconds.
-"""
+"""The one training loop: AdamW, warm-up and cosine decay, batches of like lengths under a token budget, some epochs long."""
 
 from __future__ import annotations
 
@@ -47,11 +44,8 @@ class Schedule(Generic[Item]):
         warm_up: Share of the steps in which the rate rises.
         decay: Weight decay of matrices.
         clip: The largest norm of a gradient.
-        micro_tokens: Of what is computed at a time; a batch's parts add their gradients up. None: the whole batch.
         threads_by_load: Use one thread while other processes want the cores. Only where the number of threads changes no
             bit of what is learnt.
-        max_steps: Stop there, if the epochs last longer.
-        max_seconds: Stop about then. Where it binds, the result depends on how fast the machine is.
     """
 
     epochs: float
@@ -60,10 +54,7 @@ class Schedule(Generic[Item]):
     warm_up: float = 0.05
     decay: float = 0.05
     clip: float = 1.0
-    micro_tokens: int | None = None
     threads_by_load: bool = False
-    max_steps: int | None = None
-    max_seconds: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.epochs < math.inf:
@@ -98,7 +89,7 @@ def train(
     """
     began = time.perf_counter()
     torch.manual_seed(seed)
-    batches = list(_all_batches(items, schedule, np.random.default_rng(seed)))[: schedule.max_steps]
+    batches = list(_all_batches(items, schedule, np.random.default_rng(seed)))
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = _optimizer(parameters, schedule)
     losses: list[tuple[int, float]] = []
@@ -110,12 +101,8 @@ def train(
         at_the_end.callback(model.eval)
         done = at_the_end.enter_context(torch_threads_by_load()) if schedule.threads_by_load else None
         for batch in batches:
-            spent = (time.perf_counter() - began) / schedule.max_seconds if schedule.max_seconds else 0.0
-            if spent >= 1 and steps:
-                break
-            rate = schedule.pace(min(1.0, max((steps + 0.5) / len(batches), spent)))
-            parts = map(loss, _batches(batch, schedule.micro_tokens or schedule.tokens))
-            recent.append(_step(parts, parameters, optimizer, rate, schedule.clip, steps + 1))
+            rate = schedule.pace((steps + 0.5) / len(batches))
+            recent.append(_step(*loss(batch), parameters, optimizer, rate, schedule.clip, steps + 1))
             steps += 1
             size = sum(item.length for item in batch)
             tokens += size
@@ -128,8 +115,6 @@ def train(
                 recent = []
     if recent:
         losses.append((steps, sum(recent) / len(recent)))
-    if progress is not None and steps < len(batches):
-        progress(len(batches), len(batches))
     return FitReport(steps, tokens, time.perf_counter() - began, losses)
 
 
@@ -142,7 +127,8 @@ def _optimizer(parameters: list[nn.Parameter], schedule: Schedule[Item]) -> torc
 
 
 def _step(
-    parts: Iterable[tuple[Tensor, float]],
+    total: Tensor,
+    count: float,
     parameters: list[nn.Parameter],
     optimizer: torch.optim.Optimizer,
     rate: float,
@@ -150,12 +136,9 @@ def _step(
     step: int,
 ) -> float:
     """One update; the mean loss before it."""
-    total = count = 0.0
     optimizer.zero_grad(set_to_none=True)
-    for part, own in parts:
-        part.backward()  # type: ignore[no-untyped-call]
-        total, count = total + part.item(), count + own
-    mean = total / max(count, 1e-9)
+    total.backward()  # type: ignore[no-untyped-call]
+    mean = total.item() / max(count, 1e-9)
     for p in parameters:
         if p.grad is not None:
             p.grad /= max(count, 1e-9)
