@@ -9,7 +9,7 @@ Williams, 2006, section 6.5).
 
 Notation:
     n, m, p     numbers of observations, of constraints, of candidate points
-    C           what was observed of the constraints, shape (n, m), NaN where nothing was
+    C           observed values of the constraints, shape (n, m), NaN where none were observed
     violation   sum over the constraints of max(c, 0)
 """
 
@@ -25,12 +25,12 @@ from boltbo.problem import FloatArray
 
 
 class Feasibility:
-    """What is believed of the constraints; a pure function of its arguments.
+    """A model of the constraints; a pure function of its arguments.
 
     Args:
         thetas: Log-hyperparameters of each constraint's process, shape (d + 2,); as many as there are constraints, or none.
         X: Points, shape (n, d).
-        C: See above; no row with NaN, and at least one.
+        C: The observed constraints, shape (n, m), without NaN; n is at least 1.
     """
 
     def __init__(self, thetas: Sequence[FloatArray], X: FloatArray, C: FloatArray) -> None:
@@ -56,7 +56,7 @@ class Feasibility:
 
 
 def bilog(C: FloatArray) -> FloatArray:
-    """sign(c) log(1 + |c|)."""
+    """The bilog of each number: sign(c) log(1 + |c|)."""
     return np.asarray(np.sign(C) * np.log1p(np.abs(C)))
 
 
@@ -64,11 +64,11 @@ def observed(constraints: Sequence[Sequence[float]], infeasible: NDArray[np.bool
     """C for a history: the numbers that came with the observations, or labels where none had any.
 
     Args:
-        constraints: Of each observation, as many numbers as there are constraints, or none; length n.
+        constraints: One tuple an observation: as many numbers as there are constraints, or none; length n.
         infeasible: Which observations were infeasible, shape (n,).
 
     Returns:
-        Shape (n, m); None where nothing was ever infeasible nor came with numbers: there is nothing to model.
+        C, shape (n, m); None where no observation was infeasible or came with numbers, so that there is nothing to model.
     """
     m = max(map(len, constraints), default=0)
     if m == 0:

@@ -63,7 +63,7 @@ def initial_theta(d: int) -> FloatArray:
 def kernel(Xs: FloatArray, X: FloatArray, theta: FloatArray, *, half: bool = False) -> FloatArray:
     """Prior covariances of the function, the constant mean's included; shape (m, n).
 
-    With `half`, only the upper triangle can be relied on: all that LAPACK reads of a symmetric matrix.
+    With `half`, only the upper triangle is right, which is all that LAPACK reads of a symmetric matrix.
     """
     scales = np.exp(-theta[:-2])
     A, B = Xs * scales, X * scales
@@ -94,7 +94,7 @@ def objective(
         theta: Log-hyperparameters.
         X: Data.
         y: Targets.
-        variances: Noise variances, shape (n,), NaN where sigma² holds; None: sigma² everywhere.
+        variances: Noise variances, shape (n,), NaN where sigma² holds; None means sigma² everywhere.
     """
     n, d = X.shape
     l2, s = np.exp(2.0 * theta[:d]), math.exp(theta[d])
@@ -162,13 +162,13 @@ def fit(
 
 
 class Posterior:
-    """The process given data.
+    """The Gaussian process given data.
 
     Args:
         theta: Log-hyperparameters.
         X: Data.
         y: Targets.
-        variances: As in `objective`.
+        variances: Noise variances, as in `objective`.
     """
 
     def __init__(self, theta: FloatArray, X: FloatArray, y: FloatArray, variances: FloatArray | None = None) -> None:
@@ -180,7 +180,7 @@ class Posterior:
         self._alpha, _ = lapack.dpotrs(self._L, y, lower=1)
 
     def mean(self, Xs: FloatArray) -> FloatArray:
-        """Shape (m,)."""
+        """The posterior mean at each point, shape (m,)."""
         return np.asarray(kernel(Xs, self.X, self.theta) @ self._alpha)
 
     def joint(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -207,7 +207,7 @@ class Posterior:
         return np.asarray(mean + blas.dtrmm(1.0, L, normal, lower=1).T)
 
     def _project(self, Xs: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The mean at `Xs`, shape (m,), and V = L⁻¹ k(X, Xs), shape (n, m): VᵀV is what the data take from k(Xs, Xs)."""
+        """The mean at `Xs`, shape (m,), and V = L⁻¹ k(X, Xs), shape (n, m): the data lower k(Xs, Xs) by VᵀV."""
         C = kernel(Xs, self.X, self.theta)
         mean = C @ self._alpha
         V, _ = lapack.dtrtrs(self._L, C.T, lower=1, overwrite_b=1)
@@ -215,7 +215,7 @@ class Posterior:
 
 
 def cholesky(make: Callable[[], FloatArray], scale: float) -> FloatArray:
-    """The factor L of a symmetric matrix, in the lower triangle of what is returned, with as little jitter as it takes.
+    """The factor L of a symmetric matrix, in the lower triangle of the result, with as little jitter as it takes.
 
     Args:
         make: Makes the matrix in C order; its upper triangle is read. Called anew for each try, which overwrites it.
@@ -235,7 +235,7 @@ def cholesky(make: Callable[[], FloatArray], scale: float) -> FloatArray:
 
 
 def _plus_diagonal(K: FloatArray, diagonal: FloatArray | float) -> FloatArray:
-    """K with something added to its diagonal, in place."""
+    """K with `diagonal` added to its diagonal, in place."""
     K.flat[:: len(K) + 1] += diagonal
     return K
 
@@ -252,7 +252,7 @@ def _distances(A: FloatArray, B: FloatArray) -> FloatArray:
 
 
 def _noise(n: int, theta: FloatArray, variances: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-    """All noise variances, and where they are the shared sigma²; shapes (n,)."""
+    """All noise variances, and whether each is the shared sigma²; shapes (n,)."""
     if variances is None:
         return np.full(n, math.exp(theta[-1])), np.ones(n, dtype=bool)
     shared = np.isnan(variances)

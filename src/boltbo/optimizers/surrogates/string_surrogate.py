@@ -25,7 +25,7 @@ GROUPS = len(SIZES)
 # Priors, log-normal: lengthscales around twice the median distance of the data, signal variance around 1, noise as for points.
 LENGTH_SD, SIGNAL_SD, NOISE_MEAN, NOISE_SD = 1.7, 1.5, -4.0, 1.5
 BOUND_LENGTH = 4.0
-"""How far, in logarithms, a lengthscale may be below its prior's mean; above, half as far again."""
+"""How far, in logarithms, a lengthscale may be below its prior's mean; it may be half as far again above."""
 
 
 class StringSurrogate(Surrogate):
@@ -33,7 +33,7 @@ class StringSurrogate(Surrogate):
 
     Args:
         theta: Log-hyperparameters, or None for the prior's means.
-        X, values, censored: As for `Surrogate`.
+        X, values, censored: Points, values and which of these are bounds, as for `Surrogate`.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ def objective(
         D: Squared distances of the data.
         y: Targets.
         variances: Noise variances as in `gp.objective`.
-        mean: Of the priors.
+        mean: Mean of the priors.
     """
     g, n = len(D), len(y)
-    own = np.ones(n, dtype=bool) if variances is None else np.isnan(variances)
-    noise = np.full(n, math.exp(theta[-1])) if variances is None else np.where(own, math.exp(theta[-1]), variances)
+    shared = np.ones(n, dtype=bool) if variances is None else np.isnan(variances)
+    noise = np.full(n, math.exp(theta[-1])) if variances is None else np.where(shared, math.exp(theta[-1]), variances)
     inverse_squares, s = np.exp(-2.0 * theta[:g]), math.exp(theta[g])
 
     r = np.tensordot(inverse_squares, D, axes=1)
@@ -114,7 +114,7 @@ def objective(
     gradient = np.empty_like(theta)
     gradient[:g] = 5.0 / 3.0 * inverse_squares * (D.reshape(g, -1) @ WG)
     gradient[g] = W.ravel() @ signal.ravel()
-    gradient[-1] = (np.diagonal(W) * noise)[own].sum()
+    gradient[-1] = (np.diagonal(W) * noise)[shared].sum()
 
     sds = np.array([*[LENGTH_SD] * g, SIGNAL_SD, NOISE_SD])
     z = (theta - mean) / sds
