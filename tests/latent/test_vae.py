@@ -213,8 +213,3 @@ def test_a_masked_space_decodes_to_relatives_of_a_template(vae):
     assert len(set(found)) > 5  # of doubled letters, which are all that this VAE knows
     assert max(map(codec.strings.distance, found)) == 2
     assert space.decode(space.encode("aabbcc")) == ["aabbcc"]
-
-
-def test_validity_is_the_share_of_random_points(vae):
-    assert vae.validity(lambda s: s[::2] == s[1::2], 200, 0) > 0.5
-    assert vae.validity(lambda s: False, 10, 0) == 0.0

@@ -199,10 +199,10 @@ class Turbo(BoxOptimizer):
     def _surrogate(self, centre: int) -> Surrogate:
         """The model with the hyperparameters of the last fit."""
         if self._model is None:
-            self._model = self._made(*self._data(centre))
+            self._model = self._new_surrogate(*self._data(centre))
         return self._model
 
-    def _made(self, X: FloatArray, values: FloatArray, censored: Any) -> Surrogate:
+    def _new_surrogate(self, X: FloatArray, values: FloatArray, censored: Any) -> Surrogate:
         return Surrogate(self._theta, X, values, censored)
 
     def _data(self, centre: int) -> tuple[FloatArray, FloatArray, Any]:
