@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import hyperparameters
 from boltbo.problem import FloatArray
 
 INDUCING, HIDDEN, FEATURES = 128, 64, 8
@@ -59,9 +59,9 @@ class DeepKernel(nn.Module):
             last = nn.Linear(HIDDEN, FEATURES)
             nn.init.zeros_(last.weight)  # an ordinary process at first
             self.network = nn.Sequential(nn.Linear(d, HIDDEN), nn.SiLU(), last)
-        self.log_lengths = nn.Parameter(torch.as_tensor(gp.initial_theta(d)[:d], dtype=torch.float32))
+        self.log_lengths = nn.Parameter(torch.as_tensor(hyperparameters.initial_theta(d)[:d], dtype=torch.float32))
         self.log_signal = nn.Parameter(torch.zeros(()))
-        self.log_noise = nn.Parameter(torch.tensor(gp.NOISE_MEAN))
+        self.log_noise = nn.Parameter(torch.tensor(hyperparameters.NOISE_MEAN))
         self.inducing = nn.Parameter(torch.empty(0, d))
 
     def forward(self, points: Tensor) -> Tensor:
@@ -83,8 +83,10 @@ class DeepKernel(nn.Module):
     def penalty(self) -> Tensor:
         """Minus the log prior up to a constant: the prior of `gp`, and a normal one of the weights."""
         mean = math.sqrt(2.0) + 0.5 * math.log(self.d)
-        lengths = (self.log_lengths - mean).square().sum() / (2.0 * gp.LENGTHSCALE_SD**2) + self.log_lengths.sum()
-        noise = 0.5 * (self.log_noise - gp.NOISE_MEAN).square() + self.log_noise
+        lengths = (self.log_lengths - mean).square().sum() / (
+            2.0 * hyperparameters.LENGTHSCALE_SD**2
+        ) + self.log_lengths.sum()
+        noise = 0.5 * (self.log_noise - hyperparameters.NOISE_MEAN).square() + self.log_noise
         weights = sum(p.square().sum() for p in self.network.parameters())
         return lengths + noise + 0.5 * (self.log_signal - 1.0).square() + self.log_signal + DECAY * weights
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from boltbo.domain import SearchSpace
 from boltbo.optimizers.base import BoxOptimizer
 from boltbo.optimizers.region import Region, better
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import hyperparameters
 from boltbo.optimizers.surrogates.feasibility import Feasibility, observed
 from boltbo.optimizers.surrogates.refits import Refits
 from boltbo.optimizers.surrogates.surrogate import Surrogate
@@ -83,7 +83,7 @@ class Turbo(BoxOptimizer):
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         failures = min(32, max(4, d)) if failure_tolerance is None else failure_tolerance
         self.region = Region(length, success_tolerance, failures)
-        self._theta = gp.initial_theta(d)
+        self._theta = hyperparameters.initial_theta(d)
         self._refits = Refits(FIRST_ITERATIONS, NEXT_ITERATIONS)
         self._thetas: list[FloatArray] = []  # hyperparameters of the constraints' processes
         self._model: Surrogate | None = None

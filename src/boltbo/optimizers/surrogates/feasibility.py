@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.problem import FloatArray
 
 
@@ -37,12 +37,12 @@ class Feasibility:
         self._X, values = X, bilog(C)
         # scaled, not centred: zero must stay where it is
         self._values = values / np.maximum(np.sqrt((values * values).mean(axis=0)), 1e-12)
-        self.thetas = list(thetas) or [gp.initial_theta(X.shape[1]) for _ in range(C.shape[1])]
+        self.thetas = list(thetas) or [hyperparameters.initial_theta(X.shape[1]) for _ in range(C.shape[1])]
 
     def fit(self, iterations: int) -> list[FloatArray]:
         """Move the hyperparameters towards their most probable values; returns them."""
         self.thetas = [
-            gp.fit(theta, self._X, y, iterations=iterations)
+            hyperparameters.fit(theta, self._X, y, iterations=iterations)
             for theta, y in zip(self.thetas, self._values.T, strict=True)
         ]
         return self.thetas

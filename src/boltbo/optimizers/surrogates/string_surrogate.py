@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.optimizers.surrogates.string_features import SIZES, SLICES
 from boltbo.optimizers.surrogates.surrogate import Surrogate
 from boltbo.problem import FloatArray
@@ -79,7 +79,7 @@ def objective(
         theta: Log-hyperparameters.
         D: Squared distances of the data.
         y: Targets.
-        variances: Noise variances as in `gp.objective`.
+        variances: Noise variances as in `hyperparameters.objective`.
         mean: Mean of the priors.
     """
     g, n = len(D), len(y)
@@ -124,9 +124,12 @@ def objective(
 def fit(
     theta: FloatArray, D: FloatArray, y: FloatArray, variances: FloatArray | None = None, *, iterations: int
 ) -> FloatArray:
-    """A few L-BFGS steps from `theta` towards the most probable hyperparameters; capped as in `gp.fit`."""
+    """A few L-BFGS steps from `theta` towards the most probable hyperparameters; capped as in `hyperparameters.fit`."""
     mean = prior_mean(D)
-    bounds = [(m - BOUND_LENGTH, m + 1.5 * BOUND_LENGTH) for m in mean[: len(D)]] + [gp.BOUNDS_SIGNAL, gp.BOUNDS_NOISE]
+    bounds = [(m - BOUND_LENGTH, m + 1.5 * BOUND_LENGTH) for m in mean[: len(D)]] + [
+        hyperparameters.BOUNDS_SIGNAL,
+        hyperparameters.BOUNDS_NOISE,
+    ]
     start = np.clip(theta, [b[0] for b in bounds], [b[1] for b in bounds])
     result = minimize(
         objective,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.optimizers.surrogates.censored import sites
 from boltbo.optimizers.surrogates.warp import Warp
 from boltbo.problem import FloatArray
@@ -65,7 +65,7 @@ class Surrogate:
 
     def _improved(self, iterations: int) -> FloatArray:
         """Hyperparameters a few steps more probable for the targets as they stand."""
-        return gp.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations)
+        return hyperparameters.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations)
 
     def _given(self, X: FloatArray, y: FloatArray, variances: FloatArray | None = None) -> gp.Posterior:
         """The process given data, for the present hyperparameters."""
