@@ -23,7 +23,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before NumPy
 
 import numpy as np
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import hyperparameters
 from boltbo.problem import FloatArray
 from boltbo.system.files import write_whole
 from boltbo_bench.recorded import commit, interval
@@ -107,7 +107,7 @@ def search(
     """The best value, less the least known one, after each of the calls that follow the start."""
     start = np.vstack([samples[: SAMPLES - plain], np.random.default_rng([seed, 5]).random((plain, p.dim))])
     peer = Boltbo(p, seed, "turbo", **options)
-    with hyperparameters(priors):
+    with fitted_by(priors):
         values = p.f(start)
         peer.tell(start, values)
         best = []
@@ -120,14 +120,14 @@ def search(
 
 
 @contextmanager
-def hyperparameters(priors: bool) -> Iterator[None]:
-    kept = gp._log_prior
+def fitted_by(priors: bool) -> Iterator[None]:
+    kept = hyperparameters._log_prior
     if not priors:
-        gp._log_prior = lambda theta: (0.0, np.zeros_like(theta))
+        hyperparameters._log_prior = lambda theta: (0.0, np.zeros_like(theta))
     try:
         yield
     finally:
-        gp._log_prior = kept
+        hyperparameters._log_prior = kept
 
 
 def row(arm: str, values: FloatArray, base: FloatArray) -> dict[str, Any]:

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from boltbo.latent import deep_kernel
-from boltbo.latent.deep_kernel import Bound, DeepKernel, DeepPosterior, DeepSurrogate
+from boltbo.latent import deep_surrogate
+from boltbo.latent.deep_kernel import DeepKernel
+from boltbo.latent.deep_posterior import DeepPosterior
+from boltbo.latent.deep_surrogate import DeepSurrogate
+from boltbo.latent.deep_training import Bound
 from boltbo.latent.deep_turbo import DeepTurbo
 from boltbo.optimizers.contract import check_optimizer
 from boltbo.optimizers.surrogates import gp
@@ -97,7 +100,7 @@ def test_state_is_kept_bit_for_bit():
 
 @pytest.mark.slow
 def test_contract(monkeypatch):
-    monkeypatch.setattr(deep_kernel, "STEPS", 1)  # a tenth of the training: how much is not the contract's concern
+    monkeypatch.setattr(deep_surrogate, "STEPS", 1)  # a tenth of the training: how much is not the contract's concern
     check_optimizer(lambda space, seed: DeepTurbo(space, seed=seed, initial=8, candidates=100))
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from boltbo.domain import AdaptiveSpace
-from boltbo.latent import deep_kernel, tune
+from boltbo.latent import deep_surrogate, tune
 from boltbo.latent.lolbo import LolBO
 from boltbo.latent.space import LatentSpace
 from boltbo.latent.vae import SequenceVAE
@@ -97,7 +97,7 @@ def test_it_finds_better_words(vae):
 
 
 def test_contract(monkeypatch):
-    monkeypatch.setattr(deep_kernel, "STEPS", 1)
+    monkeypatch.setattr(deep_surrogate, "STEPS", 1)
     monkeypatch.setitem(tune.tuned.__kwdefaults__, "steps", 2)
     made = []
 
@@ -110,7 +110,7 @@ def test_contract(monkeypatch):
 
 
 def test_killed_and_restored_on_other_threads_it_goes_on_bit_for_bit(vae, monkeypatch):
-    monkeypatch.setattr(deep_kernel, "STEPS", 2)
+    monkeypatch.setattr(deep_surrogate, "STEPS", 2)
     optimizer, told = played(LatentSpace(vae, Words()), 6, update_every=2)
     state = json.loads(json.dumps(optimizer.state()))
     again = LolBO(LatentSpace(vae, Words()), seed=5, candidates=200, update_every=2)

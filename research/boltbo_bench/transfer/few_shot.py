@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.problem import FloatArray
 from boltbo.system.threads import one_torch_thread
 from boltbo_bench.transfer.features import Features
@@ -49,7 +49,7 @@ class DeepProcess(nn.Module):
             self.network = nn.Sequential(*layers).double()
         self.log_length = nn.Parameter(torch.zeros((), dtype=torch.double))
         self.log_signal = nn.Parameter(torch.zeros((), dtype=torch.double))
-        self.log_noise = nn.Parameter(torch.tensor(gp.NOISE_MEAN, dtype=torch.double))
+        self.log_noise = nn.Parameter(torch.tensor(hyperparameters.NOISE_MEAN, dtype=torch.double))
 
     def features(self, X: Tensor) -> Tensor:
         """phi over l, (…, n, 16); the variance of a uniform coordinate of X becomes 1 first."""

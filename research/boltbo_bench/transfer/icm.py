@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.problem import FloatArray
 from boltbo_bench.transfer.features import Features
 from boltbo_bench.transfer.shared import SharedSurrogate, Target
@@ -94,8 +94,17 @@ def objective(theta: FloatArray, X: FloatArray, t: Tasks, y: FloatArray, T: int,
 
 def _prior(theta: FloatArray, d: int, T: int, q: int) -> tuple[float, FloatArray]:
     """Minus the log prior, normal in theta but for lengthscales and noise (log-normal, as in `gp`), and its gradient."""
-    means = np.concatenate([np.full(d, gp._lengthscale_mean(d)), np.zeros(T * q), np.full(T, U_MEAN), [gp.NOISE_MEAN]])
-    sds = np.concatenate([np.full(d, gp.LENGTHSCALE_SD), np.ones(T * q), np.full(T, U_SD), [gp.NOISE_SD]])
+    means = np.concatenate(
+        [
+            np.full(d, hyperparameters.lengthscale_mean(d)),
+            np.zeros(T * q),
+            np.full(T, U_MEAN),
+            [hyperparameters.NOISE_MEAN],
+        ]
+    )
+    sds = np.concatenate(
+        [np.full(d, hyperparameters.LENGTHSCALE_SD), np.ones(T * q), np.full(T, U_SD), [hyperparameters.NOISE_SD]]
+    )
     z = (theta - means) / sds
     log_normal = np.concatenate([np.ones(d), np.zeros(T * q + T), [1.0]])
     return float(0.5 * z @ z + log_normal @ theta), z / sds + log_normal
@@ -111,8 +120,10 @@ def initial(d: int, T: int, q: int, rng: np.random.Generator) -> FloatArray:
     """A start: tasks that are alike by about a half."""
     W = 0.1 * rng.standard_normal((T, q))
     W[:, 0] += math.sqrt(0.5)
-    log_l = gp.initial_theta(d)[:d]
-    return np.concatenate([log_l, W.ravel(), np.full(T, U_MEAN), [gp.NOISE_MEAN - gp.NOISE_SD**2]])
+    log_l = hyperparameters.initial_theta(d)[:d]
+    return np.concatenate(
+        [log_l, W.ravel(), np.full(T, U_MEAN), [hyperparameters.NOISE_MEAN - hyperparameters.NOISE_SD**2]]
+    )
 
 
 class Joint:
@@ -222,8 +233,8 @@ class Icm(SharedSurrogate):
         X, y = np.vstack([s.X for s in self.sources]), np.concatenate([s.y for s in self.sources])
         t = np.repeat(np.arange(T), [len(s.y) for s in self.sources])
         start = initial(d, T, q, np.random.default_rng(self.seed))
-        bounds = [gp.BOUNDS_LENGTHSCALE] * d + [(-3.0, 3.0)] * (T * q)
-        bounds += [(math.log(1e-3), math.log(10.0))] * T + [gp.BOUNDS_NOISE]
+        bounds = [hyperparameters.BOUNDS_LENGTHSCALE] * d + [(-3.0, 3.0)] * (T * q)
+        bounds += [(math.log(1e-3), math.log(10.0))] * T + [hyperparameters.BOUNDS_NOISE]
         found = minimize(
             objective,
             start,

@@ -14,7 +14,7 @@ import numpy as np
 from boltbo.domain import SearchSpace, StringSpace
 from boltbo.errors import InvalidCandidate
 from boltbo.optimizers.box.local_search import CROSSED, crossed, moved
-from boltbo.optimizers.history import RememberedHistory, StringHistory, Told
+from boltbo.optimizers.history import History, RememberedHistory, StringHistory
 from boltbo.problem import FloatArray
 
 PARENTS, CHANGED, DECAY, FRESH = 8, 20, 0.8, 0.3
@@ -27,7 +27,7 @@ Pool = dict[str, Any]
 class Draws(Protocol):
     """How candidates of one kind of space are drawn."""
 
-    def history(self) -> Told: ...
+    def history(self) -> History: ...
     def place(self, candidate: str) -> Any:
         """Its place.
 

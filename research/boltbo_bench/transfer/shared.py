@@ -16,7 +16,7 @@ from typing import Protocol, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.problem import FloatArray, Trajectory
 from boltbo.system.memory import peak_mib
 from boltbo_bench.transfer.features import Features
@@ -43,7 +43,11 @@ class Plain:
     """
 
     def __init__(self, X: FloatArray, y: FloatArray, theta: FloatArray | None = None) -> None:
-        self.theta = gp.fit(gp.initial_theta(X.shape[1]), X, y, iterations=ITERATIONS) if theta is None else theta
+        self.theta = (
+            hyperparameters.fit(hyperparameters.initial_theta(X.shape[1]), X, y, iterations=ITERATIONS)
+            if theta is None
+            else theta
+        )
         self.posterior, self.X, self.y = gp.Posterior(self.theta, X, y), X, y
 
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""A VAE in a folder, trained once for what it is made of. Imports torch only when a VAE is made or read."""
+"""A VAE in a folder, trained once for each set of ingredients. Torch is imported only when a VAE is made or read."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ Report = dict[str, float]
 
 
 def keep(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], tuple[SequenceVAE, Report]]) -> Report:
-    """Make a VAE and save it, unless the folder holds one of the same `key`; what was reported when it was made.
+    """Make a VAE and save it, unless the folder holds one of the same `key`; returns the report of its making.
 
     Args:
-        folder: Where the VAE and `name.json`, which says what it is made of, are.
-        name: Of that file.
-        key: All that it is made of; survives JSON.
-        make: Trains it and says how well it does.
+        folder: The folder of the VAE and of `name.json`, which holds key and report.
+        name: Name of that file.
+        key: Everything that the VAE is made of; it survives JSON.
+        make: Trains the VAE and reports how well it does.
     """
-    made, wanted = folder / f"{name}.json", json.loads(json.dumps(key))
+    file, key_as_stored = folder / f"{name}.json", json.loads(json.dumps(key))
     with suppress(OSError, ValueError, KeyError, TypeError):  # what cannot be read is made anew
-        stored = json.loads(made.read_text())
-        if stored["key"] == wanted:
+        stored = json.loads(file.read_text())
+        if stored["key"] == key_as_stored:
             return dict(stored["report"])
     vae, report = make()
     vae.save(folder)
     kept.cache_clear()
-    write_whole(made, json.dumps({"key": wanted, "report": report}, indent=1))
+    write_whole(file, json.dumps({"key": key_as_stored, "report": report}, indent=1))
     return report
 
 

@@ -1,6 +1,7 @@
 """A grammar as a mask on what the VAE's decoder may write next.
 
-Every symbol is one id of the vocabulary, so this is simpler than `llm.masking`: a state's symbols are a row of booleans.
+Every symbol is one id of the vocabulary, so this is simpler than `llm.sampling.masking`: a state's symbols are a
+row of booleans.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from boltbo.domain import END, Grammar
 
 
 class Mask:
-    """A grammar over ids; remembers what it has seen, so keep it as long as the task.
+    """A grammar over ids. It remembers the states that it has met, so keep it as long as the task.
 
     Args:
-        grammar: Of the task.
+        grammar: The grammar of the task.
         ids: The vocabulary; symbols of the grammar beyond it are never written.
         stop: The id that ends a sequence.
-        size: How many ids there are.
+        size: Number of ids.
     """
 
     def __init__(self, grammar: Grammar, ids: Mapping[str, int], stop: int, size: int) -> None:
@@ -33,10 +34,10 @@ class Mask:
         return self._grammar.start()
 
     def allowed(self, states: Sequence[Hashable]) -> Tensor:
-        """Which ids may come next, (B, size).
+        """Whether each id may come next in each state, shape (B, size).
 
         Raises:
-            ValueError: None may, since the grammar asks for symbols beyond the vocabulary.
+            ValueError: The grammar allows only symbols beyond the vocabulary.
         """
         return torch.stack([self._row(state) for state in states])
 

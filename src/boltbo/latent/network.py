@@ -2,13 +2,14 @@
 
 Both are stacks of the small language model's blocks. Shapes: B rows, L tokens of a row, D width, d latent, S slots.
 
-What stands at each place of a sequence goes into the Gaussian by that place's own weights, and what a latent point says is
-added to each place by that place's own weights (and stands as S tokens before the sequence): to find out by attention alone
-what stood where takes such a network many times longer.
+Each place of a sequence has weights of its own, by which its hidden state goes into the Gaussian and by which a latent point
+is added to it (the point also stands as S tokens before the sequence): by attention alone such a network takes many times
+longer to learn which symbol stood where.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +24,7 @@ FIRST_SYMBOL = 3
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a network; `layers` of the encoder and as many of the decoder; no row has more tokens than `places`.
+    """The size of a network, whose encoder and decoder have `layers` each; no row has more tokens than `places`.
 
     Raises:
         ValueError: A number is not a positive one, or the heads do not divide the width into even parts.
@@ -48,11 +49,11 @@ class Size:
 
 
 class Network(nn.Module):
-    """Ids (B, L) to a Gaussian of the latent space; a latent point (B, d) to logits of ids.
+    """A network from ids (B, L) to Gaussians of the latent space, and from latent points (B, d) to logits of ids.
 
     Attributes:
-        centre: (d,), the mean of what was learnt from, in the latent space.
-        spread: (d,), its standard deviation.
+        centre: Mean of the training sequences' codes, shape (d,).
+        spread: Standard deviation of these codes, shape (d,).
     """
 
     frequencies: Tensor
@@ -92,9 +93,9 @@ class Network(nn.Module):
 
     def write(self, points: Tensor, ids: Tensor) -> Tensor:
         """Hidden states (B, L, D) after BEGIN and each of the ids but the last one, for rows padded at the right."""
-        prefix, said = self._latent(points, ids.shape[1])
+        prefix, addends = self._latent(points, ids.shape[1])
         before = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
-        x = torch.cat((prefix, self.embedding(before) + said), dim=1)
+        x = torch.cat((prefix, self.embedding(before) + addends), dim=1)
         rotation = self._rotation(torch.arange(x.shape[1])[None])
         for block in self.writers:
             x, _ = block(x, rotation, None)
@@ -105,21 +106,21 @@ class Network(nn.Module):
         return F.linear(hidden, self.embedding.weight)
 
     def begin(self, points: Tensor) -> tuple[Tensor, Memory]:
-        """What is added to each place (B, places, D), and a memory of the points' slots, for `step`."""
-        x, said = self._latent(points, self.size.places)
+        """The addend of each place (B, places, D), and a memory of the points' slots, for `step`."""
+        x, addends = self._latent(points, self.size.places)
         rotation = self._rotation(torch.arange(self.size.slots)[None])
-        kept = []
+        keys_and_values = []
         for block in self.writers:
             x, kv = block(x, rotation, None)
-            kept.append(kv)
+            keys_and_values.append(kv)
         seen = torch.ones(len(points), self.size.slots, dtype=torch.bool)
-        return said, Memory(torch.stack(kept), seen, 1, self.size.places)
+        return addends, Memory(torch.stack(keys_and_values), seen, 1, self.size.places)
 
-    def step(self, tokens: Tensor, said: Tensor, memory: Memory) -> Tensor:
+    def step(self, tokens: Tensor, addends: Tensor, memory: Memory) -> Tensor:
         """Logits (B, V) after one more token of each row, which `memory` remembers."""
         memory.grow()
         rotation = self._rotation(memory.positions()[0])
-        x = self.embedding(tokens[:, None]) + said[:, memory.length, None]
+        x = self.embedding(tokens[:, None]) + addends[:, memory.length, None]
         for i, block in enumerate(self.writers):
             assert isinstance(block, Block)
             x = block.step(x, rotation, memory, i)
@@ -127,12 +128,29 @@ class Network(nn.Module):
         return self.logits(self.after_writing(x[:, 0]))
 
     def _latent(self, points: Tensor, length: int) -> tuple[Tensor, Tensor]:
-        """The slots (B, S, D), and what is added to the first places (B, length, D)."""
+        """The slots (B, S, D), and the addends of the first places (B, length, D)."""
         used = (self.size.slots + length) * self.size.width
-        said = F.linear(points, self.from_latent.weight[:used], self.from_latent.bias[:used])
-        said = said.view(len(points), -1, self.size.width)
-        return said[:, : self.size.slots], said[:, self.size.slots :]
+        addends = F.linear(points, self.from_latent.weight[:used], self.from_latent.bias[:used])
+        addends = addends.view(len(points), -1, self.size.width)
+        return addends[:, : self.size.slots], addends[:, self.size.slots :]
 
     def _rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         angles = positions[:, None, :, None] * self.frequencies
         return angles.cos(), angles.sin()
+
+
+def negative_bound(network: Network, ids: Tensor, kl_weight: float) -> tuple[Tensor, Tensor, float]:
+    """The codes' means (B, d) of rows of ids (B, L), their sum of losses in nats, and their number of symbols and STOPs."""
+    mean, log_variance = network.read(ids)
+    points = mean + torch.randn_like(mean) * (log_variance / 2).exp()
+    targets = ids != PAD
+    logits = network.logits(network.write(points, ids)[targets])
+    divergence = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum()
+    nats = F.cross_entropy(logits, ids[targets], reduction="sum") + kl_weight * divergence
+    return mean, nats, float(targets.sum())
+
+
+def padded(rows: Sequence[list[int]]) -> Tensor:
+    """Ids (B, L), filled up with PAD."""
+    longest = max(map(len, rows))
+    return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from boltbo.domain import Guide
-from boltbo.latent.vae import SequenceVAE, Symbols, negative_bound, padded
+from boltbo.latent.network import negative_bound, padded
+from boltbo.latent.vae import SequenceVAE, Symbols
 from boltbo.problem import FloatArray
 
 STEPS, ROWS = 30, 32
@@ -36,13 +37,13 @@ def tuned(
     """A copy of a VAE after some steps on the sum of its own loss and the guide's, per sequence; centre and spread stay.
 
     Args:
-        vae: Is not changed.
-        sequences: Of the run.
-        weights: By which they are drawn, shape (n,), sum 1.
-        guide: Sees the means of their codes; is trained along.
-        place: Codes (B, d) to what the guide knows as points, differentiable.
-        seed: Of draws and noise.
-        steps: Of Adam.
+        vae: The model, which is not changed.
+        sequences: Sequences of the run's candidates.
+        weights: Probabilities with which they are drawn, shape (n,), sum 1.
+        guide: A model of the objective at the means of their codes, which is trained along.
+        place: Turns codes (B, d) into the guide's points; differentiable.
+        seed: Seed of draws and noise.
+        steps: Number of Adam's steps.
 
     Raises:
         FloatingPointError: The loss is not finite.
@@ -50,8 +51,9 @@ def tuned(
     network = copy.deepcopy(vae.network)
     rows = [vae.row(s) for s in sequences]
     rng = np.random.default_rng(seed)
-    own, others = list(network.parameters()), list(guide.parameters())
-    adam = torch.optim.Adam([{"params": own, "lr": RATE}, {"params": others, "lr": GUIDE_RATE}], betas=(0.9, 0.98))
+    weights_of_vae, weights_of_guide = list(network.parameters()), list(guide.parameters())
+    groups = [{"params": weights_of_vae, "lr": RATE}, {"params": weights_of_guide, "lr": GUIDE_RATE}]
+    adam = torch.optim.Adam(groups, betas=(0.9, 0.98))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for step in range(steps):
@@ -60,7 +62,7 @@ def tuned(
             loss = nats / ROWS + guide.loss(place(mean), torch.as_tensor(drawn))
             adam.zero_grad()
             loss.backward()
-            norms = [nn.utils.clip_grad_norm_(group, 1.0).item() for group in (own, others)]
+            norms = [nn.utils.clip_grad_norm_(group, 1.0).item() for group in (weights_of_vae, weights_of_guide)]
             if not np.isfinite([loss.item(), *norms]).all():
                 raise FloatingPointError(f"the joint loss is {loss.item()} in step {step} of {steps}")
             for group, rate in zip(adam.param_groups, (RATE, GUIDE_RATE), strict=True):

@@ -18,12 +18,12 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from boltbo.domain import Grammar
 from boltbo.errors import CorruptModel
 from boltbo.latent.mask import Mask
-from boltbo.latent.network import BEGIN, FIRST_SYMBOL, PAD, STOP, Network, Size
+from boltbo.latent.network import FIRST_SYMBOL, STOP, Network, Size, negative_bound, padded
+from boltbo.latent.writing import written
 from boltbo.llm.backend import FitReport, Progress
 from boltbo.llm.compact.decoder import frequencies
 from boltbo.llm.tuning.loop import Schedule, train
@@ -32,17 +32,17 @@ from boltbo.problem import FloatArray
 
 FORMAT = 1
 ROWS = 256
-"""Rows of a batch when nothing is learnt."""
+"""Rows of a batch outside of training."""
 
 SUMMARIZED = 4096
-"""So many sequences say where the latent codes lie."""
+"""The most sequences from which the codes' centre and spread are computed."""
 
 Symbols = Sequence[str]
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """Of some sequences, encoded to their means and decoded greedily.
+    """How well sequences come back that are encoded to their means and decoded greedily.
 
     Attributes:
         exact: The share that came back unchanged.
@@ -69,8 +69,8 @@ class SequenceVAE:
 
     Args:
         symbols: The vocabulary.
-        longest: No decoded sequence has more symbols.
-        network: Of a matching size.
+        longest: The most symbols of a decoded sequence.
+        network: A network of a matching size.
     """
 
     def __init__(self, symbols: Symbols, longest: int, network: Network) -> None:
@@ -109,12 +109,12 @@ class SequenceVAE:
 
     @property
     def centre(self) -> FloatArray:
-        """Where the codes of what was learnt lie, shape (d,)."""
+        """Mean of the training sequences' codes, shape (d,)."""
         return self.network.centre.double().numpy()
 
     @property
     def spread(self) -> FloatArray:
-        """Their standard deviation, shape (d,)."""
+        """Standard deviation of the training sequences' codes, shape (d,)."""
         return self.network.spread.double().numpy()
 
     def fit(
@@ -131,12 +131,12 @@ class SequenceVAE:
         """Train all parameters.
 
         Args:
-            sequences: What to learn from.
-            seed: Of their order and of the noise.
-            epochs: Passes over them.
-            kl_weight: Of the divergence from the standard normal, in nats a sequence, beside the symbols' in nats.
+            sequences: The sequences to learn from.
+            seed: Seed of their order and of the noise.
+            epochs: Number of passes over them.
+            kl_weight: Weight of the divergence from the standard normal, in nats a sequence, beside the symbols' losses.
             rate: The highest learning rate.
-            tokens: Of a batch, padding included.
+            tokens: The most tokens of a batch, padding included.
             progress: Called after each step.
 
         Raises:
@@ -165,7 +165,7 @@ class SequenceVAE:
         return self._codes([self.row(s) for s in sequences]).double().numpy()
 
     def mask(self, grammar: Grammar) -> Mask:
-        """For `decode`: what a task's grammar allows to be written."""
+        """A mask for `decode` that allows what a task's grammar allows."""
         return Mask(grammar, self._ids, STOP, self.network.size.vocabulary)
 
     @torch.no_grad()
@@ -173,21 +173,22 @@ class SequenceVAE:
         """The sequence that the decoder holds for the most likely, symbol by symbol, at each row of `points` (n, d).
 
         Args:
-            points: Of the latent space.
-            mask: What may be written at all.
+            points: Points of the latent space.
+            mask: Which symbols may be written at all; see `mask`.
 
         Raises:
             ValueError: The mask's grammar asks for symbols that are not in the vocabulary.
         """
-        together = torch.as_tensor(np.atleast_2d(points), dtype=torch.float32)
-        return [s for part in torch.split(together, ROWS) for s in self._written(part, mask)]
+        batches = torch.split(torch.as_tensor(np.atleast_2d(points), dtype=torch.float32), ROWS)
+        sequences = (ids for batch in batches for ids in written(self.network, batch, self.longest, mask))
+        return [[self.symbols[token - FIRST_SYMBOL] for token in ids] for ids in sequences]
 
     def reconstruction(self, sequences: Sequence[Symbols]) -> Reconstruction:
-        """How many of these come back; see `Reconstruction`."""
+        """Which share of the sequences come back; see `Reconstruction`."""
         exact = same = total = 0
-        for given, found in zip(sequences, self.decode(self.encode(sequences)), strict=True):
-            exact += list(given) == found
-            same += sum(a == b for a, b in zip(given, found, strict=False)) + (len(given) == len(found))
+        for given, decoded in zip(sequences, self.decode(self.encode(sequences)), strict=True):
+            exact += list(given) == decoded
+            same += sum(a == b for a, b in zip(given, decoded, strict=False)) + (len(given) == len(decoded))
             total += len(given) + 1
         return Reconstruction(exact / max(1, len(sequences)), same / max(1, total))
 
@@ -197,44 +198,18 @@ class SequenceVAE:
 
     def row(self, symbols: Symbols) -> list[int]:
         """The ids of a sequence, with STOP."""
-        known = [self._ids[s] for s in symbols if s in self._ids]
-        return [*known[: self.longest], STOP]
+        ids = [self._ids[s] for s in symbols if s in self._ids]
+        return [*ids[: self.longest], STOP]
 
     @torch.no_grad()
     def _codes(self, rows: Sequence[list[int]]) -> Tensor:
-        """Means (n, d), computed in batches of like lengths."""
+        """The means (n, d) of the codes of rows, computed in batches of like lengths."""
         codes = torch.empty(len(rows), self.dim)
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         for start in range(0, len(order), ROWS):
             part = order[start : start + ROWS]
             codes[part] = self.network.read(padded([rows[i] for i in part]))[0]
         return codes
-
-    def _written(self, points: Tensor, mask: Mask | None) -> list[list[str]]:
-        said, memory = self.network.begin(points)
-        tokens = torch.full((len(points),), BEGIN)
-        left = torch.arange(len(points))
-        written: list[list[str]] = [[] for _ in points]
-        states = [] if mask is None else [mask.start()] * len(points)
-        for _ in range(self.longest):
-            logits = self.network.step(tokens, said, memory)
-            logits[:, :STOP] = -torch.inf
-            if mask is not None:
-                logits.masked_fill_(~mask.allowed(states), -torch.inf)
-            tokens = logits.argmax(1)
-            going = tokens != STOP
-            if not going.any():
-                break
-            if not going.all():
-                keep = going.nonzero()
-                memory.keep(keep)
-                tokens, said, left = tokens[going], said[going], left[going]
-                states = [state for state, on in zip(states, going.tolist(), strict=False) if on]
-            for row, token in zip(left.tolist(), tokens.tolist(), strict=True):
-                written[row].append(self.symbols[token - FIRST_SYMBOL])
-            if mask is not None:
-                states = [mask.advance(state, t) for state, t in zip(states, tokens.tolist(), strict=True)]
-        return written
 
     # --- on disk ----------------------------------------------------------------------------------------------------
 
@@ -260,8 +235,8 @@ class SequenceVAE:
             if config["format"] != FORMAT:
                 raise ValueError(f"format {config['format']!r} is not {FORMAT}")
             symbols, longest, size = config["symbols"], config["longest"], Size(**config["size"])
-            known = isinstance(symbols, list) and all(isinstance(s, str) for s in symbols)
-            if not known or len(set(symbols)) < len(symbols) or size.vocabulary != FIRST_SYMBOL + len(symbols):
+            readable = isinstance(symbols, list) and all(isinstance(s, str) for s in symbols)
+            if not readable or len(set(symbols)) < len(symbols) or size.vocabulary != FIRST_SYMBOL + len(symbols):
                 raise ValueError("the symbols are not the vocabulary")
             if not isinstance(longest, int) or longest < 0:
                 raise ValueError(f"longest is {longest!r}")
@@ -273,20 +248,3 @@ class SequenceVAE:
                 f"{directory / name} cannot be used: {type(error).__name__}: {error}. Delete the folder: it is made anew."
             ) from error
         return cls(symbols, longest, network)
-
-
-def negative_bound(network: Network, ids: Tensor, kl_weight: float) -> tuple[Tensor, Tensor, float]:
-    """Of rows of ids (B, L): the codes' means (B, d), the sum of losses in nats, and the number of symbols with STOPs."""
-    mean, log_variance = network.read(ids)
-    points = mean + torch.randn_like(mean) * (log_variance / 2).exp()
-    wanted = ids != PAD
-    logits = network.logits(network.write(points, ids)[wanted])
-    divergence = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum()
-    nats = F.cross_entropy(logits, ids[wanted], reduction="sum") + kl_weight * divergence
-    return mean, nats, float(wanted.sum())
-
-
-def padded(rows: Sequence[list[int]]) -> Tensor:
-    """Ids (B, L), filled up with PAD."""
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])

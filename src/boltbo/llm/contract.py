@@ -1,4 +1,4 @@
-"""What every `LanguageModel` must keep, as checks that a user's own backend can be run through.
+"""The contract of every `LanguageModel` as checks, which a user's own backend can be run through as well.
 
 check_language_model(lambda: MyModel(...), tmp_path)
 """
@@ -59,12 +59,12 @@ PROMPTS = [Prompt("first", Brackets()), Prompt("never seen: ünïcode", Brackets
 
 
 def check_language_model(make: Callable[[], LanguageModel], folder: Path, *, epochs: float = 4) -> None:
-    """Raise AssertionError with what is wrong.
+    """Raise AssertionError if the model breaks the contract; the message says in what.
 
     Args:
         make: Returns a fresh model, the same every time.
-        folder: Empty, for saving.
-        epochs: Enough for `fit` to lower the loss on four examples.
+        folder: An empty folder to save models in.
+        epochs: A number of epochs that lowers the loss of `fit` on four examples.
     """
     model = make()
     _samples_are_valid(model, 12)
@@ -91,19 +91,19 @@ def _samples_are_valid(model: LanguageModel, n: int) -> None:
 
 
 def _is_deterministic(model: LanguageModel) -> None:
-    one, same, other = (model.sample(PROMPTS, 6, temperature=1.0, seed=seed) for seed in (5, 5, 6))
-    assert one == same, "the same seed gives other samples"
-    assert one != other, "another seed gives the same samples"
+    first, repeated, another_seed = (model.sample(PROMPTS, 6, temperature=1.0, seed=seed) for seed in (5, 5, 6))
+    assert first == repeated, "the same seed gives other samples"
+    assert first != another_seed, "another seed gives the same samples"
     alone = model.sample(PROMPTS[1:], 6, temperature=1.0, seed=5)
-    assert [s.text for s in alone[0]] == [s.text for s in one[1]], "samples depend on the other prompts of a call"
+    assert [s.text for s in alone[0]] == [s.text for s in first[1]], "samples depend on the other prompts of a call"
 
 
 def _survives_saving(model: LanguageModel, folder: Path) -> None:
     model.save(folder / "model")
-    again = type(model).load(folder / "model")
-    texts = [[[s.text for s in samples] for samples in m.sample(PROMPTS, 6, seed=5)] for m in (model, again)]
+    loaded = type(model).load(folder / "model")
+    texts = [[[s.text for s in samples] for samples in m.sample(PROMPTS, 6, seed=5)] for m in (model, loaded)]
     assert texts[0] == texts[1], "a loaded model samples otherwise"
-    again.fit(EXAMPLES, epochs=1, seed=2)  # and can learn on
+    loaded.fit(EXAMPLES, epochs=1, seed=2)  # and can learn on
 
 
 def _refuses_damage(model: LanguageModel, folder: Path) -> None:

@@ -36,16 +36,16 @@ def make_optimizer(
     """An optimizer by name, or of a user's own class.
 
     Args:
-        name: `auto`, the one that did best at equal calls: what the space itself names as its `optimizer`, else `turbo` in
-            a box, `edits` on strings. In a box `turbo` (trust-region Bayesian optimization), `local` (evolutionary local
+        name: `auto` is the one that did best at equal calls: what the space itself names as its `optimizer`, else `turbo`
+            in a box and `edits` on strings. In a box `turbo` (trust-region Bayesian optimization), `local` (evolutionary local
             search) or `random`; in a box that learns along `lolbo` (trust-region Bayesian optimization with updates of the
             box); on strings `edits` (trust-region Bayesian optimization), `screened` (Bayesian optimization among the
             children of the best) or `evolution` (evolutionary local search). Or `module:Name`, or a class or function itself,
             which is called with the space and `seed=`; see `contract`.
         space: Candidates as points of a box, or as strings of symbols: of the kind that the optimizer searches.
-        seed: Of every random choice.
-        feasible: Which candidates may be asked, where that is known beforehand; None: all that the space says.
-        options: The class's own arguments.
+        seed: Seed of every random choice.
+        feasible: Tells which candidates may be asked, where that is known beforehand; None allows all of the space.
+        options: Further arguments of the class.
 
     Raises:
         ValueError: There is no optimizer of this name, it has no such option, or it searches another kind of space.
@@ -60,19 +60,19 @@ def make_optimizer(
         raise ValueError(f"optimizer {name!r} cannot take the options {sorted(options)}: {error}") from error
     if feasible is not None:
         optimizer.feasible = feasible
-    made: Optimizer = optimizer
-    return made
+    checked: Optimizer = optimizer
+    return checked
 
 
 def _class(name: str, space: SearchSpace | StringSpace) -> Callable[..., Optimizer]:
     if is_named(name):
-        own: Callable[..., Optimizer] = load_named(name, "optimizer")
-        return own
+        users_class: Callable[..., Optimizer] = load_named(name, "optimizer")
+        return users_class
     if name not in CLASSES:
         raise ValueError(f"no optimizer is called {name!r}; choose one of auto, {', '.join(NAMES)}, or module:Name")
     place, kind = CLASSES[name]
     if not isinstance(space, kind):
-        fitting = [n for n, (_, other) in CLASSES.items() if isinstance(space, other)]
+        fitting = [n for n, (_, searched) in CLASSES.items() if isinstance(space, searched)]
         raise ValueError(
             f"optimizer {name!r} searches a {kind.__name__}, which {type(space).__name__} is not; "
             + (f"{' and '.join(repr(n) for n in fitting)} search it" if fitting else "nor does any other search it")

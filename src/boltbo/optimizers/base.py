@@ -2,8 +2,8 @@
 
 An optimizer works on one task. It sees candidates as points of a box through a `SearchSpace` (`BoxOptimizer`) or as
 strings of symbols through a `StringSpace` (`strings.StringOptimizer`), learns from observations wherever they come from,
-and never proposes a candidate twice. Everything it does next is a function of what it was told and of `state()`, so that
-a run that was cut short goes on exactly as it would have.
+and never proposes a candidate twice. Everything it does next is a function of the observations that it was told and of
+`state()`, so that a run that was cut short goes on exactly as it would have.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from boltbo.domain import SearchSpace
-from boltbo.optimizers.history import History, Told
+from boltbo.optimizers.history import BoxHistory, History
 from boltbo.problem import FloatArray, Observation
 
 Ranking = TypeVar("Ranking")
@@ -25,12 +25,15 @@ Ranking = TypeVar("Ranking")
 
 FALLBACK_TRIES = 8
 DECODED = 256
-"""Points of a ranking that are decoded at most: where the best of them are all known texts, it is time to look further away"""
+"""The most points of a ranking that are decoded: where the best are all known texts, it is time to look further away."""
 
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """Single-task, ask and tell. `contract.check_optimizer` tries a class against all of this."""
+    """An optimizer of one task that is asked for candidates and told observations.
+
+    `contract.check_optimizer` tries a class against all of this.
+    """
 
     @property
     def timings(self) -> dict[str, float]:
@@ -49,14 +52,14 @@ class Optimizer(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs beyond the observations. Survives JSON."""
+        """What `restore` needs beyond the observations; it survives JSON."""
         ...
 
     def restore(self, state: dict[str, Any], observations: Sequence[Observation]) -> None:
         """Go on from `state`, taken when exactly `observations` had been told, bit for bit.
 
         Raises:
-            ValueError: It is no state of such an optimizer.
+            ValueError: `state` is no state of such an optimizer.
         """
         ...
 
@@ -64,11 +67,11 @@ class Optimizer(Protocol):
 class AskTell(ABC, Generic[Ranking]):
     """The common part of the built-in optimizers: duplicates, generator, state, timings.
 
-    A subclass says what it would like (`_rankings`), what it learns from a batch (`_learn`), and what of its own must
-    survive a restart (`_own_state`, `_restore_own`).
+    A subclass ranks what it would ask next (`_rankings`), learns from a batch (`_learn`), and says which of its attributes
+    must survive a restart (`_own_state`, `_restore_own`).
 
     Args:
-        seed: Of the generator that makes every random choice.
+        seed: Seed of the generator that makes every random choice.
     """
 
     def __init__(self, *, seed: int) -> None:
@@ -76,11 +79,11 @@ class AskTell(ABC, Generic[Ranking]):
         self._rng = np.random.default_rng(seed)
         self._pending: dict[str, None] = {}  # in the order of asking; a set would not be reproducible
 
-    history: Told
+    history: History
 
     @staticmethod
     def feasible(candidate: str) -> bool:
-        """What may be asked at all, as far as the domain can tell beforehand; see `problem.Constrained`."""
+        """Whether a candidate may be asked at all, as far as the domain can tell beforehand; see `problem.Constrained`."""
         return True
 
     # --- for subclasses ---------------------------------------------------------------------------------------------
@@ -97,7 +100,7 @@ class AskTell(ABC, Generic[Ranking]):
 
     @abstractmethod
     def _anything(self, n: int, attempt: int) -> Iterable[Ranking]:
-        """As `_rankings`, from anywhere in the space: what is asked when nothing better is new."""
+        """Rankings as of `_rankings`, but from anywhere in the space: they are used when nothing better is new."""
 
     @abstractmethod
     def _texts(self, ranking: Ranking) -> Iterable[str]:
@@ -108,7 +111,7 @@ class AskTell(ABC, Generic[Ranking]):
         """Forget the history."""
 
     def _learn(self, start: int, asked: int) -> None:
-        """Places `start:` of the history are new; `asked` of the observations were this optimizer's own wishes."""
+        """Learn from the places `start:` of the history, which are new; this optimizer asked for `asked` of them itself."""
 
     def _own_state(self) -> dict[str, Any]:
         return {}
@@ -157,7 +160,7 @@ class AskTell(ABC, Generic[Ranking]):
     # --- helpers ----------------------------------------------------------------------------------------------------
 
     def _first_new(self, rankings: Iterable[Ranking]) -> list[str]:
-        """The first candidate of each ranking that was neither told nor asked; nothing for a ranking without one."""
+        """The first candidate of each ranking that was neither told nor asked; a ranking without one is passed over."""
         chosen = []
         for ranking in rankings:
             candidate = next((c for c in self._texts(ranking) if self._is_new(c)), None)
@@ -183,17 +186,17 @@ class BoxOptimizer(AskTell[FloatArray]):
 
     Args:
         space: Candidates as points of [0, 1]^d and back.
-        seed: Of the generator that makes every random choice.
+        seed: Seed of the generator that makes every random choice.
     """
 
     def __init__(self, space: SearchSpace, *, seed: int) -> None:
         super().__init__(seed=seed)
         self.space = space
-        self.history: History = History(space)
+        self.history: BoxHistory = BoxHistory(space)
         self._decoded: dict[bytes, str] = {}
 
     def _empty(self) -> None:
-        self.history = History(self.space)
+        self.history = BoxHistory(self.space)
 
     def _anything(self, n: int, attempt: int) -> Iterable[FloatArray]:
         return (self._rng.random((DECODED, self.space.dim)) for _ in range(n))
@@ -203,7 +206,7 @@ class BoxOptimizer(AskTell[FloatArray]):
         return super().ask(n)
 
     def _texts(self, ranking: FloatArray) -> Iterator[str]:
-        """Decodes in growing chunks: mostly the first point or two will do, and decoding may be dear.
+        """The texts of a ranking, decoded in growing chunks: mostly the first point or two will do, and decoding may be dear.
 
         The rankings of one `ask` hold the same points, each of which is decoded once.
         """

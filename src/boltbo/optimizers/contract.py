@@ -29,7 +29,7 @@ def check_optimizer(factory: Factory, over: type = SearchSpace) -> None:
         over: The kind of space that it searches, `SearchSpace` or `StringSpace`.
 
     Raises:
-        AssertionError: It fails; the message says in what.
+        AssertionError: The optimizer breaks a rule; the message says which.
     """
     space: Space = Slots(SLOTS)
     few: Space = Slots([["a", "b"], ["c", "d", "e"]])
@@ -40,15 +40,15 @@ def check_optimizer(factory: Factory, over: type = SearchSpace) -> None:
     _is_deterministic(factory, space)
     _tolerates_anything_told(factory(space, 2), space)
     for statuses in (False, True):
-        for told in (0, 1, 4, 9):
-            _goes_on_as_if_never_interrupted(factory, space, told, statuses)
+        for steps in (0, 1, 4, 9):
+            _goes_on_as_if_never_interrupted(factory, space, steps, statuses)
     _stops_when_exhausted(factory(few, 4), few)
 
 
 def _asks_valid_new_candidates(optimizer: Optimizer, space: Space) -> None:
-    told = _design(space, 10)
-    optimizer.tell(told)
-    seen = {o.candidate for o in told}
+    design = _design(space, 10)
+    optimizer.tell(design)
+    seen = {o.candidate for o in design}
     for n in (1, 3, 1, 8, 2, 5):
         asked = optimizer.ask(n)
         assert isinstance(asked, list), f"ask returns a list of texts, got {type(asked).__name__}"
@@ -84,13 +84,13 @@ def _tolerates_anything_told(optimizer: Optimizer, space: Space) -> None:
     assert len(first) == 2, "an optimizer that was told nothing must still ask"
     optimizer.tell([Observation("no such candidate", 1.0, Status.COMPLETE, 0.0, "import")])
     optimizer.tell([Observation(c, math.nan, Status.FAILED, 0.0, "bo") for c in first])
-    told = [_observe(o.candidate, s) for o, s in zip(_design(space, 12), list(Status) * 3, strict=True)]
-    optimizer.tell(told)
-    optimizer.tell(told[:2])  # twice the same is odd, but imports have it
+    design = [_observe(o.candidate, s) for o, s in zip(_design(space, 12), list(Status) * 3, strict=True)]
+    optimizer.tell(design)
+    optimizer.tell(design[:2])  # twice the same is odd, but imports have it
     asked = optimizer.ask(4)
     assert len(asked) == 4, f"after observations of every status, ask(4) returned {len(asked)} candidates"
-    again = set(asked) & {*first, *(o.candidate for o in told)}
-    assert not again, f"ask proposed {sorted(again)} again; failed and infeasible candidates count as seen"
+    repeats = set(asked) & {*first, *(o.candidate for o in design)}
+    assert not repeats, f"ask proposed {sorted(repeats)} again; failed and infeasible candidates count as seen"
 
 
 def _goes_on_as_if_never_interrupted(factory: Factory, space: Space, steps: int, statuses: bool) -> None:
@@ -101,8 +101,10 @@ def _goes_on_as_if_never_interrupted(factory: Factory, space: Space, steps: int,
     resumed = factory(space, 99)  # everything must come from the state, the generator too
     resumed.restore(state, observations)
     expected = _continue(whole, [], 4, statuses)[0]
-    got = _continue(resumed, [], 4, statuses)[0]
-    assert got == expected, f"restored after {len(observations)} observations, it asked {got}, uninterrupted {expected}"
+    asked = _continue(resumed, [], 4, statuses)[0]
+    assert asked == expected, (
+        f"restored after {len(observations)} observations, it asked {asked}, uninterrupted {expected}"
+    )
 
 
 def _stops_when_exhausted(optimizer: Optimizer, space: Space) -> None:
@@ -124,30 +126,30 @@ def _stops_when_exhausted(optimizer: Optimizer, space: Space) -> None:
 def _continue(
     optimizer: Optimizer, design: Sequence[Observation], steps: int, statuses: bool
 ) -> tuple[list[list[str]], list[Observation]]:
-    """Tell the design, then ask, score and tell; what was asked in each step, and everything told."""
-    told = list(design)
-    optimizer.tell(told)
+    """Tell the design, then ask, score and tell; returns the batch of each step, and every observation told."""
+    all_observations = list(design)
+    optimizer.tell(all_observations)
     batches = []
     for _ in range(steps):
         batches.append(optimizer.ask(2))
         observations = [_observe(c, _status(c) if statuses else Status.COMPLETE) for c in batches[-1]]
         optimizer.tell(observations)
-        told += observations
-    return batches, told
+        all_observations += observations
+    return batches, all_observations
 
 
 def _design(space: Space, n: int) -> list[Observation]:
     """`n` distinct candidates by random walks through the grammar."""
-    rng, found = np.random.default_rng(7), dict[str, None]()
-    while len(found) < n:
+    rng, candidates = np.random.default_rng(7), dict[str, None]()
+    while len(candidates) < n:
         state: Any = space.start()
         symbols: list[str] = []
         while not symbols or symbols[-1] != END:
             allowed = space.allowed(state)
             symbols.append(allowed[int(rng.integers(len(allowed)))])
             state = space.advance(state, symbols[-1])
-        found[space.separator.join(symbols[:-1])] = None
-    return [_observe(c) for c in found]
+        candidates[space.separator.join(symbols[:-1])] = None
+    return [_observe(c) for c in candidates]
 
 
 def _status(candidate: str) -> Status:

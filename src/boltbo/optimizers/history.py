@@ -1,4 +1,4 @@
-"""Everything an optimizer was told, as arrays."""
+"""Every observation that an optimizer was told, as arrays."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from boltbo.errors import InvalidCandidate
 from boltbo.problem import FloatArray, Observation, Status
 
 
-class Told(ABC):
+class History(ABC):
     """The observations that say something about a place in the space, in the order of telling.
 
     Attributes:
         seen: Every candidate told, those without a place included, in the order of telling.
-        constraints: Of each place, what the oracle told of them, or nothing.
+        constraints: The constraints' values that the oracle told of each place; an empty tuple where it told none.
 
-    Left out of the arrays: `failed` observations, whose value is unknown for reasons that may not be the candidate's,
-    and texts that are no candidates of the space. `len` counts the places.
+    The arrays leave out `failed` observations, whose value is unknown for reasons that may not be the candidate's, and
+    texts that are no candidates of the space. `len` counts the places.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Told(ABC):
         """Keep where the candidate is.
 
         Raises:
-            InvalidCandidate: It is nowhere.
+            InvalidCandidate: The candidate has no place in the space.
         """
 
     def __len__(self) -> int:
@@ -76,8 +76,8 @@ class Told(ABC):
         return sorted(rows, key=self._values.__getitem__)[:k]
 
 
-class History(Told):
-    """Points of a box: `space.encode` says where a candidate is."""
+class BoxHistory(History):
+    """A history of points of a box: `space.encode` says where a candidate is."""
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()
@@ -93,8 +93,8 @@ class History(Told):
         return np.array(self._points).reshape(len(self._points), self._space.dim)
 
 
-class RememberedHistory(History):
-    """Points of a box that can be encoded anew, or read with their texts.
+class RememberedHistory(BoxHistory):
+    """A history of points of a box that keeps their texts as well, so that they can be encoded anew.
 
     Attributes:
         candidates: The text of each point.
@@ -109,12 +109,12 @@ class RememberedHistory(History):
         self.candidates.append(candidate)
 
 
-class StringHistory(Told):
-    """Strings of symbols.
+class StringHistory(History):
+    """A history of strings of symbols.
 
     Attributes:
-        candidates: The texts.
-        strings: Their symbols.
+        candidates: The text of each string.
+        strings: The symbols of each string.
     """
 
     def __init__(self, space: StringSpace) -> None:

@@ -1,4 +1,4 @@
-"""How large a trust region is: it grows after successes, shrinks after failures, and below a least size ends.
+"""The size of a trust region: it grows after successes, shrinks after failures, and the region ends below a least size.
 
 The rule of TuRBO (Eriksson et al., NeurIPS 2019, section 2), with failures counted over candidates, so that the size of a batch
 does not matter.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 LEAST_GAIN = 1e-3
-"""The share of a value by which it must be passed for a success."""
+"""The share of its size by which a value must be undercut for a success."""
 
 
 class Region:
@@ -19,7 +19,7 @@ class Region:
         size: The first, least and greatest size.
         success_tolerance: Successful batches in a row before it doubles.
         failure_tolerance: Failed candidates in a row before it halves.
-        name: What its size is called in errors.
+        name: The name of the size in errors.
 
     Raises:
         ValueError: A number is out of range.
@@ -41,15 +41,15 @@ class Region:
         self.size, self.start = self.first, 0
         self._successes = self._failures = 0
 
-    def learn(self, improved: bool, asked: int, told: int) -> None:
-        """Count a batch of `asked` candidates, after which `told` observations are known."""
+    def learn(self, improved: bool, asked: int, size: int) -> None:
+        """Count a batch of `asked` candidates, after which the history holds `size` observations."""
         self._successes, self._failures = (self._successes + 1, 0) if improved else (0, self._failures + asked)
         if self._successes >= self.success_tolerance:
             self.size, self._successes = min(2.0 * self.size, self.greatest), 0
         elif self._failures >= self.failure_tolerance:
             self.size, self._failures = self.size / 2.0, 0
         if self.size < self.least:  # begin anew elsewhere; what was learnt is not forgotten
-            self.size, self.start = self.first, told
+            self.size, self.start = self.first, size
             self._successes = self._failures = 0
 
     def state(self) -> dict[str, Any]:
@@ -62,5 +62,5 @@ class Region:
 
 
 def better(new: float, old: float) -> bool:
-    """Whether `new` passes `old` by enough to count."""
+    """Whether `new` is lower than `old` by enough to count as a success."""
     return new < old - LEAST_GAIN * abs(old)

@@ -22,8 +22,8 @@ from boltbo.llm.backend import Prompt
 from boltbo.llm.contract import EXAMPLES, PROMPTS, check_language_model
 from boltbo.llm.pretrained import hub
 from boltbo.llm.pretrained import model as pretrained
+from boltbo.llm.pretrained.caching import CopyingReader, TreeReader
 from boltbo.llm.pretrained.model import Lora, PretrainedModel
-from boltbo.llm.pretrained.reader import CopyingReader, TreeReader
 from boltbo.llm.sampling.sample import sample
 from boltbo.llm.tuning.packing import Batch, pack, stack
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import hyperparameters
 from boltbo.optimizers.surrogates.surrogate import Surrogate
 from support.places import DATA
 
@@ -54,7 +54,7 @@ def scores():
             cases = (points, seen, cut), (points, seen, nothing), (points[~cut], seen[~cut], nothing[~cut])
             row = []
             for case in cases:
-                model = Surrogate(gp.initial_theta(X.shape[1]), *case)
+                model = Surrogate(hyperparameters.initial_theta(X.shape[1]), *case)
                 model.fit(20)
                 row.append(judge(model, X[rest], values[rest], min(FIRST * default, FACTOR * best)))
             rows.append(row)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 
 
 def data(n=30, d=4, seed=0):
@@ -25,33 +25,36 @@ def dense_kernel(A, B, theta):
 @given(seed=st.integers(0, 10_000), d=st.integers(1, 9), own_variances=st.booleans())
 def test_gradient_matches_finite_differences(seed, d, own_variances):
     X, y, rng = data(25, d, seed)
-    theta = gp.initial_theta(d) + rng.normal(0, 0.7, d + 2)
+    theta = hyperparameters.initial_theta(d) + rng.normal(0, 0.7, d + 2)
     variances = np.where(rng.random(25) < 0.4, rng.random(25), np.nan) if own_variances else None
-    gradient = gp.objective(theta, X, y, variances)[1]
+    gradient = hyperparameters.objective(theta, X, y, variances)[1]
     step = 1e-5
     for i in range(d + 2):
         e = step * (np.arange(d + 2) == i)
-        slope = (gp.objective(theta + e, X, y, variances)[0] - gp.objective(theta - e, X, y, variances)[0]) / (2 * step)
+        slope = (
+            hyperparameters.objective(theta + e, X, y, variances)[0]
+            - hyperparameters.objective(theta - e, X, y, variances)[0]
+        ) / (2 * step)
         assert gradient[i] == pytest.approx(slope, rel=1e-4, abs=1e-4)
 
 
 def test_objective_is_the_density_of_the_data_and_the_priors():
     X, y, rng = data()
-    theta = gp.initial_theta(4) + rng.normal(0, 0.5, 6)
+    theta = hyperparameters.initial_theta(4) + rng.normal(0, 0.5, 6)
     K = dense_kernel(X, X, theta) + np.exp(theta[-1]) * np.eye(len(X))
     likelihood = -0.5 * (y @ np.linalg.solve(K, y) + np.linalg.slogdet(K)[1] + len(X) * np.log(2 * np.pi))
-    prior = gp._log_prior(theta)[0]
-    assert gp.objective(theta, X, y)[0] == pytest.approx(-(likelihood + prior), rel=1e-9)
+    prior = hyperparameters._log_prior(theta)[0]
+    assert hyperparameters.objective(theta, X, y)[0] == pytest.approx(-(likelihood + prior), rel=1e-9)
 
 
 def test_initial_theta_is_the_mode_of_the_priors():
-    assert np.allclose(gp._log_prior(gp.initial_theta(7))[1], 0.0)
+    assert np.allclose(hyperparameters._log_prior(hyperparameters.initial_theta(7))[1], 0.0)
 
 
 def test_posterior_matches_the_direct_formula():
     X, y, rng = data()
     Xs = rng.random((12, 4))
-    theta = gp.initial_theta(4)
+    theta = hyperparameters.initial_theta(4)
     variances = np.where(np.arange(30) < 5, 0.3, np.nan)
     K = dense_kernel(X, X, theta) + np.diag(np.where(np.arange(30) < 5, 0.3, np.exp(theta[-1])))
     C = dense_kernel(Xs, X, theta)
@@ -63,7 +66,7 @@ def test_posterior_matches_the_direct_formula():
 def test_marginals_agree_with_the_joint():
     X, y, rng = data()
     Xs = rng.random((12, 4))
-    posterior = gp.Posterior(gp.initial_theta(4), X, y)
+    posterior = gp.Posterior(hyperparameters.initial_theta(4), X, y)
     mean, covariance = posterior.joint(Xs)
     assert np.allclose(posterior.marginals(Xs)[0], mean)
     assert np.allclose(posterior.marginals(Xs)[1], np.diag(covariance), atol=1e-9)
@@ -73,7 +76,7 @@ def test_marginals_agree_with_the_joint():
 def test_samples_have_the_posterior_moments():
     X, y, rng = data()
     Xs = rng.random((5, 4))
-    posterior = gp.Posterior(gp.initial_theta(4), X, y)
+    posterior = gp.Posterior(hyperparameters.initial_theta(4), X, y)
     mean, covariance = posterior.joint(Xs)
     samples = posterior.sample(Xs, 40_000, rng)
     assert samples.shape == (40_000, 5)
@@ -85,7 +88,7 @@ def test_fit_finds_the_dimensions_that_matter():
     rng = np.random.default_rng(1)
     X = rng.random((120, 10))
     y = np.sin(6 * X[:, 2]) + X[:, 5] ** 2
-    theta = gp.fit(gp.initial_theta(10), X, (y - y.mean()) / y.std(), iterations=30)
+    theta = hyperparameters.fit(hyperparameters.initial_theta(10), X, (y - y.mean()) / y.std(), iterations=30)
     assert set(np.argsort(theta[:10])[:2]) == {2, 5}
     Xs = rng.random((50, 10))
     predicted = gp.Posterior(theta, X, (y - y.mean()) / y.std()).mean(Xs) * y.std() + y.mean()
@@ -94,7 +97,7 @@ def test_fit_finds_the_dimensions_that_matter():
 
 def test_equal_points_and_targets_do_no_harm():
     X = np.repeat(np.full((1, 6), 0.4), 20, axis=0)
-    theta = gp.fit(gp.initial_theta(6), X, np.zeros(20), iterations=20)
+    theta = hyperparameters.fit(hyperparameters.initial_theta(6), X, np.zeros(20), iterations=20)
     assert np.isfinite(theta).all()
     assert np.isfinite(gp.Posterior(theta, X, np.zeros(20)).sample(X, 2, np.random.default_rng(0))).all()
 

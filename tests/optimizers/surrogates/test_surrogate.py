@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import integrate, stats
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.optimizers.surrogates.censored import sites
 from boltbo.optimizers.surrogates.surrogate import Surrogate
 from boltbo.optimizers.surrogates.warp import Warp
@@ -64,7 +64,7 @@ def test_one_site_gives_the_exact_moments(bound):
 def test_sites_give_the_moments_of_importance_sampling():
     rng = np.random.default_rng(3)
     X = rng.random((6, 2))
-    S = gp.kernel(X, X, gp.initial_theta(2))
+    S = gp.kernel(X, X, hyperparameters.initial_theta(2))
     m, bounds, noise = rng.normal(size=6), rng.normal(0.5, 0.5, size=6), 0.02
     target, variance = sites(m, S, bounds, noise)
     f = rng.multivariate_normal(m, S, 400_000)
@@ -93,7 +93,7 @@ def test_bounds_as_bounds_predict_better_than_as_values_or_not_at_all():
         none = np.zeros_like(cut)
         cases = (X, values, cut), (X, values, none), (X[~cut], values[~cut], none[~cut])
         for i, (points, seen, censored) in enumerate(cases):
-            model = Surrogate(gp.initial_theta(10), points, seen, censored)
+            model = Surrogate(hyperparameters.initial_theta(10), points, seen, censored)
             model.fit(20)  # the three warps differ and all are monotone, so ranks are what can be compared
             errors[i] += 1 - stats.spearmanr(model.posterior.mean(Xs), bowl(Xs)).statistic
     as_bounds, as_values, dropped = errors
@@ -105,7 +105,7 @@ def test_a_bound_far_below_changes_nothing():
     rng = np.random.default_rng(5)
     X = rng.random((30, 2))
     y = X.sum(axis=1)
-    theta = gp.initial_theta(2)
+    theta = hyperparameters.initial_theta(2)
     bounded = gp.Posterior(theta, X, y)
     targets, variances = sites(*bounded.joint(X[:3] + 0.01), np.full(3, -50.0), 0.01)
     both = gp.Posterior(

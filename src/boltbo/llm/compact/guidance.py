@@ -1,12 +1,12 @@
-"""Samples that are more of what a fine-tuning taught.
+"""Guidance: sampling that strengthens what the fine-tuning changed.
 
-A base that was pretrained on random valid solutions x of a context c knows what is usual; fine-tuning it on good ones teaches
-what is good. By Bayes' rule the ratio of the two is how likely a solution is to be good: p(x | c, good) / p(x | c) is
-proportional to p(good | x, c). So
+A base that was pretrained on random valid solutions x of a context c has learnt p(x | c); fine-tuned on good solutions, it has
+learnt p(x | c, good). By Bayes' rule the ratio p(x | c, good) / p(x | c) is proportional to p(good | x, c), how likely a
+solution is to be good. So
 
     log p'(token) = log p(token) + w (log p(token) - log p_base(token)) + constant
 
-is sharper in what was learnt alone, where a low temperature is sharper in all that the model knows, copying included. The
+sharpens only what the fine-tuning taught, whereas a low temperature sharpens the whole distribution, copying included. The
 formula is that of classifier-free guidance (Ho & Salimans, "Classifier-free diffusion guidance", 2022; for language models
 Sanchez et al., "Stay on topic with classifier-free guidance", ICML 2024).
 """
@@ -23,12 +23,12 @@ from boltbo.llm.sampling.reader import Reader
 
 
 class Guided:
-    """A `Reader` of two models of one tokenizer; each token costs both.
+    """A `Reader` of two models with one tokenizer; each token is read by both.
 
     Args:
-        model: The fine-tuned one.
-        base: What it was fine-tuned from.
-        strength: w, from 0.
+        model: The fine-tuned model.
+        base: The model that it was fine-tuned from.
+        strength: The weight w, at least 0.
     """
 
     def __init__(self, model: Reader, base: Reader, strength: float) -> None:
@@ -42,8 +42,9 @@ class Guided:
         return self.model.text(ids)
 
     def read(self, contexts: Sequence[str], n: int) -> tuple[Tensor, Any]:
-        (logits, memory), (usual, base) = self.model.read(contexts, n), self.base.read(contexts, n)
-        return self._mixed(logits, usual), (memory, base)
+        logits, memory = self.model.read(contexts, n)
+        base_logits, base_memory = self.base.read(contexts, n)
+        return self._mixed(logits, base_logits), (memory, base_memory)
 
     def step(self, tokens: Tensor, memory: Any) -> Tensor:
         return self._mixed(self.model.step(tokens, memory[0]), self.base.step(tokens, memory[1]))
@@ -52,6 +53,6 @@ class Guided:
         self.model.keep(rows, memory[0])
         self.base.keep(rows, memory[1])
 
-    def _mixed(self, logits: Tensor, usual: Tensor) -> Tensor:
-        own = logits.float().log_softmax(-1)
-        return own + self.strength * (own - usual.float().log_softmax(-1))
+    def _mixed(self, logits: Tensor, base_logits: Tensor) -> Tensor:
+        log_p = logits.float().log_softmax(-1)
+        return log_p + self.strength * (log_p - base_logits.float().log_softmax(-1))

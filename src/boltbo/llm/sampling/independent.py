@@ -1,4 +1,4 @@
-"""Samples that are drawn independently of each other, repeats among them: what says how often a model is right."""
+"""Samples that are drawn independently of each other, repeats among them: they tell how often a model is right."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Array = NDArray[Any]
 
 @dataclass(slots=True)
 class _Row:
-    """One sample in the making; beyond what is wanted of a prompt one that has ended already.
+    """One row of a batch: a sample in the making or, beyond a prompt's count, a row that has ended already.
 
     Attributes:
-        draws: Whose it is.
-        prefix: What it wrote.
+        draws: The draws that the sample belongs to.
+        prefix: The tokens written so far.
         noise: A number in [0, 1) for each token.
     """
 
@@ -34,12 +34,12 @@ class _Row:
 
     @classmethod
     def begun(cls, draws: Draws, i: int, most_tokens: int) -> _Row:
-        """The `i`-th of a prompt."""
-        state = draws.machine.start if i < draws.wanted else -1
+        """The `i`-th row of a prompt."""
+        state = draws.machine.start if i < draws.count else -1
         return cls(draws, Prefix((), state), np.random.default_rng([draws.seed, draws.first + i]).random(most_tokens))
 
     def add(self, token: int, logprob: float, log_mass: float) -> None:
-        """One more token, unless it has ended."""
+        """Add one more token, unless the sample has ended."""
         p = self.prefix
         if p.state < 0:
             return
@@ -52,17 +52,19 @@ class _Row:
 
 @torch.inference_mode()
 def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: float) -> None:
-    """Fill draws, all side by side with as many rows as the neediest wants. Texts of more than `most_tokens` are left out."""
-    width = max(d.wanted for d in draws)
+    """Fill draws side by side, each with as many rows as the largest. Texts of more than `most_tokens` are left out."""
+    width = max(d.count for d in draws)
     rows = [_Row.begun(d, i, most_tokens) for d in draws for i in range(width)]
     for i, d in enumerate(draws):
-        d.prefixes = [row.prefix for row in rows[i * width : i * width + d.wanted]]
+        d.prefixes = [row.prefix for row in rows[i * width : i * width + d.count]]
     logits, memory = reader.read([d.context for d in draws], width)
     active = rows
     for step in range(most_tokens):
         allowed = padded([row.draws.machine.allowed[max(row.prefix.state, 0)] for row in active])
-        tokens, own, log_mass = _choose(logits, allowed, np.array([row.noise[step] for row in active]), temperature)
-        for row, *drawn in zip(active, tokens.tolist(), own.tolist(), log_mass.tolist(), strict=True):
+        tokens, logprobs, log_mass = _choose(
+            logits, allowed, np.array([row.noise[step] for row in active]), temperature
+        )
+        for row, *drawn in zip(active, tokens.tolist(), logprobs.tolist(), log_mass.tolist(), strict=True):
             row.add(*drawn)
         places = _living(np.array([row.prefix.state >= 0 for row in active]).reshape(-1, width))
         if not places.size:
@@ -76,10 +78,10 @@ def draw(reader: Reader, draws: Sequence[Draws], most_tokens: int, temperature: 
 
 
 def _living(alive: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The places of the rows that are alive (P', n'), ended ones among them where prompts have fewer than others.
+    """The places of the living rows (P', n'), filled up with ended ones where a prompt has fewer than another.
 
     Args:
-        alive: (P, n).
+        alive: Whether each row is alive, (P, n).
     """
     prompts = np.flatnonzero(alive.any(1))
     most = int(alive.sum(1).max())
@@ -92,19 +94,19 @@ def _choose(logits: Tensor, allowed: Array, noise: Array, temperature: float) ->
     """Inverse-CDF sampling among the allowed ids.
 
     Args:
-        logits: (rows, V).
-        allowed: (rows, A) ids, padded with -1.
-        noise: (rows,) in [0, 1).
-        temperature: Divides the logits.
+        logits: Logits of all ids, (rows, V).
+        allowed: The allowed ids, (rows, A), padded with -1.
+        noise: Uniform numbers in [0, 1), (rows,).
+        temperature: Divisor of the logits.
 
     Returns:
         The ids, their log-probability among the allowed at temperature 1, and the log of the allowed ids' probability
         among all at this temperature; each (rows,).
     """
     index = torch.from_numpy(allowed)
-    log_p, own, log_mass = conditional(logits, index, temperature)
+    log_p, log_p_at_1, log_mass = conditional(logits, index, temperature)
     edges = log_p.exp().cumsum(1)
     u = torch.from_numpy(noise).to(edges)[:, None] * edges[:, -1:]
     last = edges.shape[1] - 1 - (log_p > -torch.inf).flip(1).byte().argmax(1, keepdim=True)
     place = torch.minimum((edges <= u).sum(1, keepdim=True), last)  # rounding never picks an id that is not allowed
-    return index.gather(1, place)[:, 0].numpy(), own.gather(1, place)[:, 0].numpy(), log_mass.numpy()
+    return index.gather(1, place)[:, 0].numpy(), log_p_at_1.gather(1, place)[:, 0].numpy(), log_mass.numpy()

@@ -2,7 +2,7 @@
 
 A symbol may be several tokens, symbols may share their first tokens, and one may begin another: where a prefix of ids can be
 read in several ways, all readings are kept (a non-deterministic automaton, its sets of readings made into states as they
-are met). What a state allows is a trie, built once for each set of symbols: per step, a batch of rows costs one look-up a row.
+are met). The symbols that a state allows form a trie, built once for each set: per step, a batch costs one look-up a row.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from boltbo.domain import END, Grammar
 
 Ids = tuple[int, ...]
 Reading = tuple[Hashable, bool, Ids]
-"""(grammar state, whether it is the first of the text, ids of a symbol begun)"""
+"""(grammar state, whether the text's first symbol comes next, ids of the symbol begun)."""
 
 
 class _Trie:
-    """Some symbols by their ids.
+    """A trie of symbols by their ids.
 
     Attributes:
-        after: Ids begun -> the ids that may follow within a symbol.
-        whole: Ids begun -> the symbols that they spell in full.
+        after: Maps the ids of a symbol begun to the ids that may follow within it.
+        whole: Maps ids to the symbols that they spell in full.
     """
 
     def __init__(self, spelled: Iterable[tuple[Ids, str]]) -> None:
@@ -43,8 +43,8 @@ class Machine:
     """The grammar of one prompt over token ids.
 
     Args:
-        grammar: Over symbols.
-        spell: (symbol, whether it is the first of the text) -> its ids.
+        grammar: The grammar over symbols.
+        spell: Maps (symbol, whether it is the first of the text) to its ids.
         stop: The id that ends a text.
     """
 
@@ -56,22 +56,22 @@ class Machine:
         self._readings: list[frozenset[Reading]] = []
         self._next: list[dict[int, int]] = []
         self._tries: dict[tuple[Hashable, bool], _Trie] = {}
-        self._known: dict[tuple[tuple[str, ...], bool], _Trie] = {}
+        self._shared_tries: dict[tuple[tuple[str, ...], bool], _Trie] = {}
         self._growing = threading.Lock()  # batches of one prompt may be sampled in several threads
         self.allowed: list[NDArray[np.int64]] = []
-        """For each state, the ids that may come next."""
+        """The ids that may come next, for each state."""
         self.start = self._number({(grammar.start(), True, ())})
 
     def advance(self, state: int, token: int) -> int:
         """The state after an allowed id; -1 after `stop`."""
-        known = self._next[state]
-        if token not in known:
+        following = self._next[state]
+        if token not in following:
             with self._growing:
-                known[token] = -1 if token == self._stop else self._number(self._read(self._readings[state], token))
-        return known[token]
+                following[token] = -1 if token == self._stop else self._number(self._read(self._readings[state], token))
+        return following[token]
 
     def _read(self, readings: Iterable[Reading], token: int) -> set[Reading]:
-        """Each reading that may go on with `token`, and each in which it completes a symbol."""
+        """Each reading that may continue with `token`, and each in which it completes a symbol."""
         after: set[Reading] = set()
         for state, first, begun in readings:
             trie, ids = self._trie(state, first), (*begun, token)
@@ -86,26 +86,26 @@ class Machine:
             symbols = tuple(self._grammar.allowed(state))
             if not symbols:
                 raise ValueError(f"the grammar allows nothing after state {state!r}, not even END")
-            if (symbols, first) not in self._known:
-                self._known[symbols, first] = _Trie(
+            if (symbols, first) not in self._shared_tries:
+                self._shared_tries[symbols, first] = _Trie(
                     ((self._stop,) if s == END else self._spell(s, first), s) for s in symbols
                 )
-            self._tries[state, first] = self._known[symbols, first]
+            self._tries[state, first] = self._shared_tries[symbols, first]
         return self._tries[state, first]
 
     def _number(self, readings: set[Reading]) -> int:
-        found = frozenset(readings)
-        if found not in self._numbers:
-            ids = set().union(*(self._trie(state, first).after[begun] for state, first, begun in found))
-            self._numbers[found] = len(self._readings)
-            self._readings.append(found)
+        readings_key = frozenset(readings)
+        if readings_key not in self._numbers:
+            ids = set().union(*(self._trie(state, first).after[begun] for state, first, begun in readings_key))
+            self._numbers[readings_key] = len(self._readings)
+            self._readings.append(readings_key)
             self._next.append({})
             self.allowed.append(np.array(sorted(ids), dtype=np.int64))
-        return self._numbers[found]
+        return self._numbers[readings_key]
 
 
 def padded(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """What each of many rows allows as one table (rows, A), padded with -1."""
+    """The allowed ids of many rows as one table (rows, A), padded with -1."""
     width = max(map(len, rows))
     table = np.full((len(rows), width), -1, dtype=np.int64)
     for i, row in enumerate(rows):
@@ -117,18 +117,18 @@ def conditional(logits: Tensor, allowed: Tensor, temperature: float) -> tuple[Te
     """Log-probabilities of the allowed ids alone.
 
     Args:
-        logits: (rows, V).
-        allowed: (rows, A) ids, padded with -1, whose log-probability is -inf.
-        temperature: Divides the logits.
+        logits: Logits of all ids, (rows, V).
+        allowed: The allowed ids, (rows, A), padded with -1, whose log-probability is -inf.
+        temperature: Divisor of the logits.
 
     Returns:
-        At this temperature (rows, A); at temperature 1 (rows, A); and the log of what is allowed among all ids'
-        probability at this temperature (rows,).
+        The log-probabilities at this temperature (rows, A) and at temperature 1 (rows, A), and the log of the allowed ids'
+        probability among all at this temperature (rows,).
     """
     logits = logits.float()
-    own = logits.gather(1, allowed.clamp(min=0)).masked_fill(allowed < 0, -torch.inf)
-    warm = own / temperature
+    allowed_logits = logits.gather(1, allowed.clamp(min=0)).masked_fill(allowed < 0, -torch.inf)
+    warm = allowed_logits / temperature
     total = warm.logsumexp(1, keepdim=True)
     log_mass = (total[:, 0] - (logits / temperature).logsumexp(1)).clamp(max=0.0)
     log_p = warm - total
-    return log_p, own.log_softmax(1), log_mass
+    return log_p, allowed_logits.log_softmax(1), log_mass

@@ -1,4 +1,4 @@
-"""A local model at work, and the texts that are written with it: what both ways of sampling share."""
+"""A local model while it is read, and the texts written with it, for both ways of sampling."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from torch import Tensor
 from boltbo.llm.sampling.masking import Ids, Machine
 
 SPARE = 0.75
-"""Rows that have ended are dropped when those that are left are fewer than this share: dropping copies the others."""
+"""Ended rows are dropped when fewer than this share of the rows are alive: dropping copies the others."""
 
 
 class Reader(Protocol):
-    """A model at work on a batch of rows."""
+    """A model that reads a batch of rows token by token."""
 
     stop: int
+    """The id that ends a text."""
     side_by_side: bool
     """Whether batches may be read in threads of their own: small products gain more from that than from threads within."""
     rows: int
-    """Of a batch at most: bounds memory, and on a CPU more rows are no faster."""
+    """The most rows of a batch: this bounds memory, and more are no faster on a CPU."""
 
     def spell(self, symbol: str, first: bool) -> Ids:
         """The ids of a grammar's symbol."""
         ...
 
     def text(self, ids: Sequence[int]) -> str:
-        """The solution that ids write."""
+        """The solution that some ids write."""
         ...
 
     def read(self, contexts: Sequence[str], n: int) -> tuple[Tensor, Any]:
@@ -49,17 +50,17 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class Prefix:
-    """What one row wrote.
+    """The beginning of a text, written by one row.
 
     Attributes:
         ids: Its tokens, without the one that ends it.
-        state: Of the grammar's machine; -1 after the end.
-        logprob: Under the mask at temperature 1.
-        log_mass: Of what the mask allows among all, at the sampling's temperature, summed over the steps.
+        state: State of the grammar's machine; -1 after the end.
+        logprob: Log-probability under the mask at temperature 1.
+        log_mass: Log of the allowed ids' probability at the sampling's temperature, summed over the steps.
         row: Its place among the rows of its prompt.
-        log_p: Under the mask at the sampling's temperature and nucleus.
+        log_p: Log-probability under the mask at the sampling's temperature.
         noisy: The largest of log_p + Gumbel noise of all texts that begin so (`distinct.py`).
-        key: What the noise of all that may follow is made from; a function of the prompt's seed and of `ids`.
+        key: Seed of the noise of all tokens that may follow; a function of the prompt's seed and of `ids`.
     """
 
     ids: Ids
@@ -77,18 +78,18 @@ class Draws:
     """Some samples of one prompt in the making.
 
     Attributes:
-        context: What the model reads.
-        machine: The prompt's grammar.
-        wanted: How many samples.
-        seed: The prompt's.
-        first: How many were drawn for it before.
-        prefixes: What the samples will come from; in the end the samples, in the order drawn.
-        exhausted: Whether it turned out that the grammar has no others.
+        context: The context that the model reads.
+        machine: The grammar of the prompt over ids.
+        count: Number of samples.
+        seed: Seed of the prompt.
+        first: Number of samples drawn for the prompt before.
+        prefixes: The beginnings of the samples; in the end the samples, in the order drawn.
+        exhausted: Whether the grammar turned out to have no other texts.
     """
 
     context: str
     machine: Machine
-    wanted: int
+    count: int
     seed: int
     first: int = 0
     prefixes: list[Prefix] = field(default_factory=list)
@@ -96,4 +97,5 @@ class Draws:
 
     @property
     def alive(self) -> list[Prefix]:
+        """The prefixes that have not ended."""
         return [p for p in self.prefixes if p.state >= 0]

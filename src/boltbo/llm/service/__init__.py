@@ -1,6 +1,6 @@
 """A language model behind an OpenAI-compatible HTTP service: fine-tuned by jobs there, sampled by chat completions.
 
-model.py    the backend                     journal.py  what was paid for, on disk
+model.py    the backend                     journal.py  a record of what was paid for
 jobs.py     fine-tuning jobs that resume    client.py   requests, retries, pace, errors without the key
 """
 

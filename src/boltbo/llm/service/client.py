@@ -37,13 +37,14 @@ class Connection:
     """Where a service is and how it is spoken to.
 
     Attributes:
-        base_url: Such as `https://host/v1`; None: OpenAI's own.
+        base_url: Address of the service, such as `https://host/v1`; None means OpenAI's.
         key_variable: The environment variable that holds the key. A service on this machine may do without.
-        retries: Of a request that failed for now (429, 5xx, no connection), with exponential back-off and jitter, or after as
-            many seconds as the service says, up to two minutes. Where the account has no credit, there are none.
-        per_minute: Requests at most, retries among them; 0: no limit of ours.
-        at_once: Requests at the same time.
-        timeout: Seconds for one request.
+        retries: Number of retries of a request that failed for now (429, 5xx, no connection), with exponential back-off and
+            jitter, or after as many seconds as the service says, up to two minutes. Where the account has no credit, there
+            are none.
+        per_minute: The most requests of a minute, retries among them; 0 sets no limit.
+        at_once: The most requests at the same time.
+        timeout: The most seconds of one request.
         poll: Seconds between two looks at a job.
     """
 
@@ -61,7 +62,7 @@ class Client:
 
     Args:
         connection: Where the service is.
-        journal: Retries are counted there.
+        journal: The journal in which retries are counted.
     """
 
     def __init__(self, connection: Connection, journal: Journal) -> None:
@@ -78,12 +79,12 @@ class Client:
         self.__init__(**state)  # type: ignore[misc]
 
     def ask(self, what: str, request: Callable[[Any], T], *, retries: int | None = None) -> T:
-        """`request(client)`.
+        """The answer of `request(client)`.
 
         Args:
-            what: What is asked, for messages.
+            what: Name of the request in error messages.
             request: One call of the client.
-            retries: In place of the connection's; 0 for what must not be done twice.
+            retries: Number of retries in place of the connection's; 0 for a request that must not be made twice.
 
         Raises:
             ModelUnavailable: The service does not answer, refuses, or does not speak the protocol.
@@ -104,7 +105,7 @@ class Client:
                 said, status = self._without_key(str(error)).rstrip("."), getattr(error, "status_code", None)
                 spent = NO_CREDIT in (getattr(error, "code", None), getattr(error, "type", None))
                 remedy = NO_CREDIT_HELP if spent else HELP.get(status, LATER)
-        # not where the error is caught: it holds the request with its headers, and would be this one's context
+        # raised out here, since the caught error, which holds the request with its headers, would be this one's context
         raise Refused(
             f"{what} at {self._where()} failed: {said}. {remedy[:1].upper()}{remedy[1:]}.",
             status,
@@ -112,7 +113,7 @@ class Client:
         )
 
     def _wait(self, request: Any) -> None:
-        """Until it is this request's turn; for each attempt."""
+        """Wait until it is the turn of this attempt at a request."""
         if request.headers.get("x-stainless-retry-count", "0") != "0":
             self.journal.count(Usage(retries=1))
         if self.connection.per_minute:
@@ -156,13 +157,18 @@ class Client:
 
 
 def _without_credit(response: Any) -> None:
-    """No retry where the account has no credit: the service answers 429, as it does to haste."""
+    """Forbid a retry where the account has no credit: the service answers 429, as it does to too many requests."""
     if response.status_code == 429 and NO_CREDIT.encode() in response.read():
         response.headers["x-should-retry"] = "false"
 
 
 class Refused(ModelUnavailable):
-    """A request that failed. `status` is HTTP's, None where there was no answer; `for_now`: it may succeed soon."""
+    """A request that failed.
+
+    Attributes:
+        status: HTTP's status; None where there was no answer.
+        for_now: Whether the request may succeed soon.
+    """
 
     def __init__(self, message: str, status: int | None = None, credit: bool = True) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Fine-tuning jobs that survive a restart: each step is in the journal before the next, and nothing is paid for twice."""
+"""Fine-tuning jobs that survive a restart: each step is in the journal before the next, so that no job is paid for twice."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from boltbo.llm.service.journal import Journal, Usage
 
 ENDED = ("failed", "cancelled")
 CREATIONS = 4
-"""Attempts at making a job; between two, the service is asked whether it was made after all"""
+"""Attempts at making a job; between two, the service is asked whether it was made after all."""
 
 MOST_LISTED = 2000
+"""The most jobs or events that are read of a service's list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A finished job: the model's new name, the tokens it was trained on (0: not told), and (step, loss) pairs."""
+    """A finished job: the model's new name, the tokens it was trained on (0 where unknown), and (step, loss) pairs."""
 
     model: str
     tokens: int
@@ -38,35 +39,35 @@ def tune(
     Raises:
         ModelUnavailable: The service does not answer or refuses; or the job failed there, and the message says why.
     """
-    asked = hashlib.sha256(json.dumps([model, epochs, seed]).encode() + b"\n" + lines).hexdigest()
-    known = journal.job(asked)
-    if "file" not in known:
-        upload = (f"boltbo-{asked[:16]}.jsonl", lines)
+    key = hashlib.sha256(json.dumps([model, epochs, seed]).encode() + b"\n" + lines).hexdigest()
+    facts = journal.job(key)
+    if "file" not in facts:
+        upload = (f"boltbo-{key[:16]}.jsonl", lines)
         file = client.ask(
             "the upload of the training pairs", lambda c: c.files.create(file=upload, purpose="fine-tune")
         )
-        journal.note(asked, file=file.id)
-        known = journal.job(asked)
-    if "job" not in known:
-        journal.note(asked, job=_create(client, model, known["file"], epochs, seed, f"boltbo-{asked[:8]}"))
-        known = journal.job(asked)
-    job = _finished(client, known["job"], progress)
+        journal.note(key, file=file.id)
+        facts = journal.job(key)
+    if "job" not in facts:
+        journal.note(key, job=_create(client, model, facts["file"], epochs, seed, f"boltbo-{key[:8]}"))
+        facts = journal.job(key)
+    job = _finished(client, facts["job"], progress)
     if job.status in ENDED:
-        journal.note(asked, job=None, file=None)  # so that the next attempt is a new one
-        said = job.error.message if job.error is not None and job.error.message else "the service gives no reason"
-        raise ModelUnavailable(f"the fine-tuning job {job.id} of {model} {job.status}: {said}")
+        journal.note(key, job=None, file=None)  # so that the next attempt is a new one
+        reason = job.error.message if job.error is not None and job.error.message else "the service gives no reason"
+        raise ModelUnavailable(f"the fine-tuning job {job.id} of {model} {job.status}: {reason}")
     if not job.fine_tuned_model:
         raise ModelUnavailable(
             f"the fine-tuning job {job.id} of {model} succeeded, but the service names no model: ask it"
         )
-    if "model" not in known:
-        journal.note(asked, model=job.fine_tuned_model)
+    if "model" not in facts:
+        journal.note(key, model=job.fine_tuned_model)
         journal.count(Usage(trained_tokens=job.trained_tokens or 0))
     return Tuned(str(job.fine_tuned_model), job.trained_tokens or 0, _losses(client, job.id))
 
 
 def _create(client: Client, model: str, file: str, epochs: int, seed: int, suffix: str) -> str:
-    """The id of the job that trains on this file: one that is there, or a new one."""
+    """The id of the job that trains on this file: an existing one, or a new one."""
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
     for attempt in range(CREATIONS):
         for job in client.ask("the list of jobs", lambda c: _listed(c.fine_tuning.jobs.list(limit=100))):
@@ -110,17 +111,17 @@ def _losses(client: Client, job_id: str) -> list[tuple[int, float]]:
 
 
 def _listed(items: Iterable[Any], most: int = MOST_LISTED) -> list[Any]:
-    """Of all pages, to a bound; some services give the same page again and again."""
-    found: dict[str, Any] = {}
+    """The items of all pages, up to a bound; some services give the same page again and again."""
+    items_by_id: dict[str, Any] = {}
     for item in items:
-        if item.id in found or len(found) == most:
+        if item.id in items_by_id or len(items_by_id) == most:
             break
-        found[item.id] = item
-    return list(found.values())
+        items_by_id[item.id] = item
+    return list(items_by_id.values())
 
 
 def _metrics(client: Client, job_id: str, most: int) -> list[dict[str, Any]]:
-    """The data of a job's last events, `most` of them, that have a step, in order; none where the service has no events."""
+    """The data, by step, of those of a job's last `most` events that have a step; none where the service lists no events."""
     try:
         events = client.ask(
             "the events of the job", lambda c: _listed(c.fine_tuning.jobs.list_events(job_id, limit=100), most)

@@ -1,4 +1,4 @@
-"""What was paid for at a service, on disk: its jobs by what they were asked to do, and the tokens so far."""
+"""A record on disk of what was paid for at a service: its jobs, by what they were asked to do, and the tokens so far."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Usage:
     """Counts since the journal began.
 
     Attributes:
-        requests: Chat completions asked for.
-        prompt_tokens, completion_tokens: Of these, as the service counts them.
-        trained_tokens: Of finished fine-tuning jobs.
-        drawn: Raw samples.
-        valid: Those of them that were candidates of their task.
-        retries: Requests of any kind that were repeated.
+        requests: Number of chat completions asked for.
+        prompt_tokens, completion_tokens: Tokens of these, as the service counts them.
+        trained_tokens: Tokens of finished fine-tuning jobs.
+        drawn: Number of raw samples.
+        valid: Number of raw samples that were candidates of their task.
+        retries: Number of repeated requests of any kind.
     """
 
     requests: int = 0
@@ -37,17 +37,17 @@ class Usage:
     valid: int = 0
     retries: int = 0
 
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+    def __add__(self, more: Usage) -> Usage:
+        return Usage(*(getattr(self, f.name) + getattr(more, f.name) for f in fields(self)))
 
     def cost(self, training: float, prompt: float, completion: float) -> float:
-        """In the currency of the prices, which are for a million tokens each."""
+        """The cost in the currency of the prices, which are for a million tokens each."""
         tokens = self.trained_tokens * training + self.prompt_tokens * prompt + self.completion_tokens * completion
         return tokens / 1e6
 
 
 class Journal:
-    """A JSON file that is replaced as a whole, or memory only where there is no path. Several may write to one file.
+    """A JSON file that is replaced as a whole, or memory alone where there is no path. Several journals may share a file.
 
     Raises:
         CorruptModel: The file is damaged: without it, a job that was paid for would be paid for again.
@@ -68,13 +68,13 @@ class Journal:
         self._lock = threading.Lock()
 
     def job(self, key: str) -> dict[str, Any]:
-        """What is known of a job: `file`, `job`, `model`, as far as it got."""
+        """The facts of a job: `file`, `job` and `model`, as far as it got."""
         with self._lock:
             self._read()
             return dict(self._jobs.get(key, {}))
 
     def note(self, key: str, **facts: Any) -> None:
-        """Add to what is known of a job; on disk when this returns. None forgets a fact."""
+        """Add to the facts of a job, which are on disk when this returns. The value None removes a fact."""
         with self._changing():
             job = {**self._jobs.get(key, {}), **facts}
             self._jobs[key] = {name: fact for name, fact in job.items() if fact is not None}
@@ -85,7 +85,7 @@ class Journal:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """What stands in the file is read, changed and written, alone."""
+        """Read the file before the change and write it after, while no other journal does."""
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock, nullcontext() if self.path is None else FileLock(f"{self.path}.lock"):

@@ -1,4 +1,4 @@
-"""What this CPU multiplies in: bfloat16, where it has instructions for that, is three to four times as fast as float32."""
+"""The precision of products on this CPU: bfloat16 is three to four times as fast as float32 where there are instructions."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ PRODUCTS = (
     if any(getattr(torch.cpu, f"_is_{kind}_supported", bool)() for kind in ("avx512_bf16", "amx_tile"))
     else torch.float32
 )
-"""Of products of activations and weights; without such instructions bfloat16 would be slower"""
+"""The type in which activations and weights are multiplied; without such instructions bfloat16 would be slower."""

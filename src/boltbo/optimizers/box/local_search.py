@@ -14,7 +14,7 @@ from boltbo.problem import FloatArray
 POINTS = 48
 STEPS = (0.03, 0.1, 0.3)
 CROSSED, TAKEN = 0.2, 0.3
-"""The share of children that take from another parent, and of how many coordinates"""
+"""The share of children that take from another parent, and the share of coordinates that these take."""
 FEWEST, SUCCESS, FAILURE = 1.0, 1.5, 1.5**-0.25  # one success in five keeps the number of changes
 
 
@@ -23,13 +23,13 @@ class LocalSearch(BoxOptimizer):
 
     A parent is drawn from the best `parents`, the best twice as often as the second, and so on. A child keeps the
     parent's coordinates but for a few, whose number adapts by the one-fifth rule (Rechenberg, 1973): it grows with
-    success and shrinks with failure. What is changed takes a Gaussian step of mixed size or, half of the time, a
+    success and shrinks with failure. A changed coordinate takes a Gaussian step of mixed size or, half of the time, a
     uniform value: on spaces where coordinates are cut into discrete choices small steps often change nothing. One
     child in five takes a share of another parent's coordinates first.
 
     Args:
         space: Candidates as points of the box.
-        seed: Of every random choice.
+        seed: Seed of every random choice.
         parents: How many of the best are parents.
 
     Raises:
@@ -74,27 +74,27 @@ def crossed(elite: FloatArray, n: int, rng: np.random.Generator, *, decay: float
     """Copies of good points, shape (n, d), some with coordinates of another one.
 
     Args:
-        elite: Shape (k, d), best first.
-        n: How many copies.
-        rng: Of every random choice.
-        decay: How often one is drawn, over how often the one before it is.
+        elite: The good points, shape (k, d), best first.
+        n: Number of copies.
+        rng: Generator of every random choice.
+        decay: The odds of a point's being drawn over those of the point before it.
     """
     k, d = elite.shape
     odds = decay ** np.arange(k)
-    parent, other = rng.choice(k, size=(2, n), p=odds / odds.sum())
+    parent, second = rng.choice(k, size=(2, n), p=odds / odds.sum())
     taken = (rng.random((n, 1)) < CROSSED) & (rng.random((n, d)) < TAKEN)
-    return np.asarray(np.where(taken, elite[other], elite[parent]))
+    return np.asarray(np.where(taken, elite[second], elite[parent]))
 
 
 def moved(
     points: FloatArray, changes: float | FloatArray, rng: np.random.Generator, *, fresh: float = 0.5
 ) -> FloatArray:
-    """The points (n, d) with a few coordinates changed, one at least.
+    """The points (n, d) with a few coordinates changed, at least one of each.
 
     Args:
-        points: In [0, 1]^d.
-        changes: How many coordinates, in expectation; one number, or shape (n, 1).
-        rng: Of every random choice.
+        points: Points of [0, 1]^d.
+        changes: Expected number of changed coordinates; one number, or shape (n, 1).
+        rng: Generator of every random choice.
         fresh: Share of the changed coordinates that are drawn anew; the others take a step.
     """
     n, d = points.shape

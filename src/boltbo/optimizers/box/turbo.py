@@ -4,7 +4,7 @@ Eriksson, Pearce, Gardner, Turner, Poloczek, "Scalable global optimization via l
 2019), written from the paper. A Gaussian process is searched only in a box around the best point; the box grows after
 successes and shrinks after failures; below a least length the search begins anew elsewhere. Differences, and why:
 
-- Whatever was told counts as the first region's initial points: a language model's proposals are worth more than
+- All observations told count as the first region's initial points: a language model's proposals are worth more than
   space-filling ones, which are asked only for what is missing to `initial`, at the start and after each restart.
 - The model may use observations from outside the region: a restart forgets where the search was, not what it learnt.
 - Successes and failures are counted over the optimizer's own candidates, whatever the batch size.
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from boltbo.domain import SearchSpace
 from boltbo.optimizers.base import BoxOptimizer
 from boltbo.optimizers.region import Region, better
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import hyperparameters
 from boltbo.optimizers.surrogates.feasibility import Feasibility, observed
 from boltbo.optimizers.surrogates.refits import Refits
 from boltbo.optimizers.surrogates.surrogate import Surrogate
@@ -39,7 +39,7 @@ from boltbo.problem import FloatArray, Status
 FIRST_ITERATIONS, NEXT_ITERATIONS = 50, 20
 PERTURBED = 20
 PARENTS, CROSSED, TAKEN = 24, 0.2, 0.3
-"""Good points that are perturbed besides the centre; the share that is crossed, and of how many coordinates"""
+"""Good points that are perturbed besides the centre; the share of points crossed, and the share of their coordinates."""
 
 
 class Turbo(BoxOptimizer):
@@ -47,10 +47,10 @@ class Turbo(BoxOptimizer):
 
     Args:
         space: Candidates as points of the box.
-        seed: Of every random choice.
+        seed: Seed of every random choice.
         initial: Points that a region starts from; default: the lesser of 2 d and 20.
         candidates: Points at which the posterior is sampled; more help a little and cost with the cube.
-        max_points: Observations that the model uses, those nearest to the centre.
+        max_points: The most observations that the model uses: those nearest to the centre.
         success_tolerance: Successful batches in a row before the region doubles.
         failure_tolerance: Failed candidates in a row before it halves; default: max(4, d), at most 32.
         length: The region's first, least and greatest side length.
@@ -83,9 +83,9 @@ class Turbo(BoxOptimizer):
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         failures = min(32, max(4, d)) if failure_tolerance is None else failure_tolerance
         self.region = Region(length, success_tolerance, failures)
-        self._theta = gp.initial_theta(d)
+        self._theta = hyperparameters.initial_theta(d)
         self._refits = Refits(FIRST_ITERATIONS, NEXT_ITERATIONS)
-        self._thetas: list[FloatArray] = []  # of the constraints
+        self._thetas: list[FloatArray] = []  # hyperparameters of the constraints' processes
         self._model: Surrogate | None = None
 
     # --- the trust region -------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class Turbo(BoxOptimizer):
         self.region.learn(now[0] < before[0] or better(now[1], before[1]), asked, len(self.history))
 
     def _merit(self, stop: int | None) -> tuple[int, float] | None:
-        """How good the centre was when the history ended at `stop`: (0, its value), or (1, its violation)."""
+        """The merit of the centre when the history ended at `stop`: (0, its value), or (1, its violation)."""
         centre = self._centre(stop)
         if centre is None:
             return None
@@ -163,21 +163,21 @@ class Turbo(BoxOptimizer):
         return np.where(mask, points, origins)
 
     def _origins(self, middle: FloatArray) -> FloatArray:
-        """What is perturbed, shape (candidates, d): half the centre, half other good points; some of them crossed."""
+        """The points that are perturbed, shape (candidates, d): half are the centre, half other good points, some crossed."""
         n, d = self.candidates, self.space.dim
         top = self.history.top(PARENTS, self.region.start)
         parents = self.history.X[top] if top else middle[None]
         odds = 0.5 ** np.arange(len(parents))
-        one, other = self._rng.choice(len(parents), size=(2, n), p=odds / odds.sum())
-        origins = parents[one]
+        first, second = self._rng.choice(len(parents), size=(2, n), p=odds / odds.sum())
+        origins = parents[first]
         origins[: n // 2] = middle
         crossed = (self._rng.random((n, 1)) < CROSSED) & (self._rng.random((n, d)) < TAKEN)
-        return np.asarray(np.where(crossed, parents[other], origins))
+        return np.asarray(np.where(crossed, parents[second], origins))
 
     # --- the model --------------------------------------------------------------------------------------------------
 
     def _fitted(self, centre: int, refit: int) -> Surrogate | None:
-        """The model of every value told; None without any."""
+        """The model of every value told; None while no complete value is known."""
         if self.history.best() is None:
             return None
         model = self._surrogate(centre)
@@ -186,7 +186,7 @@ class Turbo(BoxOptimizer):
         return model
 
     def _feasibility(self, centre: int, refit: int) -> Feasibility | None:
-        """What is believed of the constraints; None where none was ever broken."""
+        """The model of the constraints; None where none was ever broken."""
         C = observed(self.history.constraints, self.history.having(Status.INFEASIBLE))
         if C is None:
             return None
@@ -199,14 +199,14 @@ class Turbo(BoxOptimizer):
     def _surrogate(self, centre: int) -> Surrogate:
         """The model with the hyperparameters of the last fit."""
         if self._model is None:
-            self._model = self._made(*self._data(centre))
+            self._model = self._new_surrogate(*self._data(centre))
         return self._model
 
-    def _made(self, X: FloatArray, values: FloatArray, censored: Any) -> Surrogate:
+    def _new_surrogate(self, X: FloatArray, values: FloatArray, censored: Any) -> Surrogate:
         return Surrogate(self._theta, X, values, censored)
 
     def _data(self, centre: int) -> tuple[FloatArray, FloatArray, Any]:
-        """Points, values and where these are bounds, of the `max_points` nearest to the centre in lengthscales."""
+        """The `max_points` observations nearest to the centre in lengthscales: points, values, and which values are bounds."""
         near = self._near(centre, ~self.history.having(Status.INFEASIBLE))
         return self.history.X[near], self.history.values[near], ~self.history.having(Status.COMPLETE)[near]
 

@@ -1,4 +1,4 @@
-"""What optimizers over strings share: where a search may look when it knows nothing better."""
+"""The common part of optimizers over strings: where a search may look when it knows nothing better."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FALLBACK_MUTANTS = 32
 class StringOptimizer(AskTell[list[str]]):
     """The common part of optimizers over a `StringSpace`; a ranking is a list of candidates.
 
-    A space of strings knows the neighbours of a candidate, not candidates as such: before anything was told there is
+    A space of strings knows the neighbours of a candidate, not candidates as such: before the first observation there is
     nothing to ask.
 
     Args:
         space: Candidates as strings of symbols that change by edits.
-        seed: Of the generator that makes every random choice.
+        seed: Seed of the generator that makes every random choice.
     """
 
     def __init__(self, space: StringSpace, *, seed: int) -> None:
@@ -36,7 +36,7 @@ class StringOptimizer(AskTell[list[str]]):
         return ranking
 
     def _anything(self, n: int, attempt: int) -> Iterable[list[str]]:
-        """Mutants of the best, then of whatever was told, each time of twice as many edits."""
+        """Mutants of the best candidates, or of any told where none has a value; each attempt doubles the number of edits."""
         best = [self.history.candidates[i] for i in self.history.top(FALLBACK_ORIGINS)]
         origins = best or list(self.history.seen)[:FALLBACK_ORIGINS]
         for _ in range(n):
@@ -46,7 +46,7 @@ class StringOptimizer(AskTell[list[str]]):
             yield mutants
 
     def _mutants(self, candidate: str, edits: int, n: int) -> list[str]:
-        """Mutants of a told candidate, none if it is no candidate of the space."""
+        """Mutants of a text that was told; none if it is no candidate of the space."""
         try:
             return self.space.mutants(candidate, edits, n, self._rng)
         except InvalidCandidate:

@@ -1,11 +1,11 @@
 """Trust-region Bayesian optimization in edit distance: TuRBO-1 on strings, without a latent space.
 
 As `turbo` (Eriksson et al., 2019), with a ball of edits for the box: the centre is the region's best candidate, its radius
-doubles after successes and halves after failures, and below one edit the search begins anew. What is sampled are mutants
-and crossings, which the space says, so that every candidate is valid and none has to be decoded:
+doubles after successes and halves after failures, and below one edit the search begins anew. The posterior is sampled at
+mutants and crossings, which the space makes, so that every candidate is valid and none has to be decoded:
 
 - half of the pool are mutants of the centre and of other good candidates in the ball, and crossings of these;
-- the other half are mutants of those of the first half of which the model's mean thinks best: random edits alone find few
+- the other half are mutants of those of the first half that have the lowest means under the model: random edits alone find few
   good pairs and triples of edits.
 
 One function is drawn from the posterior, jointly at the whole pool, for each candidate asked: Thompson sampling.
@@ -13,7 +13,7 @@ One function is drawn from the posterior, jointly at the whole pool, for each ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,10 @@ class Edits(ModelledStrings):
 
     Args:
         space: Candidates as strings of symbols.
-        seed: Of every random choice.
-        initial: Candidates that a region starts from, those told included.
+        seed: Seed of every random choice.
+        initial: Number of candidates that a region starts from, those told included.
         candidates: Size of the pool at which the posterior is sampled.
-        max_points: Observations that the model uses, those nearest to the centre.
+        max_points: The most observations that the model uses: those nearest to the centre.
         success_tolerance: Successful batches in a row before the radius doubles.
         failure_tolerance: Failed candidates in a row before it halves.
         radius: The region's first and greatest radius in edits; below 1 the search begins anew.
@@ -106,50 +106,52 @@ class Edits(ModelledStrings):
 
     def _far(self) -> list[str]:
         """Candidates far from one that was told."""
-        told = self.history.candidates
-        if not told:
+        candidates = self.history.candidates
+        if not candidates:
             return []
-        origin = told[int(self._rng.integers(len(told)))]
+        origin = candidates[int(self._rng.integers(len(candidates)))]
         return self._mutants(origin, int(self.region.greatest), 16)
 
     def _pool(self, model: StringSurrogate, centre: int, radius: int) -> tuple[list[str], FloatArray]:
-        """Candidates in the ball, none of them told or pending, and their vectors."""
+        """Candidates in the ball that were neither told nor asked, and their vectors."""
         half = (self.candidates + 1) // 2
         near = [i for i in self.history.top(4 * PARENTS) if self._within(self.history.strings[i], centre, radius)]
         parents = [self.history.candidates[i] for i in near[:PARENTS]]
         heart = self.history.candidates[centre]
         drawn = self._mutants(heart, radius, int(half * CENTRE_SHARE))
         for _ in range(8):
-            one, other = (parents[i] for i in self._rng.integers(len(parents), size=2)) if parents else (heart, heart)
-            drawn += self.space.crossed(one, other, max(1, int(half * CROSSED_SHARE) // 8), self._rng)
+            first, second = (
+                (parents[i] for i in self._rng.integers(len(parents), size=2)) if parents else (heart, heart)
+            )
+            drawn += self.space.crossed(first, second, max(1, int(half * CROSSED_SHARE) // 8), self._rng)
         drawn += self._spread(parents or [heart], half - int(half * (CENTRE_SHARE + CROSSED_SHARE)), radius)
-        first = self._ball(drawn, {}, centre, radius)
-        vectors = self._features.of(list(first.values()))
-        texts = list(first)
-        if first:
+        drawn_strings = self._ball(drawn, (), centre, radius)
+        vectors = self._features.of(list(drawn_strings.values()))
+        texts = list(drawn_strings)
+        if texts:
             means = model.posterior.mean(vectors)
             promising = [texts[i] for i in np.argsort(means, kind="stable")[:PROMISING]]
-            second = self._ball(self._spread(promising, half, 2), first, centre, radius)
-            vectors = np.vstack([vectors, self._features.of(list(second.values()))])
-            texts += list(second)
+            promising_strings = self._ball(self._spread(promising, half, 2), drawn_strings, centre, radius)
+            vectors = np.vstack([vectors, self._features.of(list(promising_strings.values()))])
+            texts += list(promising_strings)
         return texts, vectors
 
     def _spread(self, origins: list[str], n: int, edits: int) -> list[str]:
-        """About `n` mutants, as many of each origin."""
+        """About `n` mutants, the same number of each origin."""
         each = -(-n // len(origins))
         return [m for origin in origins for m in self._mutants(origin, edits, each)]
 
     def _ball(
-        self, texts: Iterable[str], known: dict[str, Any], centre: int, radius: int
+        self, texts: Iterable[str], pooled: Collection[str], centre: int, radius: int
     ) -> dict[str, tuple[str, ...]]:
-        """The symbols of those texts that are new, not among `known`, and in the ball."""
-        found = {}
+        """The symbols of each text that is new, not yet `pooled`, and in the ball."""
+        strings = {}
         for text in dict.fromkeys(texts):
-            if text not in known and self._is_new(text):
+            if text not in pooled and self._is_new(text):
                 string = tuple(self.space.symbols(text))
                 if self._within(string, centre, radius):
-                    found[text] = string
-        return found
+                    strings[text] = string
+        return strings
 
     def _within(self, string: tuple[str, ...], centre: int, radius: int) -> bool:
         return Levenshtein.distance(self.history.strings[centre], string, score_cutoff=radius) <= radius

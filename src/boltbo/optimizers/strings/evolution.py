@@ -19,12 +19,12 @@ class Evolution(StringOptimizer):
     """Candidates near the best few found so far.
 
     A parent is drawn from the best `parents`, the best twice as often as the second, and so on. A child is the parent
-    after one to some edits; the most that it may be adapts by the one-fifth rule (Rechenberg, 1973): it grows with success and
+    after some edits; the largest number of these adapts by the one-fifth rule (Rechenberg, 1973): it grows with success and
     shrinks with failure. One child in five takes a part of another parent instead.
 
     Args:
         space: Candidates as strings of symbols.
-        seed: Of every random choice.
+        seed: Seed of every random choice.
         parents: How many of the best are parents.
 
     Raises:
@@ -55,10 +55,10 @@ class Evolution(StringOptimizer):
         odds = 0.5 ** np.arange(len(top))
         for _ in range(n):
             with self._timed("acquire"):
-                parent, other = (top[i] for i in self._rng.choice(len(top), size=2, p=odds / odds.sum()))
+                parent, second = (top[i] for i in self._rng.choice(len(top), size=2, p=odds / odds.sum()))
                 children: list[str] = []
                 if self._rng.random() < CROSSED:
-                    children = self.space.crossed(parent, other, CHILDREN, self._rng)
+                    children = self.space.crossed(parent, second, CHILDREN, self._rng)
                 # The fraction is left to chance, so that the rule acts on small numbers too.
                 edits = int(self._edits * 2.0**attempt + self._rng.random())
                 children += self._mutants(parent, edits, CHILDREN)

@@ -1,4 +1,4 @@
-"""What Bayesian optimizers over strings share: the model of what was told."""
+"""The common part of Bayesian optimizers over strings: their model of the observations."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ModelledStrings(StringOptimizer):
 
     Args:
         space: Candidates as strings of symbols.
-        seed: Of every random choice.
-        max_points: Observations that the model uses, those nearest to the centre.
+        seed: Seed of every random choice.
+        max_points: The most observations that the model uses: those nearest to the centre.
 
     Raises:
         ValueError: An option is out of range.
@@ -50,7 +50,7 @@ class ModelledStrings(StringOptimizer):
         super().tell(observations)
 
     def _fitted(self, centre: int) -> StringSurrogate:
-        """The model of everything told; hyperparameters follow once a tenth of the history is new."""
+        """The model of all observations; its hyperparameters are fitted again once a tenth of the history is new."""
         model = self._surrogate(centre)
         if iterations := self._refits.due(len(self.history)):
             self._theta = model.fit(iterations)
@@ -63,17 +63,17 @@ class ModelledStrings(StringOptimizer):
         return self._model
 
     def _data(self, centre: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-        """Vectors, values and where these are bounds, of the `max_points` nearest to the centre.
+        """The `max_points` observations nearest to the centre: vectors, values, and which values are bounds.
 
-        An infeasible candidate is taken to be no better than the median: without a word about it the sampler would come back
-        to its neighbours for ever. (`turbo` models feasibility instead.)
+        An infeasible candidate is taken to be no better than the median: if the model left it out, the sampler would come
+        back to its neighbours for ever. (`turbo` models feasibility instead.)
         """
         values, complete = self.history.values, self.history.having(Status.COMPLETE)
         values[self.history.having(Status.INFEASIBLE)] = np.median(values[complete])
         strings = self.history.strings
         if len(strings) > self.max_points:
-            far = np.array([Levenshtein.distance(strings[centre], s) for s in strings])
-            near = np.sort(np.argsort(far, kind="stable")[: self.max_points])
+            edits = np.array([Levenshtein.distance(strings[centre], s) for s in strings])
+            near = np.sort(np.argsort(edits, kind="stable")[: self.max_points])
             strings, values, complete = [strings[i] for i in near], values[near], complete[near]
         return self._features.of(strings, keep=True), values, ~complete
 

@@ -2,8 +2,8 @@
 
 For spaces whose candidates are structures and whose edits are moves, as join trees: there one move is a small step and two are
 a large one, and a ball of edits (`edits`) says little. The pool is what `evolution` would try: mutants of the best few, mostly
-one edit away, and crossings of these. Of it every second candidate is the one with the greatest expected improvement (Jones,
-Schonlau, Welch, 1998) over the best *mean*, for of noisy values the least is a lucky one; the others are Thompson samples.
+one edit away, and crossings of these. Every second candidate asked has the pool's greatest expected improvement (Jones,
+Schonlau, Welch, 1998) over the best *mean*, because the least of noisy values is a lucky one; the others are Thompson samples.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from boltbo.optimizers.surrogates.string_surrogate import StringSurrogate
 from boltbo.problem import FloatArray
 
 CROSSED = 0.2
-"""Crossings for each mutant"""
+"""The number of crossings for each mutant."""
 
 FARTHEST = 6
-"""Edits of a mutant at most"""
+"""The most edits of a mutant."""
 
 
 class Screened(ModelledStrings):
@@ -33,10 +33,10 @@ class Screened(ModelledStrings):
 
     Args:
         space: Candidates as strings of symbols.
-        seed: Of every random choice.
-        candidates: Mutants of which the pool is made.
+        seed: Seed of every random choice.
+        candidates: Number of mutants in the pool.
         parents: How many of the best are parents.
-        max_points: Observations that the model uses, those nearest to the best.
+        max_points: The most observations that the model uses: those nearest to the best.
 
     Raises:
         ValueError: An option is below 1.
@@ -86,15 +86,15 @@ class Screened(ModelledStrings):
             for most in np.unique(edits).tolist():
                 drawn |= dict.fromkeys(self._mutants(parent, most, int((edits == most).sum())))
         pairs = self._rng.choice(len(parents), size=(int(CROSSED * self.candidates), 2), p=odds)
-        for one, other in pairs.tolist():
-            if one != other:
-                drawn |= dict.fromkeys(self.space.crossed(parents[one], parents[other], 1, self._rng))
+        for first, second in pairs.tolist():
+            if first != second:
+                drawn |= dict.fromkeys(self.space.crossed(parents[first], parents[second], 1, self._rng))
         return [text for text in drawn if self._is_new(text)]
 
     def _expected_improvement(self, model: StringSurrogate, vectors: FloatArray, top: Sequence[int]) -> FloatArray:
-        """Shape (m,), over the least mean among the best candidates told."""
-        known = self._features.of([self.history.strings[i] for i in top])
-        best = model.posterior.mean(known).min()
+        """The expected improvement at each vector over the least mean among the best candidates told, shape (m,)."""
+        best_vectors = self._features.of([self.history.strings[i] for i in top])
+        best = model.posterior.mean(best_vectors).min()
         mean, variance = model.posterior.marginals(vectors)
         deviation = np.sqrt(variance + 1e-12)
         z = (best - mean) / deviation

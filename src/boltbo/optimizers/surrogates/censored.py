@@ -4,8 +4,8 @@ A censored observation says y > b with y = f + noise: the likelihood is p(y > b 
 Tobit model (Tobin, 1958; in Bayesian optimization Hutter et al., 2013; Eggensperger et al., 2020). Expectation
 propagation (Minka, 2001; Rasmussen & Williams, 2006, sections 3.6 and 5.5) replaces each such factor by a Gaussian in
 f, a *site*, with the moments that the factor would give. A site is no more than a target with a noise variance of its
-own, so the rest of the model stays an exact Gaussian process. A bound far below what the data say anyway gets a huge
-variance and says nothing; a bound above it pulls the function up.
+own, so the rest of the model stays an exact Gaussian process. A bound far below the posterior mean gets a huge variance
+and says nothing; a bound above it pulls the function up.
 
 Notation:
     c           number of censored points
@@ -40,7 +40,7 @@ def sites(m: FloatArray, S: FloatArray, bounds: FloatArray, noise: float) -> tup
         m: Means given the complete observations.
         S: Covariances given the complete observations.
         bounds: Lower bounds b of the noisy objective.
-        noise: sigma².
+        noise: Noise variance sigma².
     """
     tau, nu = np.full(len(m), 1.0 / MAX_VARIANCE), m / MAX_VARIANCE
     for _ in range(MAX_SWEEPS):
@@ -80,7 +80,7 @@ def _moments(mu: FloatArray, v: FloatArray, bounds: FloatArray, noise: float) ->
 
 
 def _slopes(mu: FloatArray, v: FloatArray, bounds: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
-    """g and h."""
+    """g and h of the notation above, shapes (c,)."""
     root = np.sqrt(v + noise)
     z = (mu - bounds) / root
     g = np.exp(-0.5 * z * z - 0.5 * math.log(2.0 * math.pi) - log_ndtr(z)) / root

@@ -9,7 +9,7 @@ Williams, 2006, section 6.5).
 
 Notation:
     n, m, p     numbers of observations, of constraints, of candidate points
-    C           what was observed of the constraints, shape (n, m), NaN where nothing was
+    C           observed values of the constraints, shape (n, m), NaN where none were observed
     violation   sum over the constraints of max(c, 0)
 """
 
@@ -20,29 +20,29 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.problem import FloatArray
 
 
 class Feasibility:
-    """What is believed of the constraints; a pure function of its arguments.
+    """A model of the constraints; a pure function of its arguments.
 
     Args:
         thetas: Log-hyperparameters of each constraint's process, shape (d + 2,); as many as there are constraints, or none.
         X: Points, shape (n, d).
-        C: See above; no row with NaN, and at least one.
+        C: The observed constraints, shape (n, m), without NaN; n is at least 1.
     """
 
     def __init__(self, thetas: Sequence[FloatArray], X: FloatArray, C: FloatArray) -> None:
         self._X, values = X, bilog(C)
         # scaled, not centred: zero must stay where it is
         self._values = values / np.maximum(np.sqrt((values * values).mean(axis=0)), 1e-12)
-        self.thetas = list(thetas) or [gp.initial_theta(X.shape[1]) for _ in range(C.shape[1])]
+        self.thetas = list(thetas) or [hyperparameters.initial_theta(X.shape[1]) for _ in range(C.shape[1])]
 
     def fit(self, iterations: int) -> list[FloatArray]:
         """Move the hyperparameters towards their most probable values; returns them."""
         self.thetas = [
-            gp.fit(theta, self._X, y, iterations=iterations)
+            hyperparameters.fit(theta, self._X, y, iterations=iterations)
             for theta, y in zip(self.thetas, self._values.T, strict=True)
         ]
         return self.thetas
@@ -56,7 +56,7 @@ class Feasibility:
 
 
 def bilog(C: FloatArray) -> FloatArray:
-    """sign(c) log(1 + |c|)."""
+    """The bilog of each number: sign(c) log(1 + |c|)."""
     return np.asarray(np.sign(C) * np.log1p(np.abs(C)))
 
 
@@ -64,11 +64,11 @@ def observed(constraints: Sequence[Sequence[float]], infeasible: NDArray[np.bool
     """C for a history: the numbers that came with the observations, or labels where none had any.
 
     Args:
-        constraints: Of each observation, as many numbers as there are constraints, or none; length n.
+        constraints: One tuple an observation: as many numbers as there are constraints, or none; length n.
         infeasible: Which observations were infeasible, shape (n,).
 
     Returns:
-        Shape (n, m); None where nothing was ever infeasible nor came with numbers: there is nothing to model.
+        C, shape (n, m); None where no observation was infeasible or came with numbers, so that there is nothing to model.
     """
     m = max(map(len, constraints), default=0)
     if m == 0:

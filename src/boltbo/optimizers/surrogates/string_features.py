@@ -2,16 +2,16 @@
 
 Three groups of features, chosen by how well a Gaussian process on them predicts (research/scripts/string_kernels.py):
 
-    count       how often each symbol occurs: what is in the string
+    count       how often each symbol occurs
     pair        how often symbol b comes `gap` places after symbol a, gap 1 to 4: which symbols are neighbours (the
                 spectrum kernel of Leslie, Eskin & Noble, 2002, with gaps)
     place       which symbol is where, counted from the start and once more from the end, each place blurred over its
                 neighbours so that a shift by one is a small change (after the oligo kernel of Meinicke et al., 2004)
 
-Exactly, these would be thousands of columns, mostly zeros. Each feature is a fixed random direction instead, and a string
-the sum of those of its features: distances keep their size up to a few percent (Johnson & Lindenstrauss, 1984), and a kernel
-of such vectors is positive definite whatever they are. Directions are drawn from the names of the features, so that a string
-has the same vector in every process.
+As columns, these would be thousands, mostly zeros. Each feature is a fixed random direction instead, and a string is the
+sum of the directions of its features: distances keep their size up to a few percent (Johnson & Lindenstrauss, 1984), and a
+kernel of such vectors is positive definite whatever they are. Directions are drawn from the names of the features, so that a
+string has the same vector in every process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BLUR = 0.75
 """Standard deviation of a place, in places."""
 
 REACH = 2
-"""Places on either side that a blur reaches."""
+"""The number of places on either side that a blur reaches."""
 
 SIZES = (128, 256, 256)
 """Dimensions of count, pair and place."""
@@ -47,7 +47,7 @@ _WEIGHTS /= np.sqrt((_WEIGHTS**2).sum())
 
 
 class Features:
-    """Makes and keeps vectors, shape (n, sum of `SIZES`)."""
+    """A maker of vectors, shape (n, sum of `SIZES`), that can remember them."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -55,18 +55,18 @@ class Features:
         self._rows: tuple[dict[int, int], ...] = ({}, {}, {})
         self._directions: tuple[list[FloatArray], ...] = ([], [], [])
         self._tables = [np.zeros((0, size)) for size in SIZES]
-        self._known: dict[tuple[str, ...], FloatArray] = {}
+        self._remembered: dict[tuple[str, ...], FloatArray] = {}
 
     def of(self, strings: Sequence[tuple[str, ...]], *, keep: bool = False) -> FloatArray:
-        """One row a string; with `keep`, vectors are remembered."""
-        new = [s for s in dict.fromkeys(strings) if s not in self._known]
-        made = dict(zip(new, self._made(new), strict=True)) if new else {}
+        """The vectors of strings, one row each; with `keep`, they are remembered."""
+        new = [s for s in dict.fromkeys(strings) if s not in self._remembered]
+        fresh = dict(zip(new, self._vectors(new), strict=True)) if new else {}
         if keep:
-            self._known |= made
-            made = {}
-        return np.array([made[s] if s in made else self._known[s] for s in strings]).reshape(len(strings), sum(SIZES))
+            self._remembered |= fresh
+        vectors = [fresh[s] if s in fresh else self._remembered[s] for s in strings]
+        return np.array(vectors).reshape(len(strings), sum(SIZES))
 
-    def _made(self, strings: Sequence[tuple[str, ...]]) -> FloatArray:
+    def _vectors(self, strings: Sequence[tuple[str, ...]]) -> FloatArray:
         ids, lengths = self._padded(strings)
         place = np.arange(ids.shape[1])
         inside = place < lengths[:, None]
@@ -82,7 +82,7 @@ class Features:
         )
 
     def _padded(self, strings: Sequence[tuple[str, ...]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Numbers of the symbols, shape (n, longest), and lengths, shape (n,)."""
+        """The symbols' numbers, shape (n, longest), and the strings' lengths, shape (n,)."""
         lengths = np.array([len(s) for s in strings])
         ids = np.zeros((len(strings), max(int(lengths.max()), max(GAPS) + 1)), dtype=np.int64)
         for row, string in zip(ids, strings, strict=True):
@@ -109,7 +109,7 @@ class Features:
         return np.asarray(sparse @ self._tables[group])
 
     def _direction(self, group: int, key: int) -> FloatArray:
-        """A random vector of expected length 1; of a place, the blur over its neighbours."""
+        """A random vector of expected length 1; that of a place is the blur over its neighbours."""
         first, rest = divmod(key, _PLACES)
         second, third = divmod(rest, _SYMBOLS)
         symbol, size = self._symbols[third], SIZES[group]

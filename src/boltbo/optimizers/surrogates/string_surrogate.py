@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.optimizers.surrogates.string_features import SIZES, SLICES
 from boltbo.optimizers.surrogates.surrogate import Surrogate
 from boltbo.problem import FloatArray
@@ -25,7 +25,7 @@ GROUPS = len(SIZES)
 # Priors, log-normal: lengthscales around twice the median distance of the data, signal variance around 1, noise as for points.
 LENGTH_SD, SIGNAL_SD, NOISE_MEAN, NOISE_SD = 1.7, 1.5, -4.0, 1.5
 BOUND_LENGTH = 4.0
-"""How far, in logarithms, a lengthscale may be below its prior's mean; above, half as far again."""
+"""How far, in logarithms, a lengthscale may be below its prior's mean; it may be half as far again above."""
 
 
 class StringSurrogate(Surrogate):
@@ -33,7 +33,7 @@ class StringSurrogate(Surrogate):
 
     Args:
         theta: Log-hyperparameters, or None for the prior's means.
-        X, values, censored: As for `Surrogate`.
+        X, values, censored: Points, values and which of these are bounds, as for `Surrogate`.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ def objective(
         theta: Log-hyperparameters.
         D: Squared distances of the data.
         y: Targets.
-        variances: Noise variances as in `gp.objective`.
-        mean: Of the priors.
+        variances: Noise variances as in `hyperparameters.objective`.
+        mean: Mean of the priors.
     """
     g, n = len(D), len(y)
-    own = np.ones(n, dtype=bool) if variances is None else np.isnan(variances)
-    noise = np.full(n, math.exp(theta[-1])) if variances is None else np.where(own, math.exp(theta[-1]), variances)
+    shared = np.ones(n, dtype=bool) if variances is None else np.isnan(variances)
+    noise = np.full(n, math.exp(theta[-1])) if variances is None else np.where(shared, math.exp(theta[-1]), variances)
     inverse_squares, s = np.exp(-2.0 * theta[:g]), math.exp(theta[g])
 
     r = np.tensordot(inverse_squares, D, axes=1)
@@ -114,7 +114,7 @@ def objective(
     gradient = np.empty_like(theta)
     gradient[:g] = 5.0 / 3.0 * inverse_squares * (D.reshape(g, -1) @ WG)
     gradient[g] = W.ravel() @ signal.ravel()
-    gradient[-1] = (np.diagonal(W) * noise)[own].sum()
+    gradient[-1] = (np.diagonal(W) * noise)[shared].sum()
 
     sds = np.array([*[LENGTH_SD] * g, SIGNAL_SD, NOISE_SD])
     z = (theta - mean) / sds
@@ -124,9 +124,12 @@ def objective(
 def fit(
     theta: FloatArray, D: FloatArray, y: FloatArray, variances: FloatArray | None = None, *, iterations: int
 ) -> FloatArray:
-    """A few L-BFGS steps from `theta` towards the most probable hyperparameters; capped as in `gp.fit`."""
+    """A few L-BFGS steps from `theta` towards the most probable hyperparameters; capped as in `hyperparameters.fit`."""
     mean = prior_mean(D)
-    bounds = [(m - BOUND_LENGTH, m + 1.5 * BOUND_LENGTH) for m in mean[: len(D)]] + [gp.BOUNDS_SIGNAL, gp.BOUNDS_NOISE]
+    bounds = [(m - BOUND_LENGTH, m + 1.5 * BOUND_LENGTH) for m in mean[: len(D)]] + [
+        hyperparameters.BOUNDS_SIGNAL,
+        hyperparameters.BOUNDS_NOISE,
+    ]
     start = np.clip(theta, [b[0] for b in bounds], [b[1] for b in bounds])
     result = minimize(
         objective,

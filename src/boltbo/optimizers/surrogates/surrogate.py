@@ -1,11 +1,11 @@
-"""The model that the trust region searches on: a warp of the objective, sites for the bounds, a Gaussian process."""
+"""The model on which a trust region is searched: a warp of the objective, sites for the bounds, a Gaussian process."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boltbo.optimizers.surrogates import gp
+from boltbo.optimizers.surrogates import gp, hyperparameters
 from boltbo.optimizers.surrogates.censored import sites
 from boltbo.optimizers.surrogates.warp import Warp
 from boltbo.problem import FloatArray
@@ -21,14 +21,14 @@ class Surrogate:
         theta: Log-hyperparameters of `gp`, shape (d + 2,).
         X: Points, shape (n, d).
         values: Objectives, or lower bounds where censored; shape (n,).
-        censored: Where `values` are bounds, shape (n,). At least one is not.
+        censored: Whether each value is a bound, shape (n,). At least one is none.
     """
 
     def __init__(self, theta: FloatArray, X: FloatArray, values: FloatArray, censored: NDArray[np.bool_]) -> None:
         best, worst = float(values[~censored].min()), float(values[~censored].max())
-        # Bounds have a say in the scale: where most observations are bounds, the complete ones are the good tail alone, and
-        # to standardise that would leave the model no room above it. But no more than they can tell: a bound of a minute
-        # among values of milliseconds would squash these.
+        # Bounds count in the scale: where most observations are bounds, the complete ones are the good tail alone, and to
+        # standardise that would leave the model no room above it. But they are capped: a bound of a minute among values of
+        # milliseconds would squash these.
         self.warp = Warp.fit(np.where(censored, np.minimum(values, worst + (worst - best)), values))
         targets = self.warp(values)
         # A lower bound stays one when it is lowered, and far beyond the worst value seen it would only bend the model.
@@ -53,11 +53,11 @@ class Surrogate:
     def condition(self, theta: FloatArray) -> None:
         """Compute the posterior for these hyperparameters."""
         self.theta = theta
-        known, open_ = self._X[: self._complete], self._X[self._complete :]
-        posterior = self._given(known, self._y)
+        complete_points, censored_points = self._X[: self._complete], self._X[self._complete :]
+        posterior = self._given(complete_points, self._y)
         self._targets, self._variances = self._y, None
-        if len(open_):
-            means, variances = sites(*posterior.joint(open_), self._bounds, float(np.exp(theta[-1])))
+        if len(censored_points):
+            means, variances = sites(*posterior.joint(censored_points), self._bounds, float(np.exp(theta[-1])))
             self._targets = np.concatenate([self._y, means])
             self._variances = np.concatenate([np.full(self._complete, np.nan), variances])
             posterior = self._given(self._X, self._targets, self._variances)
@@ -65,7 +65,7 @@ class Surrogate:
 
     def _improved(self, iterations: int) -> FloatArray:
         """Hyperparameters a few steps more probable for the targets as they stand."""
-        return gp.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations)
+        return hyperparameters.fit(self.theta, self._X, self._targets, self._variances, iterations=iterations)
 
     def _given(self, X: FloatArray, y: FloatArray, variances: FloatArray | None = None) -> gp.Posterior:
         """The process given data, for the present hyperparameters."""

@@ -11,7 +11,7 @@ from boltbo.problem import FloatArray
 EXPONENTS = np.linspace(-1.0, 1.0, 41)
 
 LEAST_SCALE = 1e-9
-"""Of the range of the values: with quartiles that all but coincide the powers of the others would overflow"""
+"""The least scale as a share of the values' range: with quartiles that all but coincide, the other values' powers overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Warp:
         return cls(centre, scale, exponent, float(t.mean()), float(t.std()) or 1.0)
 
     def __call__(self, values: FloatArray) -> FloatArray:
-        """Warped values, same shape and order."""
+        """The warped values, in the same shape and order."""
         return (_yeo_johnson((values - self.centre) / self.scale, self.exponent) - self.mean) / self.sd
 
 
