@@ -51,7 +51,7 @@ def objective(theta: FloatArray, X: FloatArray, t: Tasks, y: FloatArray, T: int,
     log_l, W, log_u, noise = split(theta, d, T, q)
     u, l2 = np.exp(log_u), np.exp(2.0 * log_l)
     scaled = X / np.sqrt(l2)
-    r = gp._distances(scaled, scaled)
+    r = gp.distances(scaled, scaled)
     r *= gp.ROOT5
     E = np.exp(-r)
     G = (5.0 / 3.0) * (1.0 + r) * E  # minus twice dk / d(r²)
