@@ -28,6 +28,12 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
+Configuration = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The campaign: settings and domain.")]
+StorageOption = Annotated[
+    str | None,
+    typer.Option("--storage", metavar="URL", help="A file or database URL; default: CONFIG.db, or boltbo.db."),
+]  # fmt: skip
+NameOption = Annotated[str | None, typer.Option("--name", help="The campaign, where the storage holds several.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable."),
@@ -70,3 +76,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
     return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value
+
+
+def plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return "\n".join(f"{k}: {plain(v)}" for k, v in value.items())
+    return "-" if value is None else str(value)
