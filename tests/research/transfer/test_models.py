@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import check_grad
+import torch
 
+from boltbo import Observation, Status, Trajectory
 from boltbo.optimizers.surrogates import gp
-from boltbo_bench.transfer import icm, make
+from boltbo_bench.transfer import make
 from boltbo_bench.transfer.experts import Plain, left_out, misordered, product, ranking_weights
 from boltbo_bench.transfer.features import BoxFeatures
 from support.transfer_bowls import SPACE, sources, task, value
@@ -82,90 +83,37 @@ def test_rgpe_trusts_the_source_that_is_like_the_target():
 # --- the coregionalization model --------------------------------------------------------------------------------------
 
 
-def theta_of(d, T, q, seed=0):
-    theta = icm.initial(d, T, q, np.random.default_rng(seed))
-    return theta + 0.2 * np.random.default_rng(seed + 1).standard_normal(len(theta))
-
-
-def test_icm_gradient():
-    X, y = data(14, 3, 1)
-    t = np.array([0] * 5 + [1] * 6 + [2] * 3)
-    theta = theta_of(3, 3, 2)
-    error = check_grad(
-        lambda p: icm.objective(p, X, t, y, 3, 2)[0], lambda p: icm.objective(p, X, t, y, 3, 2)[1], theta
-    )
-    assert error < 1e-4 * np.linalg.norm(icm.objective(theta, X, t, y, 3, 2)[1])
-
-
-def test_icm_of_one_task_is_a_plain_process():
-    X, y = data(12, 3, 2)
-    theta = theta_of(3, 1, 2)
-    joint = icm.Joint(theta, X, np.zeros(12, dtype=int), y, 1, 2)
-    # a new task with the source's own row of W, and all of its variance shared: the same function, observed nowhere else
-    signal = float(joint.W[0] @ joint.W[0])
-    without = np.append(theta[:-2], [math.log(1e-12), theta[-1]])  # u = 0
-    shared = icm.Joint(without, X, np.zeros(12, dtype=int), y, 1, 2)
-    plain = gp.Posterior(np.concatenate([theta[:3], [math.log(signal), theta[-1]]]), X, y)
-    Xs = np.random.default_rng(3).random((5, 3))
-    mean, V = shared.explained(
-        sum(w * C for w, C in zip(shared.W[0], shared.cross(Xs), strict=True)) + gp.MEAN_VARIANCE
-    )
-    expected, variance = plain.marginals(Xs)
-    assert mean == pytest.approx(expected, abs=1e-6)
-    assert signal + gp.MEAN_VARIANCE - (V * V).sum(axis=0) == pytest.approx(variance, abs=1e-6)
-
-
-def test_icm_of_an_unrelated_target_is_a_plain_process_of_its_own_data():
-    X, y = data(12, 3, 2)
-    theta = theta_of(3, 1, 2)
-    joint = icm.Joint(theta, X, np.zeros(12, dtype=int), y, 1, 2)
-    X_new, y_new = data(7, 3, 4)
-    alone = icm.Coregionalized(joint, X_new, y_new, w=np.zeros(2), u=0.7)
-    plain = gp.Posterior(np.concatenate([theta[:3], [math.log(0.7), theta[-1]]]), X_new, y_new)
-    Xs = np.random.default_rng(3).random((5, 3))
-    for found, expected in zip(alone.predict(Xs), plain.marginals(Xs), strict=True):
-        assert found == pytest.approx(expected, abs=1e-6)
-
-
-def test_icm_target_equals_the_process_of_all_data_at_once():
-    (X, y), (X_new, y_new) = data(20, 3, 5), data(6, 3, 6)
-    t = np.array([0] * 9 + [1] * 11)
-    theta = theta_of(3, 2, 2)
-    w, u = np.array([0.8, -0.3]), 0.4
-    target = icm.Coregionalized(icm.Joint(theta, X, t, y, 2, 2), X_new, y_new, w=w, u=u)
-    log_l, W, log_u, noise = icm.split(theta, 3, 2, 2)
-    W_all, u_all = np.vstack([W, w]), np.append(np.exp(log_u), u)
-    B = W_all @ W_all.T + np.diag(u_all)
-    X_all, t_all = np.vstack([X, X_new]), np.append(t, [2] * 6)
-    Xs = np.random.default_rng(7).random((5, 3))
-
-    def covariance(A, a, C, c):
-        k = icm.correlation(A, C, np.exp(log_l)) * B[np.ix_(a, c)]
-        return k + gp.MEAN_VARIANCE * (a[:, None] == c[None, :])
-
-    twos = np.full(5, 2)
-    S = np.linalg.inv(covariance(X_all, t_all, X_all, t_all) + noise * np.eye(26))
-    cross = covariance(Xs, twos, X_all, t_all)
+def test_icm_predicts_where_only_a_like_source_was_observed():
+    texts = SPACE.decode(np.random.default_rng(0).random((30, 6)))
+    like = task(0)
+    runs = [
+        Trajectory(task(i), tuple(Observation(c, value(task(i), c), Status.COMPLETE, 0.0, "bo") for c in texts))
+        for i in range(3)
+    ]
+    surrogate = make("icm", runs, BOX)
+    X = np.random.default_rng(1).random((5, 6))
+    y = np.array([value(like, c) for c in SPACE.decode(X)])
+    scaled = (y - y.mean()) / y.std()
+    target, alone = surrogate.target(X, scaled), Plain(X, scaled)
+    Xs = np.random.default_rng(2).random((60, 6))
+    truth = np.array([value(like, c) for c in SPACE.decode(Xs)])
     mean, variance = target.predict(Xs)
-    assert mean == pytest.approx(cross @ S @ np.append(y, y_new), abs=1e-6)
-    assert variance == pytest.approx(np.diagonal(covariance(Xs, twos, Xs, twos) - cross @ S @ cross.T), abs=1e-6)
+    assert (variance >= 0).all()
+    together = np.corrcoef(mean, truth)[0, 1]
+    assert together > 0.8
+    assert together > np.corrcoef(alone.predict(Xs)[0], truth)[0, 1] + 0.1
 
 
-def test_icm_kernel_equals_gpytorch():
-    torch = pytest.importorskip("torch")
-    kernels = pytest.importorskip("gpytorch").kernels
-    X, _ = data(6, 3, 8)
-    t = np.array([0, 0, 1, 1, 2, 2])
-    theta = theta_of(3, 3, 2)
-    log_l, W, log_u, _ = icm.split(theta, 3, 3, 2)
-    matern = kernels.MaternKernel(nu=2.5, ard_num_dims=3).double()
-    matern.lengthscale = torch.tensor(np.exp(log_l))
-    index = kernels.IndexKernel(num_tasks=3, rank=2).double()
-    index.covar_factor.data, index.var = torch.tensor(W), torch.tensor(np.exp(log_u))
-    expected = matern(torch.tensor(X)).to_dense() * index(torch.tensor(t)).to_dense()
-    B = W @ W.T + np.diag(np.exp(log_u))
-    found = icm.correlation(X, X, np.exp(log_l)) * B[np.ix_(t, t)]
-    assert found == pytest.approx(expected.detach().numpy(), abs=1e-6)
+def test_icm_keeps_what_it_learnt_of_the_sources():
+    surrogate = make("icm", sources(3), BOX)
+    learnt = {name: v.clone() for name, v in surrogate._learnt.items()}
+    X = np.random.default_rng(1).random((4, 6))
+    target = surrogate._target(X, np.arange(4.0))
+    now = dict(target.model.named_parameters())
+    for name, before in learnt.items():
+        kept = now[name] if now[name].shape == before.shape else now[name][: len(before)]
+        assert torch.equal(kept, before), name
+    assert now["covar_module.kernels.1.raw_covar_factor"].shape[0] == 4
 
 
 # --- learnt features --------------------------------------------------------------------------------------------------
