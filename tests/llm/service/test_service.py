@@ -20,9 +20,9 @@ from boltbo.errors import CorruptModel, InvalidCandidate, ModelUnavailable
 from boltbo.llm.backend import Prompt
 from boltbo.llm.contract import EXAMPLES, PROMPTS, check_language_model
 from boltbo.llm.service import Connection, ServiceModel
+from boltbo.llm.service.answers import candidate, plain_answer
 from boltbo.llm.service.client import Client
 from boltbo.llm.service.journal import Journal, Usage
-from boltbo.llm.service.model import candidate, plain_answer
 from support.quadratic import Quadratic, make_tasks
 from support.service_server import KEY, Service
 
