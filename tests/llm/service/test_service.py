@@ -330,7 +330,6 @@ def test_invalid_samples_are_counted_and_never_handed_on(service: Service) -> No
         for s in samples:
             assert prompt.grammar.canonical(s.text) == s.text
             assert 0 < s.valid_mass < 1
-    assert usage.cost(3.0, 1.0, 2.0) == pytest.approx((usage.prompt_tokens + 2 * usage.completion_tokens) / 1e6)
 
 
 def test_a_campaign_on_a_service(service: Service, tmp_path: Path) -> None:

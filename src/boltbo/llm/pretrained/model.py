@@ -33,7 +33,7 @@ FORMAT = 2
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """How an adapter is made and trained.
+    """The size of an adapter and its training.
 
     Attributes:
         rank: Rank of the adapter's matrices; their scale is twice that.
@@ -82,7 +82,7 @@ class PretrainedModel:
             instruction: The system prompt.
             separator: The text between a solution's symbols.
             seed: Seed of the adapter's first weights.
-            lora: How the adapter is made and trained.
+            lora: The size of the adapter and its training.
 
         Raises:
             ModuleNotFoundError: A package is missing; the message says how to get it.

@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, warm-up and cosine decay, batches of like lengths under a token budget, some epochs long."""
+"""The one training loop: AdamW, warm-up and cosine decay, and batches of like lengths under a token budget."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ class Sized(Protocol):
     def length(self) -> int: ...
 
 
+LARGEST_NORM = 1.0
+"""The largest norm of a gradient; a longer one is scaled down to it."""
+
 REPORTS = 20
 """Number of losses that a report holds."""
 
@@ -35,7 +38,7 @@ Loss = Callable[[list[Item]], tuple[Tensor, float]]
 
 @dataclass(frozen=True)
 class Schedule(Generic[Item]):
-    """How long and how fast to learn.
+    """The length and the learning rate of a training.
 
     Attributes:
         epochs: Number of passes over the items, which may be a fraction.
@@ -43,7 +46,6 @@ class Schedule(Generic[Item]):
         tokens: The most tokens of a batch, padding included.
         warm_up: Share of the steps in which the rate rises.
         decay: Weight decay of matrices.
-        clip: The largest norm of a gradient.
         threads_by_load: Whether to use one thread while other processes want the cores. The number of threads must change no
             bit of the gradients then.
     """
@@ -53,7 +55,6 @@ class Schedule(Generic[Item]):
     tokens: int = 4096
     warm_up: float = 0.05
     decay: float = 0.05
-    clip: float = 1.0
     threads_by_load: bool = False
 
     def __post_init__(self) -> None:
@@ -102,7 +103,7 @@ def train(
         done = at_the_end.enter_context(torch_threads_by_load()) if schedule.threads_by_load else None
         for batch in batches:
             rate = schedule.pace((steps + 0.5) / len(batches))
-            recent.append(_step(*loss(batch), parameters, optimizer, rate, schedule.clip, steps + 1))
+            recent.append(_step(*loss(batch), parameters, optimizer, rate, steps + 1))
             steps += 1
             size = sum(item.length for item in batch)
             tokens += size
@@ -132,7 +133,6 @@ def _step(
     parameters: list[nn.Parameter],
     optimizer: torch.optim.Optimizer,
     rate: float,
-    clip: float,
     step: int,
 ) -> float:
     """Make one update; returns the mean loss before it."""
@@ -142,7 +142,7 @@ def _step(
     for p in parameters:
         if p.grad is not None:
             p.grad /= max(count, 1e-9)
-    norm = nn.utils.clip_grad_norm_(parameters, clip)
+    norm = nn.utils.clip_grad_norm_(parameters, LARGEST_NORM)
     if not (math.isfinite(mean) and math.isfinite(norm.item())):
         raise FloatingPointError(
             f"step {step}: the loss is {mean} and its gradient's norm {norm.item()}, both must be finite. "
