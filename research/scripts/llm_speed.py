@@ -31,7 +31,6 @@ import torch
 from boltbo import Slots
 from boltbo.llm.backend import Example, Prompt
 from boltbo.llm.compact import decoder
-from boltbo.llm.compact import model as compact
 from boltbo.llm.compact.model import CompactModel
 from boltbo.llm.pretrained import model as pretrained
 from boltbo.llm.sampling.sample import sample
@@ -109,7 +108,7 @@ def compact_speed(tell: Callable[..., None], flops: float, sizes: Sequence[tuple
     rounded = copy.deepcopy(llama).bfloat16()
     size = sum(p.numel() for p in model.decoder.parameters())
     for p, n in sizes:
-        reader = Timed(compact._Reader(model))
+        reader = Timed(model.reader())
         ours = best(lambda reader=reader, p=p, n=n: sampled(reader, prompts[:p], n))
         theirs = best(lambda p=p, n=n: generated(llama, ids_of(model, prompts[:p]), n, solution + 1))
         halves = best(lambda p=p, n=n: generated(rounded, ids_of(model, prompts[:p]), n, solution + 1))
@@ -128,7 +127,7 @@ def compact_speed(tell: Callable[..., None], flops: float, sizes: Sequence[tuple
     tell(
         what="distinct samples after training", backend="compact", shape=shape, prompts=8, rows=400,
         samples_per_second=400 / distinct(model, prompts[:8], 50), independent_samples_per_second=400
-        / best(lambda: sampled(Timed(compact._Reader(model)), prompts[:8], 50)),
+        / best(lambda: sampled(Timed(model.reader()), prompts[:8], 50)),
     )  # fmt: skip
     theirs_s = best(lambda: trained(llama, [ids(model, e) for e in short]), 2)
     tell(
@@ -146,7 +145,7 @@ def distinct(model: CompactModel, prompts: Sequence[Prompt], n: int) -> float:
 
 def beside(model: CompactModel, prompts: Sequence[Prompt], n: int) -> float:
     """Microseconds a token of all that is not the model's own work, on one thread."""
-    reader = Timed(compact._Reader(model))
+    reader = Timed(model.reader())
     with one_torch_thread():
         sampled(reader, prompts, n)
     return 1e6 * reader.beside / reader.steps_tokens

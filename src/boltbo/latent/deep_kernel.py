@@ -101,7 +101,7 @@ class DeepKernel(nn.Module):
         return np.asarray(X[rows])
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs; it survives JSON bit for bit."""
+        """The state that `restore` needs; it survives JSON bit for bit."""
         flat = np.concatenate([p.detach().numpy().ravel() for p in self.parameters()]).astype("<f4")
         weights = base64.b64encode(flat.tobytes()).decode()
         return {"weights": weights, "inducing": len(self.inducing), "fits": self.fits, "seed": self.seed}

@@ -1,4 +1,4 @@
-"""How the deep kernel learns: Adam on minibatches of the evidence lower bound; notation as in `deep_kernel`."""
+"""The deep kernel's training: Adam on minibatches of the evidence lower bound; notation as in `deep_kernel`."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ Symbols = Sequence[str]
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """How well sequences come back that are encoded to their means and decoded greedily.
+    """The shares that come back of sequences encoded to their means and decoded greedily.
 
     Attributes:
         exact: The share that came back unchanged.
@@ -184,7 +184,7 @@ class SequenceVAE:
         return [[self.symbols[token - FIRST_SYMBOL] for token in ids] for ids in sequences]
 
     def reconstruction(self, sequences: Sequence[Symbols]) -> Reconstruction:
-        """Which share of the sequences come back; see `Reconstruction`."""
+        """The shares of sequences and symbols that come back; see `Reconstruction`."""
         exact = same = total = 0
         for given, decoded in zip(sequences, self.decode(self.encode(sequences)), strict=True):
             exact += list(given) == decoded

@@ -1,4 +1,4 @@
-"""What a language model is to boltbo: text in, text out. It knows nothing of optimization.
+"""The interface of a language model: text in, text out. It knows nothing of optimization.
 
 Every backend (`compact`, `transformers`, `openai`, a user's own) implements `LanguageModel` and passes the checks of
 `boltbo.llm.contract`.
@@ -27,7 +27,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What to sample for: the task's context, and the grammar that every sample must follow."""
+    """A task to sample for: its context, and the grammar that every sample must follow."""
 
     context: str
     grammar: Grammar
@@ -38,7 +38,7 @@ class Sample:
     """One sampled solution.
 
     Attributes:
-        text: In the grammar's canonical form.
+        text: The solution in the grammar's canonical form.
         logprob: Natural log of its probability under the constrained model at temperature 1, summed over tokens.
         valid_mass: Product over the steps of the probability that the model itself (at the sampling temperature, before
             the mask) gave to allowed tokens. Its mean over samples is an unbiased estimate of the share of unconstrained
@@ -52,13 +52,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """What one call of `fit` did.
+    """A report of one call of `fit`.
 
     Attributes:
-        steps: Updates made.
-        tokens: Tokens read, padding not counted.
+        steps: Number of updates.
+        tokens: Number of tokens read, padding not counted.
         seconds: Wall time.
-        losses: (step, mean completion-token loss in nats since the entry before).
+        losses: Pairs of a step and the mean loss of a completion token, in nats, since the pair before.
     """
 
     steps: int
@@ -93,18 +93,18 @@ class LanguageModel(Protocol):
     ) -> list[list[Sample]]:
         """`n` samples for each prompt, every one valid under its grammar, in the order drawn.
 
-        With `unique`, a canonical text comes once; a list may then be shorter than `n`, where there are no more candidates
-        or, up to a bound of draws, none came.
+        With `unique`, no canonical text comes twice; a list is then shorter than `n` where there are no more candidates or
+        where a bounded number of draws did not find them.
         """
         ...
 
     def save(self, directory: Path) -> None:
-        """Write the model into `directory` (made if missing): safetensors and JSON only."""
+        """Write the model into `directory`, which is made if missing, as safetensors and JSON only."""
         ...
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Read what `save` wrote. Never unpickles.
+        """Read the model that `save` wrote; nothing is ever unpickled.
 
         Raises:
             CorruptModel: A file is missing, truncated or does not fit.
@@ -114,11 +114,12 @@ class LanguageModel(Protocol):
 
 @runtime_checkable
 class Guidable(Protocol):
-    """A model whose samples can be made more of what its fine-tuning taught; see `guidance`."""
+    """A model whose sampling can be guided by what its fine-tuning changed; see `compact.guidance`."""
 
     def guided(self, base: LanguageModel, strength: float) -> LanguageModel:
-        """One that shares this one's weights and samples with `strength` 0 (as without) or more; `save` writes
-        the weights alone.
+        """A model with the same weights that samples with guidance of `strength`, where 0 means none.
+
+        Its `save` writes the weights alone.
 
         Raises:
             ValueError: `base` is another kind of model.
@@ -128,14 +129,14 @@ class Guidable(Protocol):
 
 @runtime_checkable
 class Referenced(Protocol):
-    """A model that can be compared with what it was fine-tuned from."""
+    """A model that can be compared with the one it was fine-tuned from."""
 
     def log_ratios(self, context: str, solutions: Sequence[str]) -> list[float]:
         """log p - log p_base of each solution: how much the fine-tuning raised it.
 
-        Where the base knows what is usual and the fine-tuned model what is good, this is, up to a constant, how likely a
-        solution is to be good (`guidance`); as the reward that a fine-tuning implies, Rafailov et al., "Direct preference
-        optimization", 2023.
+        Where the base was trained on random solutions and the fine-tuned model on good ones, the ratio is, up to a constant,
+        the log-probability that a solution is good (`compact.guidance`). It is also the reward that a fine-tuning implies
+        (Rafailov et al., "Direct preference optimization", 2023).
 
         Raises:
             ValueError: The model does not know its base.

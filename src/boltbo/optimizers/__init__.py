@@ -18,7 +18,7 @@ CLASSES: dict[str, tuple[str, type]] = {
     "screened": ("boltbo.optimizers.strings.screened:Screened", StringSpace),
     "evolution": ("boltbo.optimizers.strings.evolution:Evolution", StringSpace),
 }
-"""Where each optimizer is, and the kind of space that it searches."""
+"""The class of each optimizer, and the kind of space that it searches."""
 
 NAMES = tuple(CLASSES)
 

@@ -1,4 +1,4 @@
-"""What an optimizer is, and what the built-in ones share.
+"""The protocol of an optimizer, and the common part of the built-in ones.
 
 An optimizer works on one task. It sees candidates as points of a box through a `SearchSpace` (`BoxOptimizer`) or as
 strings of symbols through a `StringSpace` (`strings.StringOptimizer`), learns from observations wherever they come from,
@@ -21,7 +21,7 @@ from boltbo.optimizers.history import BoxHistory, History
 from boltbo.problem import FloatArray, Observation
 
 Ranking = TypeVar("Ranking")
-"""What a subclass of `AskTell` ranks: points of a box, or texts."""
+"""The ranking of a subclass of `AskTell`: points of a box, or texts."""
 
 FALLBACK_TRIES = 8
 DECODED = 256
@@ -96,7 +96,7 @@ class AskTell(ABC, Generic[Ranking]):
         """
 
     attempts = 1
-    """How often `_rankings` is tried before `_anything`."""
+    """Number of times that `_rankings` is tried before `_anything`."""
 
     @abstractmethod
     def _anything(self, n: int, attempt: int) -> Iterable[Ranking]:

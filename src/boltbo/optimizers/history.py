@@ -62,7 +62,7 @@ class History(ABC):
         return np.array(self._values)
 
     def having(self, status: Status) -> NDArray[np.bool_]:
-        """Which places have this status, shape (n,)."""
+        """Whether each place has this status, shape (n,)."""
         return np.array([s is status for s in self._statuses], dtype=bool)
 
     def best(self, start: int = 0, stop: int | None = None) -> int | None:

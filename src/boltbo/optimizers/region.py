@@ -48,12 +48,12 @@ class Region:
             self.size, self._successes = min(2.0 * self.size, self.greatest), 0
         elif self._failures >= self.failure_tolerance:
             self.size, self._failures = self.size / 2.0, 0
-        if self.size < self.least:  # begin anew elsewhere; what was learnt is not forgotten
+        if self.size < self.least:  # begin anew elsewhere; the model keeps all observations
             self.size, self.start = self.first, size
             self._successes = self._failures = 0
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs."""
+        """The state that `restore` needs."""
         return {"size": self.size, "start": self.start, "successes": self._successes, "failures": self._failures}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import torch
 from boltbo import Slots
 from boltbo.llm.backend import Example, Guidable, Prompt
 from boltbo.llm.compact.guidance import Guided
-from boltbo.llm.compact.model import CompactModel, _Reader
+from boltbo.llm.compact.model import CompactModel
 from boltbo.llm.contract import EXAMPLES
 
 LETTERS = "abcd"
@@ -67,7 +67,7 @@ def test_no_strength_changes_nothing_and_logits_are_the_formula_s() -> None:
     lists = [[s.text for s in m.sample([PROMPT], 20)[0]] for m in (model, model.guided(base, 0.0))]
     assert lists[0] == lists[1]
     with torch.inference_mode():
-        reader = Guided(_Reader(model), _Reader(base), 0.5)
+        reader = Guided(model.reader(), base.reader(), 0.5)
         first, memory = reader.read(["any", "any a"], 2)
         second = reader.step(torch.tensor([model.tokenizer.symbol("a")[0]] * 4), memory)
         for at, text in ((first, []), (second, ["a"])):
@@ -76,7 +76,7 @@ def test_no_strength_changes_nothing_and_logits_are_the_formula_s() -> None:
 
 
 def logits(model: CompactModel, written: list[str]) -> torch.Tensor:
-    reader = _Reader(model)
+    reader = model.reader()
     found, memory = reader.read(["any"], 1)
     for symbol in written:
         found = reader.step(torch.tensor([model.tokenizer.symbol(symbol)[0]]), memory)

@@ -15,7 +15,9 @@ from boltbo.errors import CorruptModel
 from boltbo.llm.backend import Example, Prompt
 from boltbo.llm.compact import decoder
 from boltbo.llm.compact.decoder import Memory
-from boltbo.llm.compact.model import CompactModel, _Reader
+from boltbo.llm.compact.loss import loss
+from boltbo.llm.compact.model import CompactModel
+from boltbo.llm.compact.reading import CompactReader
 from boltbo.llm.contract import EXAMPLES, Brackets, check_language_model
 from boltbo.llm.tuning.packing import Row
 
@@ -60,9 +62,9 @@ def test_solutions_of_one_row_do_not_see_each_other() -> None:
     context = tokenizer.context("first")
     solutions = [tokenizer.solution(text) for text in ("mi ( t )", "t", "mi12 [ t mi ]")]
     with torch.no_grad():
-        together, count = model._loss([Row(context, solutions)])
-        apart = [model._loss([Row(context, [s])]) for s in solutions]
-        padded, _ = model._loss([Row(context, [s]) for s in solutions])
+        together, count = loss(model.decoder, [Row(context, solutions)])
+        apart = [loss(model.decoder, [Row(context, [s])]) for s in solutions]
+        padded, _ = loss(model.decoder, [Row(context, [s]) for s in solutions])
     assert count == sum(n for _, n in apart)
     assert together.item() == pytest.approx(sum(total.item() for total, _ in apart), rel=1e-5)
     assert padded.item() == pytest.approx(together.item(), rel=1e-5)
@@ -87,7 +89,7 @@ def test_reading_step_by_step_is_reading_at_once(
     first, second = (model.tokenizer.solution(text)[:-1] for text in ("mi ( t )", "t ( mi ]"))
     kept = torch.tensor([[2, 0], [4, 5], [10, 9]])  # of three rows a prompt
     with torch.inference_mode():
-        reader = _Reader(model)
+        reader = model.reader()
         _, memory = reader.read(contexts, 3)
         written: list[list[int]] = [[] for _ in range(12)]
 
@@ -146,9 +148,9 @@ def test_samples_are_drawn_in_batches_that_do_not_change_them(monkeypatch: pytes
     model = small()
     prompts = [Prompt(f"context {i}", Brackets()) for i in range(5)]
     sizes = []
-    step = _Reader.step
+    step = CompactReader.step
 
-    def watched(self: _Reader, tokens: torch.Tensor, memory: Memory) -> object:
+    def watched(self: CompactReader, tokens: torch.Tensor, memory: Memory) -> object:
         sizes.append(len(tokens))
         return step(self, tokens, memory)
 
@@ -158,13 +160,13 @@ def test_samples_are_drawn_in_batches_that_do_not_change_them(monkeypatch: pytes
 
     seen: list[tuple[int, int]] = []
     at_once = sampled(30)
-    monkeypatch.setattr(_Reader, "step", watched)
+    monkeypatch.setattr(CompactReader, "step", watched)
     monkeypatch.setattr("boltbo.llm.sampling.sample.PROMPTS", 2)
     assert sampled(30) == at_once
     assert max(sizes) <= 60
     sizes.clear()
     seen.clear()
-    monkeypatch.setattr(_Reader, "rows", 16)
+    monkeypatch.setattr(CompactReader, "rows", 16)
     in_parts = sampled(30)
     assert max(sizes) <= 16
     assert seen[-1] == (5, 5)

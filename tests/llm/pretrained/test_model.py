@@ -21,8 +21,9 @@ from boltbo.errors import CorruptModel
 from boltbo.llm.backend import Prompt
 from boltbo.llm.contract import EXAMPLES, PROMPTS, check_language_model
 from boltbo.llm.pretrained import hub
-from boltbo.llm.pretrained import model as pretrained
+from boltbo.llm.pretrained import loss as pretrained_loss
 from boltbo.llm.pretrained.caching import CopyingReader, TreeReader
+from boltbo.llm.pretrained.loss import loss
 from boltbo.llm.pretrained.model import Lora, PretrainedModel
 from boltbo.llm.sampling.sample import sample
 from boltbo.llm.tuning.packing import Batch, pack, stack
@@ -63,7 +64,7 @@ def test_packed_rows_are_learnt_from_as_single_ones_are(tiny: Path) -> None:
     packed, single = (pack(EXAMPLES, model.context, model._solution, most) for most in (12, 1))
     assert (len(packed), len(single)) == (2, 4)
     with torch.no_grad():
-        losses = [model._loss(rows) for rows in (packed, single)]
+        losses = [loss(model, rows) for rows in (packed, single)]
     assert losses[0][0].item() == pytest.approx(losses[1][0].item(), rel=1e-4)
     assert losses[0][1] == losses[1][1]
 
@@ -84,7 +85,7 @@ def test_a_model_that_cannot_read_packed_rows_gets_single_ones(
         positions = torch.arange(batch.ids.shape[1])[None] if fault == "positions" else batch.positions
         return replace(batch, positions=positions, mask=mask)
 
-    monkeypatch.setattr(pretrained, "stack", faulty)
+    monkeypatch.setattr(pretrained_loss, "stack", faulty)
     assert not model._shares_contexts()
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from boltbo import Slots
 from boltbo.llm.backend import Prompt
 from boltbo.llm.compact import decoder
-from boltbo.llm.compact.model import CompactModel, _Reader
+from boltbo.llm.compact.model import CompactModel
 from boltbo.llm.contract import EXAMPLES, Brackets
 from boltbo.llm.sampling.distinct import below, draw, gumbel, mixed
 from boltbo.llm.sampling.masking import Machine
@@ -197,7 +197,7 @@ def test_two_that_change_places_change_nothing_else() -> None:
 
 def log_probability(model: CompactModel, prompt: Prompt, text: str) -> float:
     """Of a text under the mask, one token after the other in a row of its own."""
-    reader = _Reader(model)
+    reader = model.reader()
     walk = Machine(prompt.grammar, reader.spell, reader.stop)
     total, state = 0.0, walk.start
     with torch.inference_mode():

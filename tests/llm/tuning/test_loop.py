@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from boltbo.llm.backend import Example
 from boltbo.llm.compact import model as compact
-from boltbo.llm.compact.model import CompactModel, threads_change_no_bit
+from boltbo.llm.compact.loss import threads_change_no_bit
+from boltbo.llm.compact.model import CompactModel
 from boltbo.llm.contract import EXAMPLES
 from boltbo.llm.tuning import loop as training
 from boltbo.llm.tuning.loop import Schedule, _epoch, train

@@ -1,11 +1,11 @@
 """A small decoder in the manner of LLaMA: RMSNorm, rotary positions, SwiGLU, tied embeddings.
 
-Every other head counts positions anew from where the solution begins, so that what stands at the same place of the context
-is always as far away: a solution that is a changed copy of the context (a relative of a peptide) is learnt from far fewer
+Every other head counts positions anew from where the solution begins, so that the same place of the context is always as
+far away: a solution that is a changed copy of the context (a relative of a peptide) is learnt from far fewer
 pairs, and other tasks have the ordinary positions of the other heads.
 
-Where the CPU multiplies in bfloat16 its products do, with sums in float32: four times as fast. Weights that learn, what is
-added up along the layers, norms and attention stay in float32.
+Where the CPU has instructions for it, products are computed in bfloat16 with sums in float32, which is four times as fast.
+Weights that learn, the residual stream, norms and attention stay in float32.
 
 Shapes: B rows, L tokens of a row, D width, H heads, C = D / H, V vocabulary; P prompts with n rows each when sampling.
 """
@@ -28,10 +28,10 @@ class Shape:
     """The size of a decoder.
 
     Attributes:
-        vocabulary: Ids.
-        width: Of what is added up along the layers.
-        layers: Of attention and feed-forward part.
-        heads: Of an attention.
+        vocabulary: Number of ids.
+        width: Width of the residual stream.
+        layers: Number of layers, each of attention and a feed-forward part.
+        heads: Number of an attention's heads.
 
     Raises:
         ValueError: A number is not a positive one, or the heads do not divide the width into even parts.
@@ -56,25 +56,25 @@ class Shape:
 
 
 class Memory:
-    """What was read: P prompts, each once, and what each of their n rows wrote since.
+    """A cache of keys and values: of P prompts, each once, and of the tokens that each of their n rows wrote since.
 
     Attributes:
         prompt: Keys and values of the prompts, (layers, 2, P, H, L, C), padded at the left.
-        seen: (P, L): False where `prompt` holds padding.
-        own: Keys and values of the rows in each layer, (P * n, H, room, C), filled up to `length`. Many tensors, because
-            one that is larger than what malloc keeps would be fresh pages each time, which cost more than to fill them.
-        length: Tokens that each row wrote.
+        seen: Whether each place of `prompt` is no padding, (P, L).
+        written: Keys and values of the rows in each layer, (P * n, H, room, C), filled up to `length`. They are many
+            tensors, because malloc would give a single large one fresh pages each time, which cost more than to fill them.
+        length: Number of tokens that each row wrote.
     """
 
     def __init__(self, prompt: Tensor, seen: Tensor, n: int, room: int = 16) -> None:
         layers, _, prompts, heads, _, size = prompt.shape
         self.prompt, self.seen, self.n, self.room = prompt, seen, n, room
         shape = (prompts * n, heads, room, size)
-        self.own = [(torch.empty(shape), torch.empty(shape)) for _ in range(layers)]
+        self.written = [(torch.empty(shape), torch.empty(shape)) for _ in range(layers)]
         self.length = 0
 
     def positions(self) -> tuple[Tensor, Tensor]:
-        """Each (P * n, 1): where each row's next token stands, and at which place of the solution."""
+        """The position of each row's next token and its place in the solution, each (P * n, 1)."""
         positions = (self.seen.sum(1) + self.length).repeat_interleave(self.n)[:, None]
         return positions, torch.full_like(positions, self.length + 1)
 
@@ -82,7 +82,7 @@ class Memory:
         """Make room for one more token."""
         if self.length == self.room:
             self.room *= 2
-            self.own = [(_wider(k, self.room), _wider(v, self.room)) for k, v in self.own]
+            self.written = [(_wider(k, self.room), _wider(v, self.room)) for k, v in self.written]
 
     def keep(self, rows: Tensor) -> None:
         """Forget all rows but these (P', n'): n' rows of each of P' prompts, given by their places among all.
@@ -92,13 +92,13 @@ class Memory:
         prompts, places = rows[:, 0] // self.n, rows.flatten()
         if rows.shape == (len(self.seen), self.n):
             moved = (places != torch.arange(len(places))).nonzero()[:, 0]
-            for x in itertools.chain.from_iterable(self.own):
+            for x in itertools.chain.from_iterable(self.written):
                 x[moved, :, : self.length] = x[places[moved], :, : self.length]
             return
         if len(prompts) < len(self.seen):
             self.prompt, self.seen = self.prompt[:, :, prompts], self.seen[prompts]
         self.n = rows.shape[1]
-        self.own = [(k[places], v[places]) for k, v in self.own]
+        self.written = [(k[places], v[places]) for k, v in self.written]
 
 
 def _wider(x: Tensor, room: int) -> Tensor:
@@ -113,7 +113,7 @@ def product(x: Tensor, weight: Tensor) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """Without bias."""
+    """A linear layer without bias."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
@@ -136,18 +136,21 @@ class Block(nn.Module):
         self.down = Linear(shape.hidden, shape.width)
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """x (B, L, D) and the keys and values (2, B, H, L, C); mask broadcastable to (B, H, L, L), None: causal."""
+        """x (B, L, D) after the block, and keys and values (2, B, H, L, C).
+
+        The mask is broadcastable to (B, H, L, L); None means causal.
+        """
         q, k, v = self._heads(x, rotation)
         a = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
         return self._rest(x, a), torch.stack((k, v))
 
     def step(self, x: Tensor, rotation: tuple[Tensor, Tensor], memory: Memory, layer: int) -> Tensor:
-        """One token a row, x (P * n, 1, D), behind what `memory` holds.
+        """x (P * n, 1, D) after the block, for one token of each row behind those that `memory` holds.
 
-        The rows of a prompt share its keys and values: nothing of it is copied, and it is read once a step, not n times.
+        The rows of a prompt share its keys and values, which are read once a step, not copied and not read n times.
         """
         q, k, v = self._heads(x, rotation)
-        (all_keys, all_values), at = memory.own[layer], memory.length
+        (all_keys, all_values), at = memory.written[layer], memory.length
         all_keys[:, :, at : at + 1], all_values[:, :, at : at + 1] = k, v
         keys, values = all_keys[:, :, : at + 1], all_values[:, :, : at + 1]
         shared_keys, shared_values = memory.prompt[layer]
@@ -173,7 +176,7 @@ class Block(nn.Module):
 
 
 def frequencies(shape: Shape) -> Tensor:
-    """By which positions turn the pairs of a head, (C / 2,)."""
+    """The frequencies by which positions turn the pairs of a head, (C / 2,)."""
     half = shape.width // shape.heads // 2
     return 10000.0 ** (-torch.arange(half) / half)
 
@@ -186,7 +189,7 @@ def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """Ids (B, L) to hidden states (B, L, D); `logits` turns hidden states into (…, V)."""
+    """A network from ids (B, L) to hidden states (B, L, D), which `logits` turns into (…, V)."""
 
     frequencies: Tensor
 
@@ -209,11 +212,11 @@ class Decoder(nn.Module):
     def read(self, ids: Tensor, positions: Tensor, places: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Hidden states, and the keys and values of all layers (layers, 2, B, H, L, C)."""
         rotation, x = self._rotation(positions, places), self.embedding(ids).float()
-        kept = []
+        keys_and_values = []
         for block in self.blocks:
             x, kv = block(x, rotation, mask)
-            kept.append(kv)
-        return self.norm(x), torch.stack(kept)
+            keys_and_values.append(kv)
+        return self.norm(x), torch.stack(keys_and_values)
 
     def step(self, tokens: Tensor, memory: Memory) -> Tensor:
         """Hidden states (P * n, D) after one more token of each row, which `memory` remembers."""
@@ -230,14 +233,14 @@ class Decoder(nn.Module):
         return product(hidden, self.embedding.weight)
 
     def at_work(self) -> Decoder:
-        """One that gives the same and does not learn: its weights need no conversion at every step."""
+        """A decoder with the same outputs that does not learn: its weights need no conversion at every step."""
         if PRODUCTS is torch.float32:
             return self
-        other = copy.deepcopy(self).requires_grad_(False)
-        for module in other.modules():
+        frozen = copy.deepcopy(self).requires_grad_(False)
+        for module in frozen.modules():
             if isinstance(module, Linear | nn.Embedding):
                 module.to(PRODUCTS)
-        return other
+        return frozen
 
     def _rotation(self, positions: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         angles = torch.stack((positions, places), 1)[..., None] * self.frequencies

@@ -9,38 +9,37 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import safetensors
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from boltbo.errors import CorruptModel
 from boltbo.llm.backend import Example, FitReport, Progress, Prompt, Sample
 from boltbo.llm.compact.tokenizer import split
 from boltbo.llm.pretrained.caching import CopyingReader, TreeReader, can_branch
 from boltbo.llm.pretrained.hub import INSTALL, Device, open_base
+from boltbo.llm.pretrained.loss import can_pack, loss
 from boltbo.llm.pretrained.templates import VERSION, prompt_text
 from boltbo.llm.sampling.masking import Ids
 from boltbo.llm.sampling.sample import sample
 from boltbo.llm.tuning.loop import Schedule, something_to_learn, train
-from boltbo.llm.tuning.packing import SOLUTIONS, Batch, Row, pack, stack
+from boltbo.llm.tuning.packing import SOLUTIONS, Row, pack
 
 FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """How an adapter is made and trained.
+    """The size of an adapter and its training.
 
     Attributes:
-        rank: Of the adapter's matrices; their scale is twice that.
+        rank: Rank of the adapter's matrices; their scale is twice that.
         rate: The highest learning rate.
-        tokens: Of a batch, padding included; fewer where there would be too few steps. Bounds memory.
-        device: `auto` is a GPU where there is one. There weights are bfloat16, which is slower than float32 on most CPUs.
+        tokens: The most tokens of a batch, padding included; fewer where there would be too few steps. This bounds memory.
+        device: `auto` is a GPU where there is one. Its weights are bfloat16, which is slower than float32 on most CPUs.
     """
 
     rank: int = 16
@@ -53,7 +52,7 @@ _DEFAULT = Lora()
 
 
 class PretrainedModel:
-    """A `LanguageModel` over a pretrained one with a LoRA adapter. Make it with `open`.
+    """A `LanguageModel` that is a pretrained model with a LoRA adapter. Make it with `open`.
 
     Solutions are written symbol by symbol with a blank before each but the first; letters of a sequence are parted by blanks
     too, which makes each a token of its own.
@@ -81,9 +80,9 @@ class PretrainedModel:
         Args:
             name: A Hugging Face name, a path, or `smollm2`.
             instruction: The system prompt.
-            separator: What parts a solution's symbols.
-            seed: Of the adapter's first weights.
-            lora: How the adapter is made and trained.
+            separator: The text between a solution's symbols.
+            seed: Seed of the adapter's first weights.
+            lora: The size of the adapter and its training.
 
         Raises:
             ModuleNotFoundError: A package is missing; the message says how to get it.
@@ -119,7 +118,7 @@ class PretrainedModel:
         tokens = min(self.lora.tokens, max(256, total // 24))  # small batches where large ones would be too few steps
         schedule: Schedule[Row] = Schedule(epochs, self.lora.rate, tokens, decay=0.0)
         with torch.random.fork_rng():
-            return train(self.model, rows, self._loss, schedule, seed=seed, progress=progress)
+            return train(self.model, rows, partial(loss, self), schedule, seed=seed, progress=progress)
 
     def sample(
         self,
@@ -138,7 +137,7 @@ class PretrainedModel:
         )  # fmt: skip
 
     def save(self, directory: Path) -> None:
-        """The adapter and which model it belongs to; not the model."""
+        """Write the adapter and the name of its model; the model's own weights stay where they are."""
         directory.mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(directory, safe_serialization=True)
         config = {
@@ -185,7 +184,7 @@ class PretrainedModel:
         return device
 
     def context(self, text: str) -> list[int]:
-        """The ids of what is read before a solution."""
+        """The ids that are read before a solution of this context."""
         return self._ids(prompt_text(self.tokenizer, self.instruction, text))
 
     def _solution(self, text: str) -> list[int]:
@@ -204,63 +203,18 @@ class PretrainedModel:
     # --- training ---------------------------------------------------------------------------------------------------
 
     def precision(self) -> torch.autocast:
-        """The adapter stays in float32, and its products are computed in what the frozen model is in."""
+        """A context that computes the products of the adapter, which stays in float32, in the precision of the frozen model."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.model.dtype == torch.bfloat16)
 
-    def _loss(self, rows: list[Row]) -> tuple[Tensor, float]:
-        batch = stack(rows)
-        at = batch.written.to(self.device)
-        targets = batch.targets.to(self.device)[at]
-        with self.precision():
-            hidden = self._hidden(rows, batch)
-            # the logits of the completion alone: a vocabulary of 49,000 is most of the work
-            logits = self.model.get_base_model().get_output_embeddings()(hidden[at]).float()
-        return F.cross_entropy(logits, targets, reduction="sum"), float(batch.written.sum())
-
-    def _hidden(self, rows: list[Row], batch: Batch) -> Tensor:
-        """The last hidden states (B, L, width)."""
-        decoder = self.model.get_base_model().get_decoder()
-        ids = batch.ids.to(self.device)
-        if all(len(row.solutions) == 1 for row in rows):  # what every architecture can do
-            seen = torch.zeros_like(batch.ids)
-            for i, row in enumerate(rows):
-                seen[i, : row.length] = 1
-            out = decoder(input_ids=ids, attention_mask=seen.to(self.device), use_cache=False)
-        else:
-            mask = torch.zeros(batch.mask.shape).masked_fill(~batch.mask, torch.finfo(self.model.dtype).min)
-            out = decoder(
-                input_ids=ids,
-                attention_mask=mask.to(self.device, self.model.dtype),
-                position_ids=batch.positions.to(self.device),
-                use_cache=False,
-            )
-        hidden: Tensor = out.last_hidden_state
-        return hidden
-
-    @torch.inference_mode()
     def _shares_contexts(self) -> bool:
-        """Whether this architecture reads packed rows as it reads single ones: tried once, since not all do."""
         if self._shares is None:
-            draw = np.random.default_rng(0).integers(self.model.config.vocab_size, size=(3, 12)).tolist()
-            context, ways = draw[0], draw[1:]
-            packed, apart = [Row(context, ways)], [Row(context, [way]) for way in ways]
-            start = len(context) - 1
-            try:
-                with self.precision():
-                    together = self._hidden(packed, stack(packed))[0, start:].float()
-            except (TypeError, ValueError, RuntimeError):
-                self._shares = False
-            else:
-                with self.precision():
-                    single = self._hidden(apart, stack(apart))[:, start:].flatten(0, 1).float()
-                # token by token: rounding to bfloat16 makes 0.02 of difference, a wrong mask or position 0.4
-                self._shares = bool(((together - single).norm(dim=-1) < 0.1 * single.norm(dim=-1)).all())
+            self._shares = can_pack(self)
         return self._shares
 
     # --- sampling ---------------------------------------------------------------------------------------------------
 
     def reader(self) -> CopyingReader:
-        """At work: the reader that copies nothing, where this architecture reads the same with it, which is tried once."""
+        """A reader for sampling, which copies nothing if this architecture reads the same so; that is tried once."""
         if self._branches is None:
             self._branches = can_branch(self)
         return TreeReader(self) if self._branches else CopyingReader(self)

@@ -1,8 +1,8 @@
 """Sampling from a local model: many rows of different prompts at once, each under its own grammar.
 
 Distinct samples are drawn in one pass (`distinct.py`), others independently of each other (`independent.py`). Random numbers
-belong to the prompt and to what was written so far (or, of independent samples, to the draw and the step), so which texts
-come for a task does not depend on which other tasks are sampled beside it. The package's docstring says what is the same to
+belong to the prompt and to the tokens written so far (or, of independent samples, to the draw and the step), so that the texts
+of a task do not depend on the tasks sampled beside it. The package's docstring says what is the same to
 the last bit, and what is not.
 """
 

@@ -34,7 +34,7 @@ HELP: dict[int | None, str] = {
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a service is and how it is spoken to.
+    """The address and the limits of a service.
 
     Attributes:
         base_url: Address of the service, such as `https://host/v1`; None means OpenAI's.
@@ -61,7 +61,7 @@ class Client:
     """A lazily opened client. Picklable: the key is read from the environment where it is used, and kept nowhere.
 
     Args:
-        connection: Where the service is.
+        connection: The address and limits of the service.
         journal: The journal in which retries are counted.
     """
 

@@ -40,11 +40,6 @@ class Usage:
     def __add__(self, more: Usage) -> Usage:
         return Usage(*(getattr(self, f.name) + getattr(more, f.name) for f in fields(self)))
 
-    def cost(self, training: float, prompt: float, completion: float) -> float:
-        """The cost in the currency of the prices, which are for a million tokens each."""
-        tokens = self.trained_tokens * training + self.prompt_tokens * prompt + self.completion_tokens * completion
-        return tokens / 1e6
-
 
 class Journal:
     """A JSON file that is replaced as a whole, or memory alone where there is no path. Several journals may share a file.

@@ -5,57 +5,53 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from boltbo.domain import Grammar
-from boltbo.errors import CorruptModel, InvalidCandidate, ModelUnavailable
+from boltbo.errors import CorruptModel, ModelUnavailable
 from boltbo.llm.backend import Example, FitReport, Progress, Prompt, Sample
 from boltbo.llm.pretrained.templates import VERSION, messages
+from boltbo.llm.service.answers import candidate, logprob_of, text_of
 from boltbo.llm.service.client import Client, Connection, Refused
 from boltbo.llm.service.jobs import tune
 from boltbo.llm.service.journal import Journal, Usage
 
 FORMAT = 1
 ROUNDS = 6
-"""How often what is missing is asked for again, at most"""
+"""The most rounds of requests for missing samples."""
 
 WARMER = 1.15
-"""After repeats, at a temperature higher by this factor, as the local backends do"""
+"""The factor by which repeats raise the temperature, as in the local backends."""
 
 MOST_TEMPERATURE = 2.0
 MOST_CHOICES = 128
-"""Of one request: OpenAI's limit"""
+"""The most choices of one request, which is OpenAI's limit."""
 
 OPTIONAL = ((), ("logprobs",), ("logprobs", "n"))
-"""What is left out of requests, one after the other, where a service refuses them as they are"""
-
-_FENCED = re.compile(r"```\w*\n(.*?)(?:\n?```|$)", re.DOTALL)
+"""The parameters that are left out of requests, one set after the other, where a service refuses them as they are."""
 
 
 class ServiceModel:
-    """A `LanguageModel` that lives elsewhere.
+    """A `LanguageModel` at a service.
 
-    What it writes is untrusted: it is parsed and checked against the task, what is no candidate is drawn again up to a bound,
-    and counted. `Sample.valid_mass` is the share of its prompt's raw samples that were valid; `Sample.logprob` is minus
-    infinity where the service tells no probabilities.
+    Its texts are untrusted: they are parsed and checked against the task, and those that are no candidates are counted and
+    drawn again up to a bound. `Sample.valid_mass` is the share of its prompt's raw samples that were valid;
+    `Sample.logprob` is minus infinity where the service tells no probabilities.
 
     A vLLM server with a LoRA adapter that was trained here is one too: see `docs/services.md`.
 
     Args:
         base: The name of the model that fine-tuning begins from.
-        instruction: The domain's.
-        connection: Where the service is.
+        instruction: The system prompt of the domain.
+        connection: The address and limits of the service.
         model: The name of the model as it is now; by default the base.
-        journal: A file that knows the jobs; without one, a restart pays again. `load` puts it beside the model's directory.
-        max_tokens: Of one sample.
-        extra: Added to the body of every chat request, such as `{"structured_outputs": {…}}` for vLLM.
+        journal: A file that records the jobs; without one, a restart pays again. `load` puts it beside the model's directory.
+        max_tokens: The most tokens of one sample.
+        extra: Parameters added to the body of every chat request, such as `{"structured_outputs": {…}}` for vLLM.
     """
 
     def __init__(
@@ -91,9 +87,9 @@ class ServiceModel:
         seed: int,
         progress: Progress | None = None,
     ) -> FitReport:
-        """A supervised fine-tuning job from the model as it is now; whole epochs, at least one.
+        """Fine-tune the model as it is now by a supervised job of whole epochs, at least one.
 
-        Asked for the same again, it goes on with the job that was begun.
+        A second call with the same arguments goes on with the job that was begun.
 
         Raises:
             ValueError: There is no example.
@@ -131,55 +127,55 @@ class ServiceModel:
             raise ValueError(f"expected n >= 0 and a positive temperature, got {n=}, {temperature=}")
         with ThreadPoolExecutor(self._client.connection.at_once) as pool:
             futures = {pool.submit(self._one, p, n, temperature, unique, seed): i for i, p in enumerate(prompts)}
-            found: list[list[Sample]] = [[] for _ in prompts]
+            samples: list[list[Sample]] = [[] for _ in prompts]
             try:
                 for done, future in enumerate(as_completed(futures), 1):
-                    found[futures[future]] = future.result()
+                    samples[futures[future]] = future.result()
                     if progress is not None:
                         progress(done, len(prompts))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return found
+        return samples
 
     def _one(self, prompt: Prompt, n: int, temperature: float, unique: bool, seed: int) -> list[Sample]:
-        """Samples for one prompt: what is missing is asked for until it is there, or the bound is reached."""
-        found: list[tuple[str, float]] = []
+        """Samples for one prompt: missing ones are asked for until there are enough, or the bound is reached."""
+        candidates: list[tuple[str, float]] = []
         drawn = valid = 0
         heat = temperature
         for attempt in range(ROUNDS):
-            missing = n - len(found)
+            missing = n - len(candidates)
             if missing <= 0:
                 break
-            texts = self._drawn(prompt.context, missing, heat, _seed(seed, attempt, prompt.context))
-            drawn += len(texts)
+            answers = self._raw_texts(prompt.context, missing, heat, _seed(seed, attempt, prompt.context))
+            drawn += len(answers)
             repeats = False
-            for raw, logprob in texts:
+            for raw, logprob in answers:
                 if (text := candidate(prompt.grammar, raw)) is None:
                     continue
                 valid += 1
-                if unique and text in {t for t, _ in found}:
+                if unique and text in {t for t, _ in candidates}:
                     repeats = True
                 else:
-                    found.append((text, logprob))
+                    candidates.append((text, logprob))
             if repeats:
                 heat = min(heat * WARMER, max(temperature, MOST_TEMPERATURE))
         self._journal.count(Usage(drawn=drawn, valid=valid))
-        return [Sample(text, logprob, valid / drawn) for text, logprob in found]
+        return [Sample(text, logprob, valid / drawn) for text, logprob in candidates]
 
-    def _drawn(self, context: str, n: int, temperature: float, seed: int) -> list[tuple[str, float]]:
+    def _raw_texts(self, context: str, n: int, temperature: float, seed: int) -> list[tuple[str, float]]:
         """`n` raw texts with their log-probabilities, also from services that answer one at a time."""
         texts: list[tuple[str, float]] = []
-        asked = 0
-        while len(texts) < n and asked < n:
-            wanted = min(n - len(texts), MOST_CHOICES)
+        requests = 0
+        while len(texts) < n and requests < n:
+            choices = min(n - len(texts), MOST_CHOICES)
             request = {
-                "model": self.model, "messages": self._messages(context), "n": wanted, "temperature": temperature,
-                "max_tokens": self.max_tokens, "seed": seed + asked, "logprobs": True,
+                "model": self.model, "messages": self._messages(context), "n": choices, "temperature": temperature,
+                "max_tokens": self.max_tokens, "seed": seed + requests, "logprobs": True,
                 "extra_body": self.extra,
             }  # fmt: skip
             answer = self._chat(request)
-            asked += 1
+            requests += 1
             usage = answer.usage
             self._journal.count(
                 Usage(
@@ -188,14 +184,14 @@ class ServiceModel:
                     completion_tokens=getattr(usage, "completion_tokens", 0) or 0,
                 )
             )
-            texts += [(_written(choice), _logprob(choice)) for choice in answer.choices]
+            texts += [(text_of(choice), logprob_of(choice)) for choice in answer.choices]
         return texts[:n]
 
     def _chat(self, request: dict[str, Any]) -> Any:
         for level in range(self._left_out, len(OPTIONAL)):
-            asked = {name: value for name, value in request.items() if name not in OPTIONAL[level]}
+            accepted = {name: value for name, value in request.items() if name not in OPTIONAL[level]}
             try:
-                answer = self._client.ask("a sample", lambda c: c.chat.completions.create(**asked))  # noqa: B023
+                answer = self._client.ask("a sample", lambda c: c.chat.completions.create(**accepted))  # noqa: B023
             except Refused as error:
                 if error.status not in (400, 422) or level == len(OPTIONAL) - 1:
                     raise
@@ -207,11 +203,11 @@ class ServiceModel:
         raise AssertionError("the last request returns or raises")
 
     def _messages(self, context: str, solution: str | None = None) -> list[dict[str, str]]:
-        asked = messages(self.instruction, context)
-        return asked if solution is None else [*asked, {"role": "assistant", "content": solution}]
+        chat = messages(self.instruction, context)
+        return chat if solution is None else [*chat, {"role": "assistant", "content": solution}]
 
     def save(self, directory: Path) -> None:
-        """The names of the models and where the service is; never the key."""
+        """Write the names of the models and the connection, but never the key."""
         directory.mkdir(parents=True, exist_ok=True)
         config = {
             "format": FORMAT, "template": VERSION, "base": self.base, "model": self.model, "instruction": self.instruction,
@@ -221,7 +217,7 @@ class ServiceModel:
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """See `LanguageModel.load`. The service itself is first asked when the model is used."""
+        """See `LanguageModel.load`. The service itself is asked only once the model is used."""
         try:
             config = json.loads((directory / "service.json").read_text())
             if (config["format"], config["template"]) != (FORMAT, VERSION):
@@ -240,36 +236,5 @@ class ServiceModel:
             ) from error
 
 
-def candidate(grammar: Grammar, raw: str) -> str | None:
-    """The candidate that a raw text is, in canonical form: as it stands, or without what is around it. None: it is none."""
-    for text in (raw.strip(), plain_answer(raw)):
-        if text:
-            with suppress(InvalidCandidate):
-                return grammar.canonical(text)
-    return None
-
-
-def plain_answer(text: str) -> str:
-    """A text without what chat models put around an answer: a code fence, quotes, blank lines."""
-    fenced = _FENCED.search(text)
-    lines = [line.strip() for line in (fenced[1] if fenced else text).splitlines()]
-    text = " ".join(line for line in lines if line)
-    while len(text) > 1 and text[0] == text[-1] and text[0] in "`\"'":
-        text = text[1:-1].strip()
-    return text
-
-
 def _seed(seed: int, attempt: int, context: str) -> int:
     return int(hashlib.sha256(f"{seed} {attempt} {context}".encode()).hexdigest()[:7], 16)
-
-
-def _written(choice: Any) -> str:
-    """Nothing where the service gives no text, as in a refusal."""
-    content = getattr(choice.message, "content", None)
-    return content if isinstance(content, str) else ""
-
-
-def _logprob(choice: Any) -> float:
-    """Of a whole text; minus infinity where the service does not tell."""
-    content = choice.logprobs.content if choice.logprobs is not None else None
-    return min(0.0, sum(token.logprob for token in content)) if content else -math.inf

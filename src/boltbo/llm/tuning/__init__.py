@@ -1,1 +1,1 @@
-"""How a local model is trained: the loop, how examples are packed, in which precision, how weights are read."""
+"""Training of local models: the loop, the packing of examples, the precision of products, the reading of weights."""

@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, warm-up and cosine decay, batches of like lengths under a token budget, some epochs long."""
+"""The one training loop: AdamW, warm-up and cosine decay, and batches of like lengths under a token budget."""
 
 from __future__ import annotations
 
@@ -18,34 +18,36 @@ from boltbo.system.threads import torch_threads_by_load
 
 
 class Sized(Protocol):
-    """Something to learn from that knows its length in tokens."""
+    """An item to learn from that knows its length in tokens."""
 
     @property
     def length(self) -> int: ...
 
 
+LARGEST_NORM = 1.0
+"""The largest norm of a gradient; a longer one is scaled down to it."""
+
 REPORTS = 20
-"""How often a run reports its loss."""
+"""Number of losses that a report holds."""
 
 Item = TypeVar("Item", bound=Sized)
 
 Loss = Callable[[list[Item]], tuple[Tensor, float]]
-"""A batch -> (sum of the completion tokens' losses in nats, how many they are)"""
+"""A function from a batch to (the sum of the completion tokens' losses in nats, their number)."""
 
 
 @dataclass(frozen=True)
 class Schedule(Generic[Item]):
-    """How long and how fast to learn.
+    """The length and the learning rate of a training.
 
     Attributes:
-        epochs: Passes over the items; may be a fraction.
+        epochs: Number of passes over the items, which may be a fraction.
         rate: The highest learning rate.
-        tokens: Of a batch, padding included.
+        tokens: The most tokens of a batch, padding included.
         warm_up: Share of the steps in which the rate rises.
         decay: Weight decay of matrices.
-        clip: The largest norm of a gradient.
-        threads_by_load: Use one thread while other processes want the cores. Only where the number of threads changes no
-            bit of what is learnt.
+        threads_by_load: Whether to use one thread while other processes want the cores. The number of threads must change no
+            bit of the gradients then.
     """
 
     epochs: float
@@ -53,7 +55,6 @@ class Schedule(Generic[Item]):
     tokens: int = 4096
     warm_up: float = 0.05
     decay: float = 0.05
-    clip: float = 1.0
     threads_by_load: bool = False
 
     def __post_init__(self) -> None:
@@ -68,7 +69,7 @@ class Schedule(Generic[Item]):
 
 
 def something_to_learn(examples: Sequence[Example]) -> None:
-    """Raise ValueError if there is nothing to learn from."""
+    """Raise ValueError if there is no example."""
     if not examples:
         raise ValueError("there is no example to learn from")
 
@@ -102,7 +103,7 @@ def train(
         done = at_the_end.enter_context(torch_threads_by_load()) if schedule.threads_by_load else None
         for batch in batches:
             rate = schedule.pace((steps + 0.5) / len(batches))
-            recent.append(_step(*loss(batch), parameters, optimizer, rate, schedule.clip, steps + 1))
+            recent.append(_step(*loss(batch), parameters, optimizer, rate, steps + 1))
             steps += 1
             size = sum(item.length for item in batch)
             tokens += size
@@ -132,17 +133,16 @@ def _step(
     parameters: list[nn.Parameter],
     optimizer: torch.optim.Optimizer,
     rate: float,
-    clip: float,
     step: int,
 ) -> float:
-    """One update; the mean loss before it."""
+    """Make one update; returns the mean loss before it."""
     optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
     mean = total.item() / max(count, 1e-9)
     for p in parameters:
         if p.grad is not None:
             p.grad /= max(count, 1e-9)
-    norm = nn.utils.clip_grad_norm_(parameters, clip)
+    norm = nn.utils.clip_grad_norm_(parameters, LARGEST_NORM)
     if not (math.isfinite(mean) and math.isfinite(norm.item())):
         raise FloatingPointError(
             f"step {step}: the loss is {mean} and its gradient's norm {norm.item()}, both must be finite. "
@@ -155,7 +155,7 @@ def _step(
 
 
 def _all_batches(items: Sequence[Item], schedule: Schedule[Item], rng: np.random.Generator) -> Iterator[list[Item]]:
-    """Whole epochs, then the rest of the last one, each in a new order."""
+    """The batches of whole epochs, then those of the rest of the last one; each epoch has a new order."""
     left = schedule.epochs
     while left > 1e-9:
         batches = list(_epoch(items, schedule.tokens, rng))
@@ -164,7 +164,7 @@ def _all_batches(items: Sequence[Item], schedule: Schedule[Item], rng: np.random
 
 
 def _epoch(items: Sequence[Item], tokens: int, rng: np.random.Generator) -> Iterable[list[Item]]:
-    """Every item once: sorted by length within random pools, so that a batch is of like lengths but ever another one."""
+    """Batches with every item once: items are sorted by length within random pools, so that the batches differ every time."""
     order = rng.permutation(len(items)).tolist()
     batches: list[list[Item]] = []
     for start in range(0, len(order), 512):
@@ -174,7 +174,7 @@ def _epoch(items: Sequence[Item], tokens: int, rng: np.random.Generator) -> Iter
 
 
 def _batches(pool: Sequence[Item], tokens: int) -> Iterator[list[Item]]:
-    """Items in order of length, cut where a batch would have more than so many tokens, padding included."""
+    """Items in order of length, cut where a batch would have more than `tokens` tokens, padding included."""
     batch: list[Item] = []
     for item in pool:
         if batch and item.length * (len(batch) + 1) > tokens:

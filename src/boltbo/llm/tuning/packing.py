@@ -1,7 +1,7 @@
 """Several solutions of one context in one training row, behind one copy of it, each blind to the others.
 
-Fine-tuning has some ten solutions a task. What the model computes for each is the same as in a row of its own, at a fraction
-of the work, because the context, which is the longer part, is read once.
+Fine-tuning has some ten solutions a task. The model computes the same for each as in a row of its own, at a fraction of the
+work, because the context, which is the longer part, is read once.
 
 Shapes: B rows, L tokens of a row.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 from boltbo.llm.backend import Example
 
 SOLUTIONS = 12
-"""Of one context in one row at most."""
+"""The most solutions of one context in one row."""
 
 Ids = Sequence[int]
 
@@ -58,12 +58,12 @@ class Batch:
     """Rows side by side, padded with zeros at the right.
 
     Attributes:
-        ids: (B, L).
-        targets: (B, L), the id that follows; 0 within the context.
-        written: (B, L), whether a target is a solution's.
-        positions: (B, L), of each token in context and solution as if they stood alone.
-        places: (B, L), the same, but a solution's begin again at 0, beside those of the context.
-        mask: (B, 1, L, L), whether a token (third index) sees another (fourth).
+        ids: The tokens, (B, L).
+        targets: The id that follows each token, (B, L); 0 within the context.
+        written: Whether each target is a solution's, (B, L).
+        positions: Position of each token in context and solution as if these stood alone, (B, L).
+        places: The same, but a solution's begin again at 0, beside those of the context, (B, L).
+        mask: Whether a token (third index) sees another (fourth), (B, 1, L, L).
     """
 
     ids: Tensor
@@ -77,7 +77,14 @@ class Batch:
 def pack(
     examples: Sequence[Example], context: Callable[[str], Ids], solution: Callable[[str], Ids], most: int = SOLUTIONS
 ) -> list[Row]:
-    """Rows of at most so many solutions; `context` and `solution` turn text into ids, the one that ends it included."""
+    """The examples as rows of at most `most` solutions each.
+
+    Args:
+        examples: Contexts and solutions.
+        context: Turns a context into ids, the one that ends it included.
+        solution: Turns a solution into ids, the one that ends it included.
+        most: The most solutions of a row.
+    """
     by_context: dict[str, list[Ids]] = {}
     for e in examples:
         by_context.setdefault(e.context, []).append(solution(e.solution))
@@ -89,13 +96,13 @@ def pack(
 
 
 def stack(rows: Sequence[Row]) -> Batch:
-    """One batch of some rows."""
+    """A batch of rows."""
     ids, targets, written, positions, places, part = (
         _padded(c) for c in zip(*(r.columns() for r in rows), strict=True)
     )
     # a token sees what stands before it in the context and in its own solution; padding (part 0) sees padding
-    own = (part[:, :, None] == part[:, None, :]) | (part[:, None, :] == 1)
-    mask = own & torch.ones(part.shape[1], part.shape[1], dtype=torch.bool).tril()
+    same_part_or_context = (part[:, :, None] == part[:, None, :]) | (part[:, None, :] == 1)
+    mask = same_part_or_context & torch.ones(part.shape[1], part.shape[1], dtype=torch.bool).tril()
     return Batch(ids.long(), targets.long(), written.bool(), positions.long(), places.long(), mask[:, None])
 
 

@@ -30,7 +30,7 @@ class LocalSearch(BoxOptimizer):
     Args:
         space: Candidates as points of the box.
         seed: Seed of every random choice.
-        parents: How many of the best are parents.
+        parents: Number of the best candidates that are parents.
 
     Raises:
         ValueError: `parents` is below 1.

@@ -5,14 +5,14 @@ Eriksson, Pearce, Gardner, Turner, Poloczek, "Scalable global optimization via l
 successes and shrinks after failures; below a least length the search begins anew elsewhere. Differences, and why:
 
 - All observations told count as the first region's initial points: a language model's proposals are worth more than
-  space-filling ones, which are asked only for what is missing to `initial`, at the start and after each restart.
-- The model may use observations from outside the region: a restart forgets where the search was, not what it learnt.
+  space-filling ones, which only fill up the region's points to `initial`, at the start and after each restart.
+- The model may use observations from outside the region: a restart moves the search, but forgets no observation.
 - Successes and failures are counted over the optimizer's own candidates, whatever the batch size.
 - A sampled point differs from the centre in 1 to 20 coordinates (log-uniform in expectation; the paper: about 20). Where
   one coordinate is a whole decision, as in a plan, 20 at once leave little of a good centre; it helped on smooth
   functions of 20 variables too.
-- Half of the sampled points are around other good points, drawn into the region, and some are crossed with another: what is
-  good in two places can be put together. It helped on recorded query plans and did no harm on smooth functions.
+- Half of the sampled points are around other good points, drawn into the region, and some are crossed with another, so
+  that good parts of two points come together. It helped on recorded query plans and did no harm on smooth functions.
 - Constraints that only the oracle sees are modelled as in SCBO (`feasibility.py`): while nothing feasible is known, the region
   lies around what breaks them least.
 - Points stand for texts, and many points may stand for one: candidates are decoded from the best sampled value on until
@@ -43,7 +43,7 @@ PARENTS, CROSSED, TAKEN = 24, 0.2, 0.3
 
 
 class Turbo(BoxOptimizer):
-    """Thompson sampling in a trust region of [0, 1]^d.
+    """An optimizer by Thompson sampling in a trust region of [0, 1]^d.
 
     Args:
         space: Candidates as points of the box.
@@ -116,7 +116,7 @@ class Turbo(BoxOptimizer):
         return min(broken, key=lambda i: _violation(self.history.constraints[i]), default=None)
 
     def _missing(self, size: int) -> int:
-        """How many initial points the region still lacked when the history had this size."""
+        """Number of initial points that the region still lacked when the history had this size."""
         return self.initial - (size - self.region.start)
 
     def _rankings(self, n: int, attempt: int) -> Iterable[FloatArray]:

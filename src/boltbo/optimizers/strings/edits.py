@@ -31,7 +31,7 @@ CENTRE_SHARE, CROSSED_SHARE = 0.5, 0.2
 
 
 class Edits(ModelledStrings):
-    """Thompson sampling in a ball of edits around the best candidate.
+    """An optimizer by Thompson sampling in a ball of edits around the best candidate.
 
     Args:
         space: Candidates as strings of symbols.
@@ -80,7 +80,7 @@ class Edits(ModelledStrings):
         return self.history.best(self.region.start)
 
     def _missing(self, size: int) -> int:
-        """How many initial candidates the region still lacked when the history had this size."""
+        """Number of initial candidates that the region still lacked when the history had this size."""
         return self.initial - (size - self.region.start)
 
     def _rankings(self, n: int, attempt: int) -> Iterable[list[str]]:

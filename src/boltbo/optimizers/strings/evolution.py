@@ -25,7 +25,7 @@ class Evolution(StringOptimizer):
     Args:
         space: Candidates as strings of symbols.
         seed: Seed of every random choice.
-        parents: How many of the best are parents.
+        parents: Number of the best candidates that are parents.
 
     Raises:
         ValueError: `parents` is below 1.

@@ -35,7 +35,7 @@ class Screened(ModelledStrings):
         space: Candidates as strings of symbols.
         seed: Seed of every random choice.
         candidates: Number of mutants in the pool.
-        parents: How many of the best are parents.
+        parents: Number of the best candidates that are parents.
         max_points: The most observations that the model uses: those nearest to the best.
 
     Raises:

@@ -1,7 +1,7 @@
 """Constraints that only the oracle can see, by the rule of SCBO.
 
 Eriksson and Poloczek, "Scalable constrained Bayesian optimization" (AISTATS 2021), written from the paper: each constraint
-c_j(x) <= 0 has a Gaussian process of its own, over bilog(c) = sign(c) log(1 + |c|), which stretches what happens around 0.
+c_j(x) <= 0 has a Gaussian process of its own, over bilog(c) = sign(c) log(1 + |c|), which stretches the scale around 0.
 From every process a function is drawn at all candidate points; those at which all constraints hold are ranked by the
 objective and go before the others, which are ranked by their total violation. Where an observation only says that it was
 infeasible, there is one constraint, -1 where there was a value and +1 where not (least-squares classification, Rasmussen &
@@ -65,7 +65,7 @@ def observed(constraints: Sequence[Sequence[float]], infeasible: NDArray[np.bool
 
     Args:
         constraints: One tuple an observation: as many numbers as there are constraints, or none; length n.
-        infeasible: Which observations were infeasible, shape (n,).
+        infeasible: Whether each observation was infeasible, shape (n,).
 
     Returns:
         C, shape (n, m); None where no observation was infeasible or came with numbers, so that there is nothing to model.
