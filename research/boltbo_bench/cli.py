@@ -106,7 +106,7 @@ def targets(results: ResultsOption = RESULTS, format: FormatOption = Format.TABL
     """Say which targets are met, by the result files alone.
 
     A target is met where the ratio of sums reaches its goal and the whole 95% interval lies on the goal's side of 1. Where the
-    winners of a campaign were measured again side by side (research/scripts/winners.py), it is read from those values.
+    winners of a campaign were measured again side by side (research/scripts/plans/winners.py), it is read from those values.
 
       boltbo-bench targets --format json
     """

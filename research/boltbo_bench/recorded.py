@@ -9,6 +9,9 @@ from pathlib import Path
 from boltbo.campaign import intervals
 from boltbo.problem import FloatArray
 
+BUSY = "import torch; torch.set_num_threads(1); a = torch.rand(500, 500)\nwhile True: a @ a"
+"""The program of a process that keeps one core busy, beside which something else is measured"""
+
 
 def commit() -> str:
     """The commit of the working tree; take it when the work begins."""

@@ -222,7 +222,7 @@ def compare_winners(parts: Sequence[Part], one: Best, other: Best) -> Ratio:
 
 
 def _winners(path: Path, experiment: str, version: int) -> dict[str, dict[str, float]]:
-    """What `research/scripts/winners.py` measured of this version of an experiment, of one campaign, beside its result file."""
+    """The values that `winners.py` measured again for one campaign of this version of an experiment."""
     beside = path.with_name(f"{experiment}-winners.json")
     try:
         told: dict[str, Any] = json.loads(beside.read_text()) if beside.exists() else {"version": 0}

@@ -19,7 +19,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
     ("Few-shot against full STBO", "", tables.few_shot),
     ("With the optimizer, over calls", "", tables.over_calls),
     ("Winners measured again", "The best of so many calls, the default and the initial design, all of a task measured again "
-     "within seconds (`research/scripts/`, `winners.py`): of noisy values the least of many is a luckier one than of few. "
+     "within seconds (`research/scripts/plans/winners.py`): of noisy values the least of many is a luckier one than of few. "
      "*Virtual best*: for each task the least of all its values; a plan that none of them found may be lower.",
      tables.winners),
     ("The model otherwise trained or asked", "", tables.ablations),

@@ -114,7 +114,7 @@ def _target(
     met = (sums.value <= goal and sums.high < 1) if lower else (sums.value >= goal and sums.low > 1)
     between = None if sums.low != sums.low else (sums.low, sums.high)
     if value.again:
-        command += f"; python research/scripts/winners.py {experiment} --storage FILE"
+        command += f"; python research/scripts/plans/winners.py {experiment} --storage FILE"
     return Target(
         name, sums.value, between, _plain(typical), told, met, value.tasks, value.seeds, command, again=value.again
     )

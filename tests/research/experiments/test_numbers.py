@@ -262,7 +262,7 @@ def test_winners_measured_again_decide_where_there_are_any(tmp_path: Path) -> No
     found = {t.name.removeprefix("plans: "): t for t in targets(tmp_path)}
     few = found["50 samples without BO / full STBO"]
     assert (few.ratio, few.again) == (pytest.approx(0.3), True)
-    assert few.command.endswith("; python research/scripts/winners.py plans --storage FILE")
+    assert few.command.endswith("; python research/scripts/plans/winners.py plans --storage FILE")
     assert found["shuffled / aligned contexts"].ratio == pytest.approx(1.5)
     augmented, best = found["with self-augmentation / without"], found["Best@50 at all tasks / at 50 tasks"]
     assert (augmented.ratio, augmented.again) == (pytest.approx(0.8), False)

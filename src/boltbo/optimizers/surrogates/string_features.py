@@ -1,6 +1,7 @@
 """Strings of symbols as vectors whose distances say how alike the strings are.
 
-Three groups of features, chosen by how well a Gaussian process on them predicts (research/scripts/string_kernels.py):
+Three groups of features, chosen by how well a Gaussian process on them predicts
+(research/scripts/optimizers/string_kernels.py):
 
     count       how often each symbol occurs
     pair        how often symbol b comes `gap` places after symbol a, gap 1 to 4: which symbols are neighbours (the

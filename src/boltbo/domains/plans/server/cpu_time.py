@@ -3,8 +3,8 @@
 A core that shares its caches and its arithmetic with others, as the cores of rented machines do, takes up to twice the CPU
 seconds for the same work, and changes within a tenth of a second between being fast and being slow. A query that always does
 the same tells which it is: executed in the same process just before and just after, it makes of CPU seconds a number that
-hardly scatters (`research/scripts/calibration.py`). Measuring a fixed workload beside the one of interest is the idea of duet
-benchmarking (Bulej et al. 2020).
+hardly scatters (`research/scripts/plans/calibration.py`). Measuring a fixed workload beside the one of interest is the idea
+of duet benchmarking (Bulej et al. 2020).
 """
 
 from __future__ import annotations

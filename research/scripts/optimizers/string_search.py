@@ -1,7 +1,7 @@
 """Search on strings at equal oracle calls: trust-region BO in edit distance, evolution, random mutants.
 
-    python research/scripts/string_search.py mic_log10_um.csv                 ten templates, two seeds, 300 calls: ten CPU minutes
-    python research/scripts/string_search.py mic_log10_um.csv --quick         three templates, one seed, 100 calls
+    python research/scripts/optimizers/string_search.py mic_log10_um.csv                 ten templates, two seeds, 300 calls: ten CPU minutes
+    python research/scripts/optimizers/string_search.py mic_log10_um.csv --quick         three templates, one seed, 100 calls
 
 Each run starts from the same initial candidates, the template and random mutants of it within the budget of edits. Reported
 is the best value over the template's, the geometric mean over templates and seeds, with a 95% bootstrap interval over
@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-import peptide_landscape
 from boltbo.optimizers import Optimizer, make_optimizer
 from boltbo.problem import Observation, Status
 from boltbo.spaces import Strings
 from boltbo.system.files import write_whole
+from boltbo_bench.problems import peptide_landscape
+from boltbo_bench.problems.peptide_landscape import LANDSCAPES, Landscape
 from boltbo_bench.recorded import commit
-from peptide_landscape import LANDSCAPES, Landscape
 
 
 class RandomMutants:

@@ -18,7 +18,7 @@ from scipy.interpolate import BSpline
 
 from boltbo.problem import FloatArray
 
-RECORDED = Path(__file__).parents[1] / "tests" / "data" / "plan_landscapes.npz"
+RECORDED = Path(__file__).parents[3] / "tests" / "data" / "plan_landscapes.npz"
 PLANS = ("2b", "6a", "9a")
 """Templates of the recorded queries that are used, one query each"""
 

@@ -1,8 +1,8 @@
 """What a search of query plans gains: default, Bao's hint sets, single-task BO and evolution on the same queries.
 
-    python research/scripts/plans.py search  --workload FOLDER --storage plans.db     an hour; stop and repeat it at any time
-    python research/scripts/plans.py compare --workload FOLDER --storage plans.db     winners and defaults in turn, results compared
-    python research/scripts/plans.py report  --storage plans.db --out plans.json      the tables
+    python research/scripts/plans/plans.py search  --workload FOLDER --storage plans.db     an hour; stop and repeat it at any time
+    python research/scripts/plans/plans.py compare --workload FOLDER --storage plans.db     winners and defaults in turn, results compared
+    python research/scripts/plans/plans.py report  --storage plans.db --out plans.json      the tables
 
 `search`: for each query one run of the domain's own optimizer and one of evolution without a model, both from the same initial design (the default
 plan and Bao's distinct hint sets), so that Best@100 is the beginning of the same run. `compare`: the best plan of each arm
@@ -252,7 +252,7 @@ def report(args: argparse.Namespace) -> None:
             asked[name] += n
     overheads = [o for x in lines for o in x["overhead_ms"]]
     answer = {
-        "command": "python research/scripts/plans.py search|compare|report", "machine": platform.processor() or platform.machine(),
+        "command": "python research/scripts/plans/plans.py search|compare|report", "machine": platform.processor() or platform.machine(),
         "queries": len(lines), "pairs": len(lines[0]["arms"][arms[0]]["before"]), "table": table,
         "match": {k: [match[k] / asked[k], asked[k]] for k in asked},
         "results": {"checked": sum(x["results_checked"] for x in lines), "wrong": sum(x["results_wrong"] for x in lines)},

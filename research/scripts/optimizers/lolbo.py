@@ -1,7 +1,7 @@
 """Search in the latent space of a peptide VAE at equal oracle calls: fixed, learnt along (LOL-BO), and at random.
 
-    python research/scripts/latent.py --sequences amp_sequences.txt --vae FOLDER
-    python research/scripts/lolbo.py mic_log10_um.csv FOLDER --out research/results/lolbo.json
+    python research/scripts/peptides/latent.py --sequences amp_sequences.txt --vae FOLDER
+    python research/scripts/optimizers/lolbo.py mic_log10_um.csv FOLDER --out research/results/lolbo.json
 
 Peptides at least 75% similar to a template, kept so by the grammar while decoding; the landscapes stand in
 `peptide_landscape.py`, runs and statistics are those of `string_search.py`. Each run starts from the same initial candidates.
@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from string_search import play, summary
 from threadpoolctl import threadpool_limits
 
-import peptide_landscape
 from boltbo.latent.deep_turbo import DeepTurbo
 from boltbo.latent.space import LatentSpace
 from boltbo.latent.vae import SequenceVAE
@@ -32,9 +32,9 @@ from boltbo.optimizers import make_optimizer
 from boltbo.problem import FloatArray
 from boltbo.spaces import Strings
 from boltbo.system.files import write_whole
+from boltbo_bench.problems import peptide_landscape
+from boltbo_bench.problems.peptide_landscape import LANDSCAPES
 from boltbo_bench.recorded import commit
-from peptide_landscape import LANDSCAPES
-from string_search import play, summary
 
 
 class Letters:
@@ -114,7 +114,7 @@ def main() -> None:
             print(f"{t + 1} of {len(chosen)}", file=sys.stderr, flush=True)
     rng = np.random.default_rng(args.seed)
     at = [c for c in (args.design, 50, 100, 150, 200, 300) if args.design <= c <= args.calls]
-    words = ["python", "research/scripts/lolbo.py", *(Path(a).name for a in sys.argv[1:])]
+    words = ["python", "research/scripts/optimizers/lolbo.py", *(Path(a).name for a in sys.argv[1:])]
     result = {
         "command": " ".join(words),
         "commit": commit(),

@@ -1,6 +1,6 @@
 """How good the models' first ten samples are against the minutes that they learnt, backend by backend.
 
-    python research/scripts/model_learning.py --out rule.json
+    python research/scripts/language_models/model_learning.py --out rule.json
 
 The family of `substitutions.py`, ten noisy answers for each training task; 0 is the template itself, 1 the solution.
 The best of ten samples of tasks that no model has read, from aligned pairs and from pairs whose contexts are shuffled
@@ -28,8 +28,8 @@ from boltbo.proposers import seed_of
 from boltbo.settings import ModelSettings
 from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
+from boltbo_bench.problems.substitutions import Substitutions
 from boltbo_bench.recorded import commit
-from substitutions import Substitutions
 
 SAMPLES = 10
 
@@ -64,7 +64,7 @@ def main() -> None:
                     rows.append(row)
                     print(json.dumps(row), flush=True)
     if args.out:
-        about = {"command": "python research/scripts/model_learning.py", "commit": commit()}
+        about = {"command": "python research/scripts/language_models/model_learning.py", "commit": commit()}
         write_whole(args.out, json.dumps({**about, "rows": rows}, indent=1))
 
 

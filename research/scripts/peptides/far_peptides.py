@@ -1,7 +1,7 @@
 """Whether what was learnt reaches far: the validation templates in thirds, by how like the nearest training template is.
 
-    python research/scripts/far_peptides.py --out FILE
-    python research/scripts/far_peptides.py --experiment peptides-400 --out FILE
+    python research/scripts/peptides/far_peptides.py --out FILE
+    python research/scripts/peptides/far_peptides.py --experiment peptides-400 --out FILE
 
 Reads the experiment's committed results and makes no oracle call. The split keeps near copies apart already: no validation
 template shares 60% with a training template (`domains/peptides/split.py`).
@@ -28,7 +28,7 @@ from boltbo_bench.experiments.measured import Best, Measured, values
 from boltbo_bench.experiments.ratios import ratio
 
 GROUPS = 3
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[2] / "results"
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
                 }
         rows.append(row)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    command = " ".join(["python", "research/scripts/far_peptides.py", *sys.argv[1:]])
+    command = " ".join(["python", "research/scripts/peptides/far_peptides.py", *sys.argv[1:]])
     told = {"command": command, "commit": commit, "experiment": args.experiment, "groups": rows}
     write_whole(args.out, json.dumps(told, indent=1) + "\n")
     for row in rows:

@@ -1,6 +1,6 @@
 """What a search makes of many strong, similar starting points, as a language model gives them.
 
-    python research/scripts/initialization.py --out research/results/initialization.json      some minutes
+    python research/scripts/optimizers/initialization.py --out research/results/initialization.json      some minutes
 
 A long search from elsewhere finds a solution; the samples are copies of it in which each coordinate was moved with a chance of
 0.3: good, alike, and none the best. From 20 of them `turbo` goes on for 60 calls, batches of 5, in each arm: as they come; with
@@ -26,9 +26,9 @@ import numpy as np
 from boltbo.optimizers.surrogates import hyperparameters
 from boltbo.problem import FloatArray
 from boltbo.system.files import write_whole
+from boltbo_bench.problems.peers import Boltbo
+from boltbo_bench.problems.problems import Problem, problem
 from boltbo_bench.recorded import commit, interval
-from peers import Boltbo
-from problems import Problem, problem
 
 PROBLEMS = ("ackley-20", "rover-60", "peptide-20", "plans-2b", "plans-9a")
 SAMPLES, CALLS, BATCH = 20, 60, 5
@@ -72,7 +72,7 @@ def main() -> None:
         print(f"| {r['arm']} | {said(r['20'])} | {said(r['60'])} |")
     if args.out:
         about = {
-            "command": "python research/scripts/initialization.py",
+            "command": "python research/scripts/optimizers/initialization.py",
             "commit": began,
             "seeds": args.seeds,
             "problems": PROBLEMS,

@@ -1,7 +1,7 @@
 """What a finished campaign of peptides gained on its validation templates, by the oracle and by the judge.
 
     boltbo run research/campaigns/peptides.toml --storage peptides.db
-    python research/scripts/peptides.py --config research/campaigns/peptides.toml --storage peptides.db --out peptides.json
+    python research/scripts/peptides/peptides.py --config research/campaigns/peptides.toml --storage peptides.db --out peptides.json
 
 Each method's candidate is the one that the oracle holds best among its calls; the judge, a predictor of another kind that no
 search asked, scores the same candidate. Ratios are geometric means over tasks of value over the template's value, with 95%
@@ -54,7 +54,7 @@ class Method:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path(__file__).with_suffix(".toml"))
+    parser.add_argument("--config", type=Path, default=Path(__file__).parents[2] / "campaigns" / "peptides.toml")
     parser.add_argument("--storage", default="peptides.db")
     parser.add_argument(
         "--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="as in boltbo run"
@@ -74,7 +74,7 @@ def main() -> None:
         found = evaluate(store, domain, args.judge)
     print_tables(found)
     if args.out is not None:
-        given = f"python research/scripts/peptides.py --config {args.config.name}" + "".join(
+        given = f"python research/scripts/peptides/peptides.py --config {args.config.name}" + "".join(
             f" --set {c}" for c in args.changes
         )
         about = {"command": given, "commit": commit(), "seed": config.settings.seed, "machine": cpu()}

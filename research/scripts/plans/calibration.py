@@ -1,6 +1,6 @@
 """How far the same plan's measurements lie apart, by each objective: alone, and beside a busy process.
 
-    python research/scripts/calibration.py --workload FOLDER --out calibration.json      seven minutes, nothing beside it
+    python research/scripts/plans/calibration.py --workload FOLDER --out calibration.json      seven minutes, nothing beside it
 
 Some plans of some queries of generated data, in random order, each by latency, CPU seconds and calibrated CPU seconds
 (`boltbo.domains.plans.server.cpu_time`): of two executions the second. The busy process multiplies matrices on one thread.
@@ -31,8 +31,7 @@ from boltbo.domains.plans.server.objective import Execution, Objective
 from boltbo.proposers import seed_of
 from boltbo.system.files import write_whole
 from boltbo.system.progress import Bars
-from boltbo_bench.recorded import commit, cpu, interval
-from training_threads import BUSY
+from boltbo_bench.recorded import BUSY, commit, cpu, interval
 
 
 class Cpu(Objective):
@@ -92,7 +91,7 @@ def main() -> None:
     show(told["rows"])
     if args.out:
         about = {
-            "command": "python research/scripts/calibration.py",
+            "command": "python research/scripts/plans/calibration.py",
             "commit": commit(),
             "seed": args.seed,
             "machine": cpu(),

@@ -1,7 +1,7 @@
 """What shared-surrogate methods gain, and cost, as source tasks grow in number: regret, CPU seconds and memory.
 
-    python research/scripts/transfer_scaling.py run --tasks 5 10 20 50 100 200 --out research/results/transfer-scaling.json
-    python research/scripts/transfer_scaling.py report --out research/results/transfer-scaling.json
+    python research/scripts/transfer/transfer_scaling.py run --tasks 5 10 20 50 100 200 --out research/results/transfer-scaling.json
+    python research/scripts/transfer/transfer_scaling.py report --out research/results/transfer-scaling.json
 
 Each (method, number of tasks) is one process of one thread on the family of `transfer_family.py`: the fit, then searches of
 the same target tasks from the same ten points, one call at a time. A fit that takes more CPU seconds than `--fit-limit` or
@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from boltbo.system.files import write_whole
+from boltbo_bench.problems.transfer_family import INITIAL, Family
 from boltbo_bench.recorded import commit, interval
-from transfer_family import INITIAL, Family
 
 ALONE = ("stbo", "random", "gp")
 """What uses no source task; gp: what every shared surrogate is without any"""
@@ -140,7 +140,7 @@ def run(args: argparse.Namespace) -> None:
     done = json.loads(args.out.read_text()) if args.out.exists() else {"rows": []}
     if done["rows"] and {name: done[name] for name in SHARED} != shared:
         raise SystemExit(f"{args.out} was made with other options: give another --out, or the same options")
-    given = f"python research/scripts/transfer_scaling.py run --tasks {' '.join(map(str, args.tasks))}"
+    given = f"python research/scripts/transfer/transfer_scaling.py run --tasks {' '.join(map(str, args.tasks))}"
     given += "".join(f" --{name.replace('_', '-')} {value}" for name, value in shared.items())
     rows: list[dict[str, Any]] = done["rows"]
     for tasks in args.tasks:

@@ -1,7 +1,7 @@
 """The first samples of a campaign's models and arms, measured again task by task: what drifts, drifts for all.
 
-    python research/scripts/side_by_side.py plans-backends --storage ceb-100.db --set domain.workload=FOLDER --out FILE
-    python research/scripts/side_by_side.py plans-backends --out FILE --over BOLT-100          the table again, in pairs
+    python research/scripts/plans/side_by_side.py plans-backends --storage ceb-100.db --set domain.workload=FOLDER --out FILE
+    python research/scripts/plans/side_by_side.py plans-backends --out FILE --over BOLT-100          the table again, in pairs
 
 A machine is not as fast today as it was yesterday, nor beside other work as alone: of the same plans, measured by the arms of a
 campaign hours apart, some took half as much again. Here all that the methods would try first for a task is measured within a

@@ -1,6 +1,6 @@
 """How well a sequence VAE learns peptides: held-out sequences that come back, random points that are peptides.
 
-    python research/scripts/latent.py --sequences amp_sequences.txt --vae FOLDER --out research/results/latent.json
+    python research/scripts/peptides/latent.py --sequences amp_sequences.txt --vae FOLDER --out research/results/latent.json
 
 Learns from all but 500 of the sequences of a file (one a line) and from two random relatives of each, within a quarter of its
 length; one thread, CPU seconds. Prints JSON: `exact`, the share of the held-out sequences that come back from the mean of
@@ -66,7 +66,7 @@ def main() -> None:
         k: getattr(args, k) for k in ("latent", "width", "layers", "kl_weight", "rate", "epochs", "tokens", "seed")
     }
     result = {
-        "command": " ".join(["python", "research/scripts/latent.py", *(Path(a).name for a in sys.argv[1:])]),
+        "command": " ".join(["python", "research/scripts/peptides/latent.py", *(Path(a).name for a in sys.argv[1:])]),
         "commit": commit(),
         **options,
         "parameters": sum(p.numel() for p in vae.network.parameters()),

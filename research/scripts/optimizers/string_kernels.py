@@ -1,6 +1,6 @@
 """Which features of strings a Gaussian process predicts best from: the choice behind `optimizers/string_features.py`.
 
-    python research/scripts/string_kernels.py mic_log10_um.csv      a CPU minute
+    python research/scripts/optimizers/string_kernels.py mic_log10_um.csv      a CPU minute
 
 For each template, `evolution` searches for 200 calls. A process with one lengthscale for each group of features, fitted as
 `edits` does it, learns from the first n observations and predicts 150 mutants of the best of them, none seen: Spearman's
@@ -22,18 +22,18 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 from scipy.stats import spearmanr
+from string_search import play
 from threadpoolctl import threadpool_limits
 
-import peptide_landscape
 from boltbo.optimizers import make_optimizer
 from boltbo.optimizers.surrogates import gp, string_surrogate
 from boltbo.optimizers.surrogates.string_features import Features
 from boltbo.optimizers.surrogates.warp import Warp
 from boltbo.problem import FloatArray
 from boltbo.system.files import write_whole
+from boltbo_bench.problems import peptide_landscape
+from boltbo_bench.problems.peptide_landscape import LANDSCAPES, Landscape
 from boltbo_bench.recorded import commit
-from peptide_landscape import LANDSCAPES, Landscape
-from string_search import play
 
 Names = Callable[[str], dict[Any, float]]
 PLACES = np.arange(-2, 3)

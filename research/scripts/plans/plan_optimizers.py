@@ -1,7 +1,7 @@
 """Single-task optimizers on query plans at equal calls, their winners measured again side by side.
 
-    python research/scripts/plan_optimizers.py plans-moves --storage plans-moves.db --set domain.workload=FOLDER --out FILE
-    python research/scripts/plan_optimizers.py plans-moves --out FILE --over evolution     the table again, in pairs
+    python research/scripts/plans/plan_optimizers.py plans-moves --storage plans-moves.db --set domain.workload=FOLDER --out FILE
+    python research/scripts/plans/plan_optimizers.py plans-moves --out FILE --over evolution     the table again, in pairs
 
 Training tasks of a campaign's round are searched once more: each arm is told the first candidates of the stored run with their
 values (in the first round the default plan and Bao's hint sets, later what the model proposed) and goes on by itself. In the
@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from side_by_side import each_task, parser
 from threadpoolctl import threadpool_limits
+from winners import again, best_plan
 
 from boltbo.campaign.oracle import best_value, call_oracle
 from boltbo.cli.common import opened
@@ -29,8 +31,6 @@ from boltbo.proposers import seed_of
 from boltbo.storage import Stage
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.ratios import ratio
-from side_by_side import each_task, parser
-from winners import again, best_plan
 
 ARMS = ("screened", "edits", "evolution")
 BATCH, PASSES = 5, 3

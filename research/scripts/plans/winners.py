@@ -1,8 +1,8 @@
 """What each method's best plan is worth, measured again task by task: what drifts, drifts for all, and no luck counts.
 
-    python research/scripts/winners.py plans --storage plans.db --set domain.workload=FOLDER --out FILE
-    python research/scripts/winners.py plans --out FILE --over STBO              the table again, in pairs
-    python research/scripts/winners.py … --beside plans-retrieval=plans-retrieval.db   another campaign's, on the same tasks, among them
+    python research/scripts/plans/winners.py plans --storage plans.db --set domain.workload=FOLDER --out FILE
+    python research/scripts/plans/winners.py plans --out FILE --over STBO              the table again, in pairs
+    python research/scripts/plans/winners.py … --beside plans-retrieval=plans-retrieval.db   another campaign's, on the same tasks, among them
 
 A campaign measures its methods hours apart, and of fifty noisy values the least is a lucky one. Here each method names one
 plan for a task, the best by its own calls (the default where every call was stopped), and all that were named are measured
@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from side_by_side import LIMIT, arms_of, each_task, parser
 
 from boltbo.campaign.results import labels
 from boltbo.cli.common import opened
@@ -29,7 +30,6 @@ from boltbo.storage import Run, Stage, Storage, open_storage
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.measured import Best
 from boltbo_bench.experiments.ratios import ratio
-from side_by_side import LIMIT, arms_of, each_task, parser
 
 PASSES = 2
 K = (1, 10, 50)

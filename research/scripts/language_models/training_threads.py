@@ -1,6 +1,6 @@
 """How fast the compact model learns beside busy processes: with all of torch's threads, with one, and with `threads_by_load`.
 
-    python research/scripts/training_threads.py --out training-threads.json      some minutes
+    python research/scripts/language_models/training_threads.py --out training-threads.json      some minutes
 
 The busy processes multiply matrices on one thread each. The ways to learn take turns, and each fit is of the same pairs.
 """
@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from llm_speed import EACH, WORDS, tasks
 
 from boltbo.llm.backend import Example
 from boltbo.llm.compact.model import CompactModel
 from boltbo.llm.tuning import loop as training
 from boltbo.system.files import write_whole
 from boltbo.system.threads import one_torch_thread
-from boltbo_bench.recorded import commit, cpu
-from llm_speed import EACH, WORDS, tasks
+from boltbo_bench.recorded import BUSY, commit, cpu
 
-BUSY = "import torch; torch.set_num_threads(1); a = torch.rand(500, 500)\nwhile True: a @ a"
 WAYS = ("all threads", "one thread", "by load")
 TIMES, EPOCHS = 3, 2
 
@@ -53,7 +52,7 @@ def main() -> None:
         print(json.dumps(rows[-1]), flush=True)
     if args.out:
         about = {
-            "command": "python research/scripts/training_threads.py",
+            "command": "python research/scripts/language_models/training_threads.py",
             "commit": commit(),
             "seed": 0,
             "machine": cpu(),

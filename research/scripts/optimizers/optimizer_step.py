@@ -1,8 +1,8 @@
 """What one step of trust-region Bayesian optimization costs: tell a batch, ask for the next one.
 
-    python research/scripts/optimizer_step.py --quick     n = 300, under a minute
-    python research/scripts/optimizer_step.py --sizes     boltbo at n = 100, 300, 1000, 4000 and d = 20, 64, 256, two minutes
-    python research/scripts/optimizer_step.py             n = 100, 300, 1000 beside BoTorch, a quarter of an hour
+    python research/scripts/optimizers/optimizer_step.py --quick     n = 300, under a minute
+    python research/scripts/optimizers/optimizer_step.py --sizes     boltbo at n = 100, 300, 1000, 4000 and d = 20, 64, 256, two minutes
+    python research/scripts/optimizers/optimizer_step.py             n = 100, 300, 1000 beside BoTorch, a quarter of an hour
 
 CPU seconds (`process_time`) on one thread, d = 64 but for `--sizes`, batches of 10, as JSON. boltbo's steps are averaged over
 ten, hence with their share of the scheduled refits. BoTorch's are written from its documentation: a `SingleTaskGP` fitted with
@@ -30,8 +30,8 @@ from boltbo.optimizers import make_optimizer
 from boltbo.optimizers.box.turbo import NEXT_ITERATIONS
 from boltbo.problem import FloatArray, Observation, Status
 from boltbo.system.files import write_whole
+from boltbo_bench.problems.box import Numbers
 from boltbo_bench.recorded import commit
-from box import Numbers
 
 D, BATCH, CANDIDATES = 64, 10, 1000
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -165,7 +165,7 @@ def main() -> None:
 def tell(out: Path | None, found: object) -> None:
     print(json.dumps(found))
     if out:
-        command = f"python research/scripts/optimizer_step.py {' '.join(a for a in sys.argv[1:] if a in ('--quick', '--sizes'))}"
+        command = f"python research/scripts/optimizers/optimizer_step.py {' '.join(a for a in sys.argv[1:] if a in ('--quick', '--sizes'))}"
         write_whole(
             out, json.dumps({"command": command.strip(), "commit": commit(), "seed": 0, "found": found}, indent=1)
         )

@@ -17,8 +17,8 @@ import numpy as np
 from boltbo.optimizers import make_optimizer
 from boltbo.problem import FloatArray, Observation, Status
 from boltbo.spaces import Slots
-from box import Numbers
-from problems import Problem
+from boltbo_bench.problems.box import Numbers
+from boltbo_bench.problems.problems import Problem
 
 
 class Peer(Protocol):

@@ -12,8 +12,8 @@ import numpy as np
 
 from boltbo.optimizers import make_optimizer
 from boltbo.problem import FloatArray, Observation, Status, Task, Trajectory
+from boltbo_bench.problems.box import Numbers
 from boltbo_bench.transfer.cost import search
-from box import Numbers
 
 INITIAL, SOURCE_CALLS = 10, 40
 

@@ -1,6 +1,6 @@
 """How many settings a user can set: the keys of a campaign's TOML file, of the tables inside it and of both built-in domains.
 
-    python research/scripts/count_settings.py
+    python research/scripts/campaigns/count_settings.py
 
 Run it with another commit's `src` in PYTHONPATH to count that commit's. `use` of [domain] counts as one.
 """

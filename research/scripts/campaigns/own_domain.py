@@ -1,6 +1,6 @@
 """How the first candidates of the README's own domain do on new tasks, beside the initial design, STBO and a look-up.
 
-    python research/scripts/own_domain.py --seeds 5 --jobs 2 --out research/results/own-domain.json      some minutes
+    python research/scripts/campaigns/own_domain.py --seeds 5 --jobs 2 --out research/results/own-domain.json      some minutes
 
 Runs the example of README.md as it stands there, once for each seed: the seed draws the tasks and is the campaign's. Values are
 of the best candidate after so many calls on the validation tasks, the mean over the tasks of all seeds with a 95% bootstrap
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     about = {
-        "command": f"python research/scripts/own_domain.py --seeds {args.seeds}",
+        "command": f"python research/scripts/campaigns/own_domain.py --seeds {args.seeds}",
         "commit": commit(),
         "machine": cpu(),
         "seeds": args.seeds,

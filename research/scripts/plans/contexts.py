@@ -1,6 +1,6 @@
 """What a model reads of a query, by policy, compared on templates that it has never seen.
 
-    python research/scripts/contexts.py --set domain.workload=FOLDER --storage contexts --out contexts.json
+    python research/scripts/plans/contexts.py --set domain.workload=FOLDER --storage contexts --out contexts.json
 
 One campaign for each policy, `contexts.toml` each time: the same tasks, default values, seeds and searches; only the text of
 the contexts differs, in the pretraining pairs of pretraining too. Stop and repeat it at any time.
@@ -27,7 +27,7 @@ from boltbo.system.progress import Bars
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path(__file__).with_suffix(".toml"))
+    parser.add_argument("--config", type=Path, default=Path(__file__).parents[2] / "campaigns" / "contexts.toml")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
     parser.add_argument("--storage", default="contexts", help="files STORAGE-POLICY.db and a folder of caches")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")

@@ -1,7 +1,7 @@
 """How fast the local backends learn and sample, beside transformers' own `generate` and training step on the same weights.
 
-    python research/scripts/llm_speed.py --out llm-speed.json      some minutes
-    python research/scripts/llm_speed.py --quick                   the compact model alone, fewer sizes
+    python research/scripts/language_models/llm_speed.py --out llm-speed.json      some minutes
+    python research/scripts/language_models/llm_speed.py --quick                   the compact model alone, fewer sizes
 
 The compact model is turned into a `LlamaForCausalLM` of the same weights, whose logits are checked to agree. Ten solutions
 of each context; every prompt has a grammar of its own that allows 24 symbols in each place. `generate`
@@ -66,7 +66,12 @@ def main() -> None:
         smollm2_speed(tell, flops)
     tell(what="peak memory", mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     if args.out:
-        about = {"command": "python research/scripts/llm_speed.py", "commit": commit(), "seed": 0, "machine": cpu()}
+        about = {
+            "command": "python research/scripts/language_models/llm_speed.py",
+            "commit": commit(),
+            "seed": 0,
+            "machine": cpu(),
+        }
         write_whole(args.out, json.dumps({**about, "rows": rows}, indent=1))
 
 

@@ -1,7 +1,7 @@
 """Regret and CPU seconds of boltbo's optimizers and their neighbours: same functions, same first points, same budgets.
 
-    python research/scripts/regret.py run --seeds 10 --out regret.jsonl [--arms "boltbo turbo" random --problems ackley-20 --jobs 2]
-    python research/scripts/regret.py report --out regret.jsonl --json research/results/regret.json [--figure docs/optimizers.png]
+    python research/scripts/optimizers/regret.py run --seeds 10 --out regret.jsonl [--arms "boltbo turbo" random --problems ackley-20 --jobs 2]
+    python research/scripts/optimizers/regret.py report --out regret.jsonl --json research/results/regret.json [--figure docs/optimizers.png]
 
 Batches of ten. A run is one process of one thread; CPU seconds (`process_time`) are those of asking and telling alone. Stop
 and repeat it at any time: what is in the file is not run again. Needs what it compares with: `pip install botorch optuna smac`.
@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from boltbo.system.files import write_whole
+from boltbo_bench.problems.peers import PEERS
+from boltbo_bench.problems.problems import names, problem
 from boltbo_bench.recorded import commit, interval
-from peers import PEERS
-from problems import names, problem
 
 BATCH = 10
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -126,14 +126,14 @@ def report(args: argparse.Namespace) -> None:
         )
     if args.json:
         about = {
-            "command": "python research/scripts/regret.py run --seeds 10; python research/scripts/regret.py report",
+            "command": "python research/scripts/optimizers/regret.py run --seeds 10; python research/scripts/optimizers/regret.py report",
             "commits": sorted({r["commit"] for r in rows}),
             "seeds": args.seeds,
             "batch": BATCH,
         }
         write_whole(args.json, json.dumps({**about, "table": table}, indent=1))
     if args.figure:
-        from regret_figure import draw
+        from boltbo_bench.problems.regret_figure import draw
 
         draw(rows, args.figure)
 

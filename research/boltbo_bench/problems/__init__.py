@@ -1,0 +1,1 @@
+"""Problems and neighbours that several scripts measure on."""
