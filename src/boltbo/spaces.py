@@ -176,9 +176,9 @@ class Strings:
         symbols = self.symbols(candidate)
         template = self.template or ()
         back = list(Levenshtein.editops(symbols, template)) if template else []
-        found: list[str] = []
+        mutants: list[str] = []
         for _ in range(ROUNDS):
-            missing = n - len(found)
+            missing = n - len(mutants)
             if missing <= 0:
                 break
             counts = rng.integers(1, edits + 1, size=missing).tolist()
@@ -194,16 +194,16 @@ class Strings:
                     child = _applied(symbols, ops, template)
                 child = self._edited(child, draw[: count - returned])
                 if child != symbols and self._valid(child):
-                    found.append(self.separator.join(child))
-        return found
+                    mutants.append(self.separator.join(child))
+        return mutants
 
     def crossed(self, one: str, other: str, n: int, rng: np.random.Generator) -> list[str]:
         """See `StringSpace`. A segment of `one` is replaced by the segment of `other` that is aligned with it."""
         a, b = self.symbols(one), self.symbols(other)
         path = _alignment(a, b)
-        found: list[str] = []
+        children: list[str] = []
         for _ in range(ROUNDS):
-            missing = n - len(found)
+            missing = n - len(children)
             if missing <= 0 or a == b:
                 break
             cuts = np.sort(rng.integers(len(path), size=(missing, 2)), axis=1).tolist()
@@ -211,8 +211,8 @@ class Strings:
                 (i, j), (k, m) = path[start], path[stop]
                 child = a[:i] + b[j:m] + a[k:]
                 if child != a and child != b and self._valid(child):
-                    found.append(self.separator.join(child))
-        return found
+                    children.append(self.separator.join(child))
+        return children
 
     def _edited(self, symbols: list[str], draws: Sequence[Sequence[float]]) -> list[str]:
         """One edit for each triple of uniform numbers: kind, place, symbol."""

@@ -45,24 +45,24 @@ def examine(storage: str | None = None) -> list[Finding]:
 def _try(
     part: str, check: Callable[[], str], remedy: str, packages: list[str] | None = None, needed: bool = True
 ) -> Finding:
-    found = []
+    notes = []
     for package in packages or []:
         try:
-            found.append(f"{package} {version(package)}")
+            notes.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             return Finding(part, False, f"{package} is not installed", remedy, needed)
     try:
-        found.append(check())
+        notes.append(check())
     except Exception as error:
-        return Finding(part, False, "; ".join([*found, f"{type(error).__name__}: {error}"]), remedy, needed)
-    return Finding(part, True, "; ".join(found), "", needed)
+        return Finding(part, False, "; ".join([*notes, f"{type(error).__name__}: {error}"]), remedy, needed)
+    return Finding(part, True, "; ".join(notes), "", needed)
 
 
 def _machine() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    found = f"Python {platform.python_version()}, {os.cpu_count()} cores, {free:.0f} GiB of disk free"
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {free:.0f} GiB of disk free"
     works = sys.version_info >= (3, 11) and free > 1
-    return Finding("machine", works, found, "" if works else "use Python 3.11 or newer, free 1 GiB of disk")
+    return Finding("machine", works, machine, "" if works else "use Python 3.11 or newer, free 1 GiB of disk")
 
 
 def _storage(url: str | None) -> str:
@@ -100,5 +100,5 @@ def _embedded() -> str:
     from boltbo.domains.plans.server.embedded import EmbeddedServer
 
     with EmbeddedServer() as server:
-        [(found,)] = Server(server.url()).query("SHOW server_version")
-        return f"PostgreSQL {found} starts and answers"
+        [(version_text,)] = Server(server.url()).query("SHOW server_version")
+        return f"PostgreSQL {version_text} starts and answers"

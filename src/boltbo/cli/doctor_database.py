@@ -24,10 +24,10 @@ def examine_database(url: str, hint_plan: str = "pg_hint_plan") -> list[Finding]
     from boltbo.domains.plans.server.connection import Server
 
     with closing(Server(url, patience=0.0, hint_plan=hint_plan)) as server:
-        found = capabilities(server)
-    findings = [_version(found), _tables(found), _rights(found), _hint_plan(found, hint_plan), _hint_table(found)]
-    findings += [_stat_statements(found), _cpu(found), *_circumstances(found)]
-    for condition in conditions(found):
+        facts = capabilities(server)
+    findings = [_version(facts), _tables(facts), _rights(facts), _hint_plan(facts, hint_plan), _hint_table(facts)]
+    findings += [_stat_statements(facts), _cpu(facts), *_circumstances(facts)]
+    for condition in conditions(facts):
         findings.append(
             Finding(
                 condition.name, not condition.effect, condition.value, condition.remedy, needed=False, cost=condition.effect
@@ -36,66 +36,66 @@ def examine_database(url: str, hint_plan: str = "pg_hint_plan") -> list[Finding]
     return findings
 
 
-def _version(found: Capabilities) -> Finding:
+def _version(facts: Capabilities) -> Finding:
     from boltbo.domains.plans.server.capabilities import NEWEST, OLDEST
 
-    seen = f"PostgreSQL {found.version_text}, {found.where}{', a superuser' if found.superuser else ''}"
-    cost = "" if found.supported else f"boltbo was never tested on it: {OLDEST} to {NEWEST} are supported"
-    return Finding("server", found.supported, seen, "" if found.supported else "use another server", cost=cost)
+    seen = f"PostgreSQL {facts.version_text}, {facts.where}{', a superuser' if facts.superuser else ''}"
+    cost = "" if facts.supported else f"boltbo was never tested on it: {OLDEST} to {NEWEST} are supported"
+    return Finding("server", facts.supported, seen, "" if facts.supported else "use another server", cost=cost)
 
 
-def _tables(found: Capabilities) -> Finding:
-    readable = found.tables - found.unreadable
-    seen = f"{readable} of {found.tables} tables can be read"
-    role, database = found.where.partition("@")[0] or "ROLE", found.where.rpartition("/")[2]
+def _tables(facts: Capabilities) -> Finding:
+    readable = facts.tables - facts.unreadable
+    seen = f"{readable} of {facts.tables} tables can be read"
+    role, database = facts.where.partition("@")[0] or "ROLE", facts.where.rpartition("/")[2]
     grant = f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
-    if not found.tables:
+    if not facts.tables:
         return Finding(
             "tables", False, f"none in {database or 'this database'}", "name a database with tables in the URL"
         )
     if not readable:
         return Finding("tables", False, seen, grant, cost="no query can be executed")
-    cost = "queries on the others are reported and skipped" if found.unreadable else ""
+    cost = "queries on the others are reported and skipped" if facts.unreadable else ""
     return Finding("tables", not cost, seen, grant if cost else "", needed=False, cost=cost)
 
 
-def _rights(found: Capabilities) -> Finding:
-    if found.refused:
-        seen = "; ".join(f"{name}: {reason}" for name, reason in found.refused.items())
+def _rights(facts: Capabilities) -> Finding:
+    if facts.refused:
+        seen = "; ".join(f"{name}: {reason}" for name, reason in facts.refused.items())
         return Finding("settings of plans", False, seen, "allow SET for this role", cost="plans cannot be forced")
     return Finding("settings of plans", True, "this role can set them")
 
 
-def _hint_plan(found: Capabilities, library: str) -> Finding:
+def _hint_plan(facts: Capabilities, library: str) -> Finding:
     part = "pg_hint_plan"
-    if found.hint_plan == "loaded":
+    if facts.hint_plan == "loaded":
         return Finding(part, True, "loaded in every session", needed=False)
-    if found.hint_plan == "loadable":
+    if facts.hint_plan == "loadable":
         return Finding(part, True, "this role can load it, and boltbo does", needed=False)
-    role = found.where.partition("@")[0] or "ROLE"
-    if found.hint_plan_reason == "pg_hint_plan.enable_hint is off":
+    role = facts.where.partition("@")[0] or "ROLE"
+    if facts.hint_plan_reason == "pg_hint_plan.enable_hint is off":
         remedy = f"ALTER ROLE {role} SET pg_hint_plan.enable_hint = on"
-    elif found.pooled or "not allowed" in found.hint_plan_reason:
+    elif facts.pooled or "not allowed" in facts.hint_plan_reason:
         remedy = f"as a superuser: ALTER ROLE {role} SET session_preload_libraries = 'pg_hint_plan'"
     else:
-        major = found.version // 10_000
+        major = facts.version // 10_000
         remedy = (
             f"install the package of your system (Debian: apt install postgresql-{major}-pg-hint-plan), then as a superuser: "
             f"ALTER ROLE {role} SET session_preload_libraries = 'pg_hint_plan'"
         )
     return Finding(
-        part, False, found.hint_plan_reason, remedy, needed=False,
+        part, False, facts.hint_plan_reason, remedy, needed=False,
         cost="the SQL-only dialect is used: hash joins and nested loops can be forced; merge joins and scan methods cannot, "
         "and what is exported is rewritten SQL, not hints",
     )  # fmt: skip
 
 
-def _hint_table(found: Capabilities) -> Finding:
+def _hint_table(facts: Capabilities) -> Finding:
     part = "hint table"
-    if found.hint_table in ("norm_query_string", "query_id"):
-        how = {"norm_query_string": "text", "query_id": "query id"}[found.hint_table]
+    if facts.hint_table in ("norm_query_string", "query_id"):
+        how = {"norm_query_string": "text", "query_id": "query id"}[facts.hint_table]
         return Finding(part, True, f"hint_plan.hints finds queries by {how}", needed=False)
-    if found.hint_table == "unreadable":
+    if facts.hint_table == "unreadable":
         seen, remedy = (
             "hint_plan.hints is there, and this role cannot read it",
             "GRANT USAGE ON SCHEMA hint_plan, SELECT",
@@ -106,11 +106,11 @@ def _hint_table(found: Capabilities) -> Finding:
     return Finding(part, False, seen, remedy, needed=False, cost=cost)
 
 
-def _stat_statements(found: Capabilities) -> Finding:
-    part, state = "pg_stat_statements", found.stat_statements
+def _stat_statements(facts: Capabilities) -> Finding:
+    part, state = "pg_stat_statements", facts.stat_statements
     if state == "readable":
         return Finding(part, True, "readable: the workload can be 'pg_stat_statements'", needed=False)
-    role = found.where.partition("@")[0] or "ROLE"
+    role = facts.where.partition("@")[0] or "ROLE"
     cost = "the workload must come as SQL files"
     remedies = {
         "partly hidden": f"GRANT pg_read_all_stats TO {role}",
@@ -124,27 +124,27 @@ def _stat_statements(found: Capabilities) -> Finding:
     return Finding(part, False, state, remedies[state], needed=False, cost=cost)
 
 
-def _cpu(found: Capabilities) -> Finding:
+def _cpu(facts: Capabilities) -> Finding:
     part = "objective calibrated"
-    if not found.cpu_reason:
+    if not facts.cpu_reason:
         return Finding(part, True, "the server's CPU time can be read; 'calibrated' scatters least", needed=False)
     cost = "latency is measured by the client's clock, network included, and scatters more than CPU time"
-    return Finding(part, False, found.cpu_reason, "run boltbo on the server's machine (Linux)", needed=False, cost=cost)
+    return Finding(part, False, facts.cpu_reason, "run boltbo on the server's machine (Linux)", needed=False, cost=cost)
 
 
-def _circumstances(found: Capabilities) -> Iterator[Finding]:
-    if found.pooled:
+def _circumstances(facts: Capabilities) -> Iterator[Finding]:
+    if facts.pooled:
         yield Finding(
             "pooler", False, "connections are handed out by a pooler", "give boltbo the server's own port", needed=False,
             cost="works (everything is within one transaction), but times include the pooler, and waiting for a connection",
         )  # fmt: skip
-    if found.replica:
+    if facts.replica:
         yield Finding(
             "standby", True, "a read replica: boltbo only reads", needed=False,
             cost="a long execution may be cancelled by a conflict with what is replayed (max_standby_streaming_delay)",
         )  # fmt: skip
-    if found.never_analyzed:
-        names = found.never_analyzed
+    if facts.never_analyzed:
+        names = facts.never_analyzed
         listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         yield Finding(
             "statistics", False, f"never analyzed: {listed}", "ANALYZE", needed=False,

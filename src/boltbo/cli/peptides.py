@@ -86,18 +86,18 @@ def design(
     chosen = editable(read_templates(templates), similarity, templates)
     search = Search(budget, initial, optimizer.value, model, seed)
     try:
-        found = carry_out(
+        shortlists = carry_out(
             domain, chosen, search, out, workers, judge_name=judge, families=families, top=top, known=known
         )
     except KeyboardInterrupt:
         typer.echo(f"\nstopped; all that was predicted is in {out}: the same command goes on from here", err=True)
         raise typer.Exit(130) from None
     if format is Format.JSON:
-        print_json({"out": str(out), "templates": [as_plain(s) for s in found]})
+        print_json({"out": str(out), "templates": [as_plain(s) for s in shortlists]})
         return
     table = Table("template", "its value", "best", "judge: from", "to", "candidates")
     table.add_column("best sequence", overflow="fold")
-    for s in found:
+    for s in shortlists:
         best = s.candidates[0] if s.candidates else None
         one = best or s.template
         judged = [f"{v.judge.value:.3g}" if v.judge else "-" for v in (s.template, one)]

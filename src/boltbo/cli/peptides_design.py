@@ -71,9 +71,9 @@ def carry_out(
     judge = None if judge_name == "none" else load_judge(judge_name)
     peptides = known_peptides(known) if known is not None or find_spec("modlamp") is not None else []
     trajectories = run(domain, templates, search, out, workers, bars or Bars())
-    found = [shortlist(domain, x, judge=judge, families=families, top=top, known=peptides) for x in trajectories]
-    write(domain, found, search, out, judge)
-    return found
+    shortlists = [shortlist(domain, x, judge=judge, families=families, top=top, known=peptides) for x in trajectories]
+    write(domain, shortlists, search, out, judge)
+    return shortlists
 
 
 def run(
@@ -145,7 +145,7 @@ def proposer(domain: PeptidesDomain, model: str | None, bars: Bars) -> Proposer:
 
 
 def write(
-    domain: PeptidesDomain, found: Sequence[Shortlist], search: Search, out: Path, judge: MicPredictor | None
+    domain: PeptidesDomain, shortlists: Sequence[Shortlist], search: Search, out: Path, judge: MicPredictor | None
 ) -> None:
     """Write `designs.csv`, `designs.fasta` and `designs.html`, in place of earlier ones."""
     objective = domain.objective
@@ -167,9 +167,9 @@ def write(
         ],
     )
     for name, text in (
-        ("designs.csv", as_csv(about, found)),
-        ("designs.fasta", as_fasta(about, found)),
-        ("designs.html", designs_page(about, found)),
+        ("designs.csv", as_csv(about, shortlists)),
+        ("designs.fasta", as_fasta(about, shortlists)),
+        ("designs.html", designs_page(about, shortlists)),
     ):
         write_whole(out / name, text)
 

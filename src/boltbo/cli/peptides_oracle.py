@@ -71,9 +71,9 @@ def carry_out(path: Path, out: Path, members: int, seed: int, judge: bool, folds
 def show(record: dict[str, Any]) -> None:
     """The tables of what `carry_out` found."""
     for name in ("oracle", "judge"):
-        for split, found in record.get(name, {}).items():
+        for split, scores in record.get(name, {}).items():
             table = Table("species", "n", "R2 (95%)", "Pearson (95%)", "RMSE (95%)", box=box.SIMPLE_HEAD)
-            for s in found["species"]:
+            for s in scores["species"]:
                 cells = [
                     "{:.2f} ({:.2f} to {:.2f})".format(s[k], *s[f"{k}_interval"]) for k in ("r2", "pearson", "rmse")
                 ]
@@ -94,9 +94,9 @@ def _validated(
     bars: Bars,
 ) -> dict[str, Any]:
     with bars.track(f"{name}, split {split}", folds) as update:
-        scores, told = cross_validate(data, fit, split, folds, seed, update)
-    known = None if told != told else told
-    return {"species": [asdict(s) for s in scores], "spread against error, rank correlation": known}
+        scores, correlation = cross_validate(data, fit, split, folds, seed, update)
+    rank_correlation = None if correlation != correlation else correlation
+    return {"species": [asdict(s) for s in scores], "spread against error, rank correlation": rank_correlation}
 
 
 def _speed(model: MicPredictor, data: Measurements) -> float:

@@ -181,16 +181,21 @@ def check_workload(
             server = Server(database)
             stack.callback(server.close)
         if workload != STAT_STATEMENTS:
-            found = read_path(Path(workload))
+            queries = read_path(Path(workload))
         elif server is not None:
-            found = read_stat_statements(server, limit)
+            queries = read_stat_statements(server, limit)
         else:
             raise ConfigError("pg_stat_statements is read from a server: name it with --database")
-        surveyed = survey(found, server)
+        surveyed = survey(queries, server)
     said = summary(surveyed)
     if format is Format.JSON:
         print_json(
-            {"summary": said, "queries": [asdict(s) for s in surveyed], "skipped": found.skipped, "notes": found.notes}
+            {
+                "summary": said,
+                "queries": [asdict(s) for s in surveyed],
+                "skipped": queries.skipped,
+                "notes": queries.notes,
+            }
         )
         return
     table = Table("query", "relations", "", box=box.SIMPLE_HEAD)
@@ -199,7 +204,7 @@ def check_workload(
             table.add_row(escape(s.id), "+".join(map(str, s.relations)) or "-", escape(s.note))
     if table.row_count:
         console.print(table)
-    for note in found.remarks():
+    for note in queries.remarks():
         console.print(escape(note))
     console.print(escape(said))
 

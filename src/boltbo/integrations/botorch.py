@@ -105,9 +105,9 @@ class BoltboGenerator:
         Returns:
             Points, shape (b, q, d), and their acquisition values, shape (b,).
         """
-        found, _ = gen_candidates_scipy(initial_conditions, acquisition_function, *args, **kwargs)
-        flat = found.reshape(-1, found.shape[-1])
-        X = _points(self.space, self.candidates(flat), self.bounds).to(found).reshape(found.shape)
+        optimized, _ = gen_candidates_scipy(initial_conditions, acquisition_function, *args, **kwargs)
+        flat = optimized.reshape(-1, optimized.shape[-1])
+        X = _points(self.space, self.candidates(flat), self.bounds).to(optimized).reshape(optimized.shape)
         with torch.no_grad():
             return X, acquisition_function(X)
 

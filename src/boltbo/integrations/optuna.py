@@ -240,10 +240,10 @@ def _candidate(trial: FrozenTrial, parameters: Parameters | None) -> str:
 
 
 def _constraints(trial: FrozenTrial) -> Sequence[float]:
-    found = getattr(trial, "constraints", None)  # Optuna 5
-    if found is None:
+    constraints = getattr(trial, "constraints", None)  # Optuna 5
+    if constraints is None:
         return trial.system_attrs.get("constraints") or ()
-    return list(found.values())
+    return list(constraints.values())
 
 
 def _distribution(choices: Sequence[str]) -> BaseDistribution:

@@ -14,22 +14,21 @@ from boltbo.proposers.order import Estimate, First, check_first, ordered
 
 
 class ModelProposer:
-    """Samples of a model for each task, with the domain's default and a share of its design beside them; in turn with them what
-    another proposer retrieves.
+    """Model samples, interleaved with retrieved solutions and part of the initial design.
 
     With the default among the candidates, a run with a bad model is never worse than a run without one; with some of
     the design, the optimizer sees more than one corner of its space.
 
     Args:
-        domain: The domain of the tasks; an `Estimating` one where `first` is `estimated`.
-        model: Its language model.
-        retrieval: Proposes solutions of tasks solved before.
-        retrieval_share: Share of the candidates, the design's apart, that is retrieved.
+        domain: Domain of the tasks; an `Estimating` one where `first` is `estimated`.
+        model: Language model that is sampled.
+        retrieval: Proposer of solutions of tasks that were solved before.
+        retrieval_share: Share of the candidates, without those of the design, that is retrieved.
         design_share: Share of the candidates that is the domain's design, default included; None: the model alone.
-        temperature: Of the sampling.
-        first: Which samples are tried first; see `order`. None: as they come.
-        pool: So many times as many samples are drawn, of which `order` says those to take.
-        in_order: Whether it matters which comes first; otherwise nothing is asked that says no more than that.
+        temperature: Sampling temperature.
+        first: Which samples are tried first, see `order`; None: as they come.
+        pool: Oversampling factor; `order` selects.
+        in_order: If false, skip what is used only for ordering.
 
     Raises:
         ConfigError: `first` asks the domain for estimates that it has not.
@@ -64,18 +63,18 @@ class ModelProposer:
     ) -> list[list[Proposal]]:
         kept = 0 if self.design_share is None else max(1, round(self.design_share * n))
         design = InitialDesign(self.domain).propose(tasks, kept, seed) if kept else [[] for _ in tasks]
-        samples = [[(s.text, "llm") for s in own] for own in self.sample(tasks, n, seed, progress)]
+        samples = [[(s.text, "llm") for s in of_task] for of_task in self.sample(tasks, n, seed, progress)]
         retrieved = self.retrieval.propose(tasks, n, seed) if self.retrieval is not None else [[] for _ in tasks]
-        own = [_alternating(s, r, self.retrieval_share) for s, r in zip(samples, retrieved, strict=True)]
-        return [_merge(d, o, n) for d, o in zip(design, own, strict=True)]
+        mixed = [_alternating(s, r, self.retrieval_share) for s, r in zip(samples, retrieved, strict=True)]
+        return [_merge(d, m, n) for d, m in zip(design, mixed, strict=True)]
 
     def sample(self, tasks: Sequence[Task], n: int, seed: int, progress: Progress | None = None) -> list[list[Sample]]:
         """`n` distinct samples for each task, all valid."""
         prompts = [Prompt(task.context, self.domain.grammar(task)) for task in tasks]
         lists = self.model.sample(prompts, self.pool * n, temperature=self.temperature, seed=seed, progress=progress)
         return [
-            ordered(found, n, self.first, self.model, prompt, self._estimate(task))
-            for found, prompt, task in zip(lists, prompts, tasks, strict=True)
+            ordered(samples, n, self.first, self.model, prompt, self._estimate(task))
+            for samples, prompt, task in zip(lists, prompts, tasks, strict=True)
         ]
 
     def _estimate(self, task: Task) -> Estimate | None:
@@ -83,21 +82,21 @@ class ModelProposer:
 
 
 def _alternating(samples: Sequence[Proposal], retrieved: Sequence[Proposal], share: float) -> list[Proposal]:
-    """Both, distinct, each part of it with about `share` of what is retrieved; a sample goes first unless none are wanted."""
-    found: dict[str, str] = {}
+    """Interleave both without repeats, about `share` of each part retrieved; a sample goes first unless `share` is 1."""
+    sources: dict[str, str] = {}
     lists = (iter(samples), iter(retrieved))
     for i in range(len(samples) + len(retrieved)):
         turn = int((i + 1) * share) > int(i * share)
-        for own in (lists[turn], lists[not turn]):  # the other one where this has no more
-            new = next((p for p in own if p[0] not in found), None)
+        for proposals in (lists[turn], lists[not turn]):  # the second one where the first has no more
+            new = next((p for p in proposals if p[0] not in sources), None)
             if new is not None:
-                found[new[0]] = new[1]
+                sources[new[0]] = new[1]
                 break
-    return list(found.items())
+    return list(sources.items())
 
 
-def _merge(design: list[Proposal], own: Sequence[Proposal], n: int) -> list[Proposal]:
-    """The default, the model's own, the rest of the design; distinct, at most `n`, the design never crowded out."""
+def _merge(design: list[Proposal], mixed: Sequence[Proposal], n: int) -> list[Proposal]:
+    """The default, the mixed candidates, then the rest of the design: distinct, at most `n`, the design never crowded out."""
     first, rest = design[:1], design[1:]
     taken = {c for c, _ in design}
-    return [*first, *[p for p in own if p[0] not in taken][: n - len(design)], *rest]
+    return [*first, *[p for p in mixed if p[0] not in taken][: n - len(design)], *rest]

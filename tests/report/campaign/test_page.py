@@ -23,7 +23,7 @@ from boltbo.domains.plans.search.moves import PlanMoves
 from boltbo.domains.plans.search.random_plans import random_plans
 from boltbo.errors import ConfigError
 from boltbo.report.campaign import Gathered, campaign_page
-from boltbo.report.campaign.gather import DEFAULT, STBO, TaskFound
+from boltbo.report.campaign.gather import DEFAULT, STBO, TaskSummary
 from boltbo.report.campaign.page import flat
 from boltbo.report.campaign.tasks import ROWS
 from boltbo.storage import Run, Stage, open_storage
@@ -300,7 +300,7 @@ def test_half_a_character_is_no_reason_to_fail(tmp_path: Path) -> None:
 
 def test_a_bound_is_told_as_a_bound() -> None:
     bound = Observation("x", 2.0, Status.CENSORED, 0.1, "llm")
-    task = TaskFound(Task("a", "b"), {"BOLT-1": bound}, {"BOLT-1": [math.inf]})
+    task = TaskSummary(Task("a", "b"), {"BOLT-1": bound}, {"BOLT-1": [math.inf]})
     assert math.isnan(task.value("BOLT-1"))
     assert task.lowest is None
     assert math.isnan(task.gain)

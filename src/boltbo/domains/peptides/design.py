@@ -60,15 +60,15 @@ def conservative(space: Relatives, n: int, rng: np.random.Generator) -> list[str
     weights = np.array([weight for _, _, weight in moves])
     order = np.log(weights) + rng.gumbel(size=(n, len(moves)))  # largest first: drawn without replacement
     counts = rng.integers(1, space.edits + 1, size=n)
-    found = []
+    variants = []
     for row, count in zip(np.argsort(-order, axis=1), counts.tolist(), strict=True):
         residues, changed = list(template), set[int]()
         for place, residue, _ in (moves[m] for m in row):
             if place not in changed and len(changed) < count:
                 residues[place] = residue
                 changed.add(place)
-        found.append("".join(residues))
-    return found
+        variants.append("".join(residues))
+    return variants
 
 
 def _moves(template: str) -> list[tuple[int, str, float]]:

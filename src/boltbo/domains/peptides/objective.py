@@ -74,14 +74,14 @@ def _side(side: str, text: str, species: tuple[str, ...]) -> list[str]:
         name = part.strip().lower()
         if name in PANELS:
             wall = name.removeprefix("gram-")
-            found = [s for s in species if name == "all" or (s in SPECIES and SPECIES[s].wall == wall)]
+            named = [s for s in species if name == "all" or (s in SPECIES and SPECIES[s].wall == wall)]
         else:
             one = column_of(name, species)
-            found = [] if one is None else [one]
-        if not found:
+            named = [] if one is None else [one]
+        if not named:
             raise ConfigError(
                 f"objective {text!r}: {part.strip()!r} is no panel ({', '.join(PANELS)}) and no species of the predictor "
                 f"({', '.join(species)})"
             )
-        chosen += [s for s in found if s not in chosen]
+        chosen += [s for s in named if s not in chosen]
     return chosen

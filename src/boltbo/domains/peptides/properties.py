@@ -107,15 +107,15 @@ def novelty(sequences: Sequence[str], known: Sequence[str]) -> list[Nearest]:
     """How far each peptide is from the nearest known one.
 
     Raises:
-        ConfigError: Nothing is known.
+        ConfigError: The list of known peptides is empty.
     """
     if not known:
         raise ConfigError("novelty: the list of known peptides is empty")
-    found = []
+    nearest = []
     for begin in range(0, len(sequences), 256):
         alike = cdist(sequences[begin : begin + 256], known, scorer=Levenshtein.normalized_distance, workers=1)
-        found += [Nearest(known[i], float(row[i])) for row, i in zip(alike, alike.argmin(1), strict=True)]
-    return found
+        nearest += [Nearest(known[i], float(row[i])) for row, i in zip(alike, alike.argmin(1), strict=True)]
+    return nearest
 
 
 def known_peptides(path: Path | None = None) -> list[str]:
@@ -137,11 +137,11 @@ def known_peptides(path: Path | None = None) -> list[str]:
     lines = text.splitlines()
     if ">" in text:
         lines = ["".join(record.splitlines()[1:]) for record in ("\n" + text).split("\n>")[1:]]
-    found = list(dict.fromkeys("".join(line.split()).upper() for line in lines if line.strip()))
-    wrong = next((s for s in found if set(s) - set(AMINO_ACIDS)), None)
+    peptides = list(dict.fromkeys("".join(line.split()).upper() for line in lines if line.strip()))
+    wrong = next((s for s in peptides if set(s) - set(AMINO_ACIDS)), None)
     if wrong is not None:
         raise ConfigError(f"the known peptides {path}: {wrong[:40]!r} has letters other than {AMINO_ACIDS}")
-    return found
+    return peptides
 
 
 def _of_modlamp() -> list[str]:

@@ -12,7 +12,7 @@ from boltbo.drawing.chart import Figure, figure
 from boltbo.drawing.lines import Axis, Level, Line, spread_out, staircase
 from boltbo.drawing.numbers import with_unit
 from boltbo.drawing.palette import SHADES
-from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered, TaskFound
+from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered, TaskSummary
 
 MOST_POINTS = 160
 """Points along the edge of an area"""
@@ -70,7 +70,7 @@ def training_trajectories(g: Gathered) -> Figure | None:
     return _trajectories(groups, {FOUND} if len(groups) < 3 else set(), log_calls=False)
 
 
-def task_curves(task: TaskFound, last_model: str, unit: str = "") -> Figure | None:
+def task_curves(task: TaskSummary, last_model: str, unit: str = "") -> Figure | None:
     """One task: the best value of each method after each oracle call."""
     named = [(STBO, "stbo"), (last_model, "s3"), (FOUND, "s3")]
     lines = [Line(m, style, staircase(task.curves[m])) for m, style in named if m in task.curves]
@@ -83,7 +83,7 @@ def task_curves(task: TaskFound, last_model: str, unit: str = "") -> Figure | No
 
 
 def _trajectories(
-    groups: Sequence[tuple[str, str, str, Sequence[TaskFound]]], areas: set[str], *, log_calls: bool
+    groups: Sequence[tuple[str, str, str, Sequence[TaskSummary]]], areas: set[str], *, log_calls: bool
 ) -> Figure | None:
     """Median and quartiles over tasks, of the value over the default's where every value allows it.
 

@@ -18,7 +18,7 @@ DEFAULT, DESIGN, STBO, FOUND = "default", "initial design", "STBO", "found"
 
 
 @dataclass(frozen=True, slots=True)
-class TaskFound:
+class TaskSummary:
     """What became of one task.
 
     Attributes:
@@ -33,8 +33,8 @@ class TaskFound:
 
     def value(self, method: str) -> float:
         """The best complete value; NaN where there is none."""
-        found = self.best.get(method)
-        return found.value if found is not None and found.complete else math.nan
+        best = self.best.get(method)
+        return best.value if best is not None and best.complete else math.nan
 
     @property
     def lowest(self) -> Observation | None:
@@ -79,8 +79,8 @@ class Gathered:
     progress: Sequence[Progress]
     statuses: Mapping[tuple[str, str], int]
     seconds: Mapping[str, float]
-    validation: Sequence[TaskFound]
-    training: Mapping[int, Sequence[TaskFound]]
+    validation: Sequence[TaskSummary]
+    training: Mapping[int, Sequence[TaskSummary]]
     models: Sequence[tuple[str, ModelVersion]]
 
     @classmethod
@@ -114,8 +114,8 @@ def _progress(pairs: Pairs) -> list[Progress]:
     for run, trajectory in pairs:
         groups.setdefault((run.round, run.stage), []).append((run, trajectory))
     return [
-        Progress(stage, t, sum(r.done for r, _ in own), len(own), sum(len(x.observations) for _, x in own))
-        for (t, stage), own in groups.items()
+        Progress(stage, t, sum(r.done for r, _ in group), len(group), sum(len(x.observations) for _, x in group))
+        for (t, stage), group in groups.items()
     ]
 
 
@@ -135,39 +135,41 @@ def _seconds(pairs: Pairs, versions: Iterable[ModelVersion]) -> dict[str, float]
     return dict(spent)
 
 
-def _validation(pairs: Pairs, names: Mapping[int, str]) -> list[TaskFound]:
+def _validation(pairs: Pairs, names: Mapping[int, str]) -> list[TaskSummary]:
     tasks: dict[str, Task] = {}
     seen: dict[str, dict[str, tuple[Observation, ...]]] = {}
     for run, trajectory in sorted(pairs, key=lambda pair: pair[0].round):
         if not run.done or run.stage not in (Stage.REFERENCE, Stage.VALIDATE):
             continue
-        own, all_of = seen.setdefault(run.task.id, {}), trajectory.observations
+        of_task, all_of = seen.setdefault(run.task.id, {}), trajectory.observations
         tasks[run.task.id] = run.task
         if run.stage is Stage.REFERENCE:
-            own[DEFAULT] = tuple(o for o in all_of if o.source == "default")
-            own[DESIGN] = tuple(o for o in all_of if o.source in ("default", "design"))
-            own[STBO] = all_of
+            of_task[DEFAULT] = tuple(o for o in all_of if o.source == "default")
+            of_task[DESIGN] = tuple(o for o in all_of if o.source in ("default", "design"))
+            of_task[STBO] = all_of
         else:
-            own[names.get(run.round, "BOLT-0")] = all_of
-    return [_found(tasks[task], own) for task, own in seen.items()]
+            of_task[names.get(run.round, "BOLT-0")] = all_of
+    return [_summary(tasks[task], by_method) for task, by_method in seen.items()]
 
 
-def _training(pairs: Pairs) -> dict[int, list[TaskFound]]:
-    rounds: dict[int, list[TaskFound]] = {}
+def _training(pairs: Pairs) -> dict[int, list[TaskSummary]]:
+    rounds: dict[int, list[TaskSummary]] = {}
     for run, trajectory in pairs:
         if run.done and run.stage is Stage.TRAIN:
             default = tuple(o for o in trajectory.observations if o.source == "default")
-            found = _found(run.task, {DEFAULT: default, FOUND: trajectory.observations})
-            rounds.setdefault(run.round, []).append(found)
+            summary = _summary(run.task, {DEFAULT: default, FOUND: trajectory.observations})
+            rounds.setdefault(run.round, []).append(summary)
     return dict(sorted(rounds.items()))
 
 
-def _found(task: Task, observed: Mapping[str, Sequence[Observation]]) -> TaskFound:
-    best = {method: found for method, own in observed.items() if (found := _best(own)) is not None}
+def _summary(task: Task, observed: Mapping[str, Sequence[Observation]]) -> TaskSummary:
+    best = {method: o for method, observations in observed.items() if (o := _best(observations)) is not None}
     curves = {
-        m: Trajectory(task, tuple(own)).best_values() for m, own in observed.items() if m not in (DEFAULT, DESIGN)
+        m: Trajectory(task, tuple(observations)).best_values()
+        for m, observations in observed.items()
+        if m not in (DEFAULT, DESIGN)
     }
-    return TaskFound(task, best, curves)
+    return TaskSummary(task, best, curves)
 
 
 def _best(observations: Sequence[Observation]) -> Observation | None:

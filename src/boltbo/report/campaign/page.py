@@ -10,7 +10,7 @@ from boltbo.drawing import Drawing
 from boltbo.drawing.lines import spread_out
 from boltbo.drawing.pages import page, text_of
 from boltbo.report.campaign.figures import learning_curve, training_trajectories, validation_trajectories
-from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered, TaskFound
+from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered, TaskSummary
 from boltbo.report.campaign.solutions import TextOnly
 from boltbo.report.campaign.tables import calls_table, models_table, results_table, stages_table
 from boltbo.report.campaign.tasks import TaskTable, detailed, details_of, task_table
@@ -85,7 +85,7 @@ def _before_after(g: Gathered, anchors: Mapping[str, str]) -> list[tuple[str, Ta
     return tables
 
 
-def _details_note(g: Gathered, chosen: Sequence[TaskFound]) -> str:
+def _details_note(g: Gathered, chosen: Sequence[TaskSummary]) -> str:
     every = len(g.validation) or sum(map(len, g.training.values()))
     which = "validation" if g.validation else "training"
     few = f" {len(chosen)} of {every}, spread over all gains." if len(chosen) < every else ""

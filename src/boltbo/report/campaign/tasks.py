@@ -13,7 +13,7 @@ from boltbo.drawing.chart import Figure
 from boltbo.drawing.numbers import number
 from boltbo.problem import Observation
 from boltbo.report.campaign.figures import task_curves
-from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered, TaskFound
+from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered, TaskSummary
 from boltbo.report.campaign.solutions import solutions_of, value_of
 
 ROWS, DETAILS, CONTEXT = 400, 60, 3000
@@ -82,12 +82,12 @@ class TaskDetails:
     context: str
 
 
-def by_gain(tasks: Sequence[TaskFound]) -> list[TaskFound]:
+def by_gain(tasks: Sequence[TaskSummary]) -> list[TaskSummary]:
     """The most improved first, those of which that cannot be said last."""
     return sorted(tasks, key=lambda t: (math.isnan(t.gain), t.gain))
 
 
-def detailed(g: Gathered) -> list[TaskFound]:
+def detailed(g: Gathered) -> list[TaskSummary]:
     """The tasks with details: of validation, where there are any, else of training; where they are many, of all gains."""
     tasks = by_gain(g.validation or [t for tasks_of_round in g.training.values() for t in tasks_of_round])
     if len(tasks) <= DETAILS:
@@ -96,7 +96,7 @@ def detailed(g: Gathered) -> list[TaskFound]:
 
 
 def task_table(
-    tasks: Sequence[TaskFound], methods: Sequence[str], anchors: Mapping[str, str], label: str
+    tasks: Sequence[TaskSummary], methods: Sequence[str], anchors: Mapping[str, str], label: str
 ) -> TaskTable | None:
     """One row a task: all methods on one scale, their values, and what was gained; None where no task has a value.
 
@@ -131,7 +131,7 @@ def _mark(method: str, methods: Sequence[str]) -> str:
     return MARKS.get(method, "model" if method == methods[-1] else "earlier")
 
 
-def _row(task: TaskFound, methods: Sequence[str], anchors: Mapping[str, str], x: Callable[[float], float]) -> TaskRow:
+def _row(task: TaskSummary, methods: Sequence[str], anchors: Mapping[str, str], x: Callable[[float], float]) -> TaskRow:
     return TaskRow(
         task.task.id[:60],
         anchors.get(task.task.id, ""),
@@ -145,7 +145,7 @@ def _cell(o: Observation | None) -> tuple[str, str]:
     return ("", "–") if o is None else (f"{o.value:.6g}", value_of(o))
 
 
-def details_of(g: Gathered, task: TaskFound, anchor: str, drawing: Drawing) -> TaskDetails:
+def details_of(g: Gathered, task: TaskSummary, anchor: str, drawing: Drawing) -> TaskDetails:
     """What folds out for one task."""
     last_model = g.learnt[-1] if g.learnt else ""
     context = task.task.context
@@ -163,7 +163,7 @@ def details_of(g: Gathered, task: TaskFound, anchor: str, drawing: Drawing) -> T
     )
 
 
-def _solutions(task: TaskFound, last_model: str) -> list[tuple[str, Observation]]:
+def _solutions(task: TaskSummary, last_model: str) -> list[tuple[str, Observation]]:
     """The default, the last model's best sample, and the best of all, if they are different candidates."""
     lowest = task.lowest
     winner = [(m, o) for m, o in task.best.items() if o is lowest][-1:]

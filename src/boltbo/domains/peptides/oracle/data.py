@@ -49,8 +49,8 @@ class Measurements:
 
     def counts(self) -> NDArray[np.int64]:
         """Measurements of each species."""
-        found: NDArray[np.int64] = (~np.isnan(self.values)).sum(0)
-        return found
+        counts: NDArray[np.int64] = (~np.isnan(self.values)).sum(0)
+        return counts
 
     def middle(self) -> FloatArray:
         """The mean of each species, 0 where nothing was measured."""
@@ -81,7 +81,7 @@ def read_measurements(path: Path, least: int = LEAST) -> Measurements:
         raise ConfigError(
             f"{path}, line 1: expected sequence,SPECIES,… with a distinct name for each column, got {','.join(header)!r}"
         )
-    found: dict[str, list[FloatArray]] = {}
+    by_sequence: dict[str, list[FloatArray]] = {}
     wrong: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
     for line, row in enumerate(rows[1:], 2):
@@ -92,17 +92,17 @@ def read_measurements(path: Path, least: int = LEAST) -> Measurements:
             wrong[read] += 1
             examples.setdefault(read, []).append(str(line))
         else:
-            found.setdefault(row[0].strip().upper(), []).append(read)
+            by_sequence.setdefault(row[0].strip().upper(), []).append(read)
     notes = [
         f"{n} rows left out: {what} (line {', '.join(examples[what][:EXAMPLES])}{', …' if n > EXAMPLES else ''})"
         for what, n in wrong.items()
     ]
-    repeated = sum(len(v) - 1 for v in found.values())
+    repeated = sum(len(v) - 1 for v in by_sequence.values())
     if repeated:
         notes.append(f"{repeated} rows repeat a peptide: its values were averaged")
-    if len(found) < FEWEST:
-        raise ConfigError(f"{path}: {len(found)} peptides can be used, {FEWEST} are needed. " + "; ".join(notes))
-    return _kept(path, header[1:], found, notes, least, hashlib.sha256(content).hexdigest())
+    if len(by_sequence) < FEWEST:
+        raise ConfigError(f"{path}: {len(by_sequence)} peptides can be used, {FEWEST} are needed. " + "; ".join(notes))
+    return _kept(path, header[1:], by_sequence, notes, least, hashlib.sha256(content).hexdigest())
 
 
 def _row(row: Sequence[str], width: int) -> FloatArray | str:
@@ -118,19 +118,19 @@ def _row(row: Sequence[str], width: int) -> FloatArray | str:
         values = np.array([float(cell) if cell.strip() else np.nan for cell in row[1:]])
     except ValueError:
         return "a value that is no number"
-    known = values[[bool(cell.strip()) for cell in row[1:]]]
-    if not len(known):
+    given = values[[bool(cell.strip()) for cell in row[1:]]]
+    if not len(given):
         return "no value at all"
-    if not ((known >= LOWEST) & (known <= HIGHEST)).all():
+    if not ((given >= LOWEST) & (given <= HIGHEST)).all():
         return f"a value outside {LOWEST:g} to {HIGHEST:g} (log10 of micromolar is expected)"
     return values
 
 
 def _kept(
-    path: Path, names: list[str], found: dict[str, list[FloatArray]], notes: list[str], least: int, digest: str
+    path: Path, names: list[str], by_sequence: dict[str, list[FloatArray]], notes: list[str], least: int, digest: str
 ) -> Measurements:
-    """Without the species that were measured too seldom, and the peptides that nothing is then known of."""
-    values = np.stack([_mean(np.stack(each)) for each in found.values()])
+    """Leave out the species that were measured too seldom, and the peptides without a value of any other."""
+    values = np.stack([_mean(np.stack(each)) for each in by_sequence.values()])
     counts = (~np.isnan(values)).sum(0)
     often = counts >= least
     if not often.any():
@@ -141,14 +141,14 @@ def _kept(
         notes.append(f"species left out, measured less than {least} times: {', '.join(rare)}")
     values = values[:, often]
     some = np.flatnonzero((~np.isnan(values)).any(axis=1))
-    everyone = list(found)
+    everyone = list(by_sequence)
     sequences = tuple(everyone[i] for i in some)
     species = tuple(s for s, enough in zip(names, often, strict=True) if enough)
     return Measurements(sequences, species, values[some], tuple(notes), digest)
 
 
 def _mean(values: FloatArray) -> FloatArray:
-    known = ~np.isnan(values)
-    total, n = np.where(known, values, 0.0).sum(0), known.sum(0)
-    found: FloatArray = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
-    return found
+    measured = ~np.isnan(values)
+    total, n = np.where(measured, values, 0.0).sum(0), measured.sum(0)
+    means: FloatArray = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+    return means

@@ -83,11 +83,11 @@ class Ensemble:
 
 def standardized(X: Float32, centre: Float32, scale: Float32) -> Float32:
     """(X - centre) / scale within `CUT`."""
-    found: Float32 = np.clip((X - centre) / scale, -CUT, CUT)
-    return found
+    clipped: Float32 = np.clip((X - centre) / scale, -CUT, CUT)
+    return clipped
 
 
 def _silu(x: Float32) -> Float32:
     with np.errstate(over="ignore"):  # exp of a large number: 1 / inf is the 0 that is meant
-        found: Float32 = x / (1 + np.exp(-x))
-    return found
+        activations: Float32 = x / (1 + np.exp(-x))
+    return activations

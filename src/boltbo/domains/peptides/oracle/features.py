@@ -56,8 +56,8 @@ def indices(sequences: Sequence[str], width: int = 0) -> NDArray[np.int64]:
     table[[ord(a) for a in scales.AMINO_ACIDS]] = np.arange(len(scales.AMINO_ACIDS))
     width = max(width, max(map(len, sequences), default=0))
     text = "".join(s.ljust(width) for s in sequences).encode("ascii")
-    found: NDArray[np.int64] = table[np.frombuffer(text, np.uint8)].reshape(len(sequences), width)
-    return found
+    places: NDArray[np.int64] = table[np.frombuffer(text, np.uint8)].reshape(len(sequences), width)
+    return places
 
 
 def _chunk(sequences: Sequence[str]) -> NDArray[np.float32]:
@@ -103,11 +103,11 @@ def _pairs(kinds: NDArray[np.int64], n: FloatArray) -> FloatArray:
     """Shares of the pairs of kinds, by how many residues stand between them."""
     count, outside = len(_KINDS), len(_KINDS)
     rows = np.arange(len(kinds))[:, None]
-    found = []
+    blocks = []
     for gap in _GAPS:
         one, other = kinds[:, : -gap - 1], kinds[:, gap + 1 :]
         whole = (one < outside) & (other < outside)
         cells = (rows * count * count + one * count + other)[whole]
         counts = np.bincount(cells, minlength=len(kinds) * count * count).reshape(len(kinds), count * count)
-        found.append(counts / np.maximum(n - gap - 1, 1)[:, None])
-    return np.concatenate(found, 1)
+        blocks.append(counts / np.maximum(n - gap - 1, 1)[:, None])
+    return np.concatenate(blocks, 1)

@@ -65,9 +65,9 @@ def load(folder: Path, name: str, kind: str, columns: Sequence[str], make: Calla
 
 def corrupt(path: Path, error: Exception) -> CorruptModel:
     """The error that says which file cannot be used, why, and what to do."""
-    found = f"{error} is missing in it" if isinstance(error, KeyError) else str(error)
+    problem = f"{error} is missing in it" if isinstance(error, KeyError) else str(error)
     remedy = "train it again (boltbo peptides train-oracle), or install boltbo again if it came with the package"
-    return CorruptModel(f"the predictor {path} cannot be used: {found}; {remedy}")
+    return CorruptModel(f"the predictor {path} cannot be used: {problem}; {remedy}")
 
 
 def fingerprint(columns: Sequence[str]) -> str:
@@ -83,6 +83,6 @@ def expect(arrays: Arrays, name: str, shape: tuple[int, ...], dtype: type) -> ND
     """
     array = arrays.get(name)
     if array is None or array.shape != shape or array.dtype != dtype:
-        found = "nothing" if array is None else f"{array.dtype} {array.shape}"
-        raise ValueError(f"{name}: expected {np.dtype(dtype)} {shape}, found {found}")
+        actual = "nothing" if array is None else f"{array.dtype} {array.shape}"
+        raise ValueError(f"{name}: expected {np.dtype(dtype)} {shape}, found {actual}")
     return array

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from boltbo.errors import ConfigError
 from boltbo.problem import FloatArray
+from boltbo.system.named import is_named, load_named
 
 SHIPPED = "shipped"
 """The name of the predictor and the judge that come with the package."""
-
-
-_DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @runtime_checkable
@@ -53,7 +49,7 @@ def load_predictor(where: str | Path = SHIPPED) -> MicPredictor:
         ConfigError: There is no such thing.
         CorruptModel: The files are damaged.
     """
-    if _DOTTED.fullmatch(str(where)) and not Path(where).exists():
+    if is_named(str(where)) and not Path(where).exists():
         return _own(str(where))
     from boltbo.domains.peptides.oracle.ensemble import Ensemble
 
@@ -65,7 +61,7 @@ def load_judge(where: str | Path = SHIPPED) -> MicPredictor:
 
     `where` is as for `load_predictor`.
     """
-    if _DOTTED.fullmatch(str(where)) and not Path(where).exists():
+    if is_named(str(where)) and not Path(where).exists():
         return _own(str(where))
     from boltbo.domains.peptides.oracle.judge import Judge
 
@@ -83,15 +79,9 @@ def _folder(where: str | Path) -> Path:
 
 
 def _own(name: str) -> MicPredictor:
-    module, attribute = name.split(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"the predictor {name!r} cannot be imported ({error}): install its module, or name its folder in PYTHONPATH"
-        ) from error
-    ready = isinstance(found, MicPredictor) and not isinstance(found, type)
-    made = found() if callable(found) and not ready else found
+    predictor = load_named(name, "predictor")
+    ready = isinstance(predictor, MicPredictor) and not isinstance(predictor, type)
+    made = predictor() if callable(predictor) and not ready else predictor
     if not isinstance(made, MicPredictor):
         raise ConfigError(f"{name!r} is no predictor: it needs `species` and `predict(sequences)`")
     return made

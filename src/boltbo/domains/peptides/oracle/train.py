@@ -33,8 +33,8 @@ class _Member(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = F.dropout(F.silu(self.one(F.dropout(x, DROP_DESCRIPTORS, self.training))), DROP_HIDDEN, self.training)
         h = F.dropout(F.silu(self.two(h)), DROP_HIDDEN, self.training)
-        found: Tensor = self.out(h)
-        return found
+        predictions: Tensor = self.out(h)
+        return predictions
 
 
 def fit_ensemble(
@@ -75,7 +75,7 @@ def fit_ensemble(
 
 def _fit_member(z: Tensor, y: Tensor, seed: int) -> _Member:
     """Squared error over the values that were measured; `y` (n, S) is NaN where none was."""
-    known = ~y.isnan()
+    given = ~y.isnan()
     y = y.nan_to_num()
     order = np.random.default_rng(seed)
     steps = max(len(z) // BATCH, 1)
@@ -88,7 +88,7 @@ def _fit_member(z: Tensor, y: Tensor, seed: int) -> _Member:
             shuffled = order.permutation(len(z))
             for step in range(steps):
                 rows = torch.from_numpy(shuffled[step * BATCH : (step + 1) * BATCH])
-                missed = (network(z[rows]) - y[rows])[known[rows]]
+                missed = (network(z[rows]) - y[rows])[given[rows]]
                 loss = missed.square().mean()
                 optimizer.zero_grad()
                 loss.backward()

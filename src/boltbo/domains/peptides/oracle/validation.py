@@ -52,16 +52,16 @@ class Score:
 def clusters(sequences: Sequence[str], identity: float = IDENTITY) -> NDArray[np.int64]:
     """The number of the cluster of each sequence: greedy, the longest first, each with all that are as alike as `identity`."""
     left = np.array(sorted(range(len(sequences)), key=lambda i: (-len(sequences[i]), sequences[i])))
-    found = np.zeros(len(sequences), dtype=np.int64)
+    cluster = np.zeros(len(sequences), dtype=np.int64)
     number = 0
     while len(left):
         alike = cdist(
             [sequences[left[0]]], [sequences[i] for i in left], scorer=Levenshtein.normalized_similarity, workers=1
         )
         near = alike[0] >= identity - 1e-6
-        found[left[near]] = number
+        cluster[left[near]] = number
         left, number = left[~near], number + 1
-    return found
+    return cluster
 
 
 def folds_of(groups: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
@@ -100,16 +100,16 @@ def cross_validate(
             progress(i + 1, folds)
     rng = np.random.default_rng(seed)
     scores = [_score(s, data.values[:, i], mean[:, i], groups, rng) for i, s in enumerate(data.species)]
-    known = ~np.isnan(data.values)
-    return scores, _rank_correlation(spread[known], np.abs(mean - data.values)[known])
+    given = ~np.isnan(data.values)
+    return scores, _rank_correlation(spread[given], np.abs(mean - data.values)[given])
 
 
 def _score(
     species: str, measured: FloatArray, predicted: FloatArray, groups: NDArray[np.int64], rng: np.random.Generator
 ) -> Score:
-    known = ~np.isnan(measured)
-    y, p = measured[known], predicted[known]
-    group = np.unique(groups[known], return_inverse=True)[1]
+    given = ~np.isnan(measured)
+    y, p = measured[given], predicted[given]
+    group = np.unique(groups[given], return_inverse=True)[1]
     sums = np.stack([np.bincount(group, v) for v in (np.ones_like(y), y, p, y * y, p * p, y * p)], 1)
     times_drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
     r2, r, e = _numbers(sums.sum(0)[None])[0].tolist()
