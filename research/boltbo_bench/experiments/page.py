@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from boltbo.errors import ConfigError
+from boltbo.system.files import write_whole
 from boltbo_bench.experiments import tables
 from boltbo_bench.experiments.figures import draw_experiment
 from boltbo_bench.experiments.measured import Best, Measured, NotMeasured, compare_winners
@@ -80,7 +81,7 @@ def write_pages(results: Path, out: Path) -> list[Path]:
 
 
 def _written(path: Path, lines: list[str]) -> Path:
-    path.write_text("\n".join(lines).rstrip() + "\n")
+    write_whole(path, "\n".join(lines).rstrip() + "\n")
     return path
 
 

@@ -226,7 +226,7 @@ class OneArm:
     def _retrieval(self, most_similar: bool, read: Sequence[Trajectory] | None = None) -> Proposer:
         trajectories = self._learnt_from() if read is None else read
         pairs = training_pairs(self.campaign.domain, trajectories, self.settings.distil)
-        return Retrieval.of(self.campaign.domain, trajectories, pairs, nearest=most_similar)
+        return Retrieval.of(self.campaign.domain, trajectories, pairs, by="similarity" if most_similar else "support")
 
     # --- models ----------------------------------------------------------------------------------------------------------
 

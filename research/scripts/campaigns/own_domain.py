@@ -23,6 +23,7 @@ import numpy as np
 
 from boltbo.campaign.distil import training_pairs
 from boltbo.proposers.retrieval import Retrieval
+from boltbo.system.files import write_whole
 from boltbo_bench.recorded import commit, cpu, interval
 
 ROOT = next(p for p in Path(__file__).resolve().parents if (p / "CITATION.cff").exists())
@@ -49,7 +50,7 @@ def main() -> None:
                     values.setdefault(f"{name}, {k}", []).extend(float(min(curve[:k])) for curve in found[name])
             print(f"seed {seed}: " + "; ".join(f"{name} {np.mean(v):.1f}" for name, v in values.items()), flush=True)
     if args.out:
-        args.out.write_text(json.dumps({**about, "rows": rows(values)}, indent=1) + "\n")
+        write_whole(args.out, json.dumps({**about, "rows": rows(values)}, indent=1) + "\n")
 
 
 def rows(values: dict[str, list[float]]) -> list[dict[str, Any]]:
@@ -74,7 +75,7 @@ def curves(seed: int) -> dict[str, list[list[float]]]:
         found = campaign.results().curves
         trajectories = campaign.trajectories()
         pairs = training_pairs(domain, trajectories, campaign.settings.distil)
-        retrieval = Retrieval.of(domain, trajectories, pairs, nearest=True)
+        retrieval = Retrieval.of(domain, trajectories, pairs, by="similarity")
         looked_up = [
             [domain.evaluate(task, candidate, None) for candidate, _ in proposals]
             for task, proposals in zip(

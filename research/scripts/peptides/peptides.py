@@ -5,7 +5,7 @@
 
 Each method's candidate is the one that the oracle holds best among its calls; the judge, a predictor of another kind that no
 search asked, scores the same candidate. Ratios are geometric means over tasks of value over the template's value, with 95%
-bootstrap intervals over tasks. Beside template, initial design, STBO and Best@k of each model stand two ways to reuse other
+bootstrap intervals over tasks. Beside template, initial design, STBO and Best@k of each model stand two ways to retrieve other
 tasks' solutions without a model: as they are (most are no relatives of the template at all), and their edits, made at the
 same places of the template, the most similar training templates' first.
 """
@@ -38,7 +38,7 @@ from boltbo_bench.recorded import commit, cpu
 
 SAMPLES = (1, 10, 100, 1000)
 CALLS = (100, 500, 2000)
-REUSED = (10, 100)
+RETRIEVED = (10, 100)
 BINS = 3
 """Groups of validation tasks, by how near the nearest training template is"""
 
@@ -98,8 +98,8 @@ def evaluate(store: Storage, domain: PeptidesDomain, judge: str) -> dict[str, An
     longest = max(len(x.observations) for x in stbo.values())
     for calls in sorted({*(c for c in CALLS if c < longest), longest}):
         methods.append(_method("STBO", calls, {k: x.observations[:calls] for k, x in stbo.items()}))
-    reuse, feasible = _reused(domain, templates, training)
-    methods += reuse
+    retrieved, feasible = _retrieved(domain, templates, training)
+    methods += retrieved
     models = store.models()
     samples: dict[str, Any] = {}
     for version in models:
@@ -121,7 +121,7 @@ def evaluate(store: Storage, domain: PeptidesDomain, judge: str) -> dict[str, An
         "validation": len(stbo),
         "methods": [_row(m, methods[0], table, sorted(stbo)) for m in methods],
         "samples": samples,
-        "reused solutions that are feasible": feasible,
+        "retrieved solutions that are feasible": feasible,
         "by identity to the nearest training template": _by_distance(methods, table, nearest),
     }
 
@@ -140,7 +140,7 @@ def _method(name: str, calls: int, observed: Mapping[str, Sequence[Observation]]
 # --- other tasks' solutions without a model --------------------------------------------------------------------------
 
 
-def _reused(
+def _retrieved(
     domain: PeptidesDomain, templates: Mapping[str, str], training: Sequence[Trajectory]
 ) -> tuple[list[Method], float]:
     """The best solutions of the training tasks as they are, and their edits; the share of the former that is feasible."""
@@ -155,10 +155,10 @@ def _reused(
         feasible.append(len(relatives) / max(len(solved), 1))
         budget = edit_budget(template, domain.least)
         moved = dict.fromkeys("".join(transplanted(template, t, s, budget)) for t, s in ranked)
-        plain[task] = _scored(domain, relatives[: max(REUSED)])
-        edited[task] = _scored(domain, [c for c in moved if c != template][: max(REUSED)])
-    methods = [_method("reused solutions", max(REUSED), plain)]
-    methods += [_method("reused edits", n, {task: obs[:n] for task, obs in edited.items()}) for n in REUSED]
+        plain[task] = _scored(domain, relatives[: max(RETRIEVED)])
+        edited[task] = _scored(domain, [c for c in moved if c != template][: max(RETRIEVED)])
+    methods = [_method("retrieved solutions", max(RETRIEVED), plain)]
+    methods += [_method("retrieved edits", n, {task: obs[:n] for task, obs in edited.items()}) for n in RETRIEVED]
     return methods, float(np.mean(feasible))
 
 
@@ -169,7 +169,7 @@ def _scored(domain: PeptidesDomain, candidates: Sequence[str]) -> list[Observati
             value = float(domain.values([candidate])[0])
         except InvalidCandidate:
             continue
-        found.append(Observation(candidate, value, Status.COMPLETE, 0.0, "reused"))
+        found.append(Observation(candidate, value, Status.COMPLETE, 0.0, "retrieval"))
     return found
 
 
@@ -259,7 +259,7 @@ def print_tables(found: Mapping[str, Any]) -> None:
     for row in found["methods"]:
         told = [_told(row[k]) for k in ("sum", "oracle ratio", "judge ratio")]
         print(f"| {row['method']} | {row['calls']} | {' | '.join(told)} | {row['tasks without a candidate']} |")
-    print(f"\nother tasks' best solutions that are feasible here: {found['reused solutions that are feasible']:.2%}")
+    print(f"\nother tasks' best solutions that are feasible here: {found['retrieved solutions that are feasible']:.2%}")
     for label, told in found["samples"].items():
         print(f"{label}: " + ", ".join(f"{k} {v:.4g}" for k, v in told.items() if v is not None))
     for group in found["by identity to the nearest training template"]:

@@ -97,7 +97,7 @@ class Parts:
         """Proposes what was distilled, up to round `t`, of the tasks whose contexts are most like a task's own."""
         trajectories = self.trajectories(t)
         pairs = training_pairs(self.domain, trajectories, self.settings.distil)
-        return Retrieval.of(self.domain, trajectories, pairs, nearest=True)
+        return Retrieval.of(self.domain, trajectories, pairs, by="similarity")
 
     def trajectories(self, t: int | None = None) -> list[Trajectory]:
         """What was observed of each training task in the finished runs of the rounds up to `t`, or of all rounds.

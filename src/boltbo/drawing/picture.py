@@ -14,6 +14,7 @@ from pathlib import Path
 from boltbo.drawing.chart import HEIGHT, WIDTH, Figure
 from boltbo.drawing.pages import fragment
 from boltbo.errors import ConfigError
+from boltbo.system.files import write_whole
 
 EDGE, GAP, HEAD, ROW = 24, 32, 76, 20
 """Space around and between panels, height of title and headings, height of a row of keys"""
@@ -64,7 +65,7 @@ def write_picture(svg: str, path: Path) -> None:
     content = svg.encode("utf-8", "replace") if path.suffix.lower() == ".svg" else png_of(svg)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_whole(path, content)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}; name another file with --picture") from error
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -21,6 +21,9 @@ from boltbo.proposers.order import symbols
 from boltbo.proposers.transplant import edits, transplanted
 
 T = TypeVar("T")
+
+Order = Literal["similarity", "support"]
+"""What the solutions of other tasks are ordered by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Retrieval:
     Args:
         domain: Says what is a candidate.
         solved: The training tasks.
-        nearest: Take the solutions of the tasks with the most similar contexts first; otherwise those that the most tasks have.
+        by: `similarity` takes the solutions of the tasks with the most similar contexts first, `support` those that the most
+            tasks have.
     """
 
     @classmethod
@@ -53,16 +57,16 @@ class Retrieval:
         trajectories: Sequence[Trajectory],
         pairs: Mapping[str, Sequence[Example]],
         *,
-        nearest: bool,
+        by: Order,
     ) -> Retrieval:
         """The solutions that were distilled of these tasks (`distil.training_pairs`)."""
         solved = [Solved.of(x, [e.solution for e in pairs[x.task.id]]) for x in trajectories]
-        return cls(domain, solved, nearest=nearest)
+        return cls(domain, solved, by=by)
 
-    def __init__(self, domain: Domain, solved: Sequence[Solved], *, nearest: bool) -> None:
+    def __init__(self, domain: Domain, solved: Sequence[Solved], *, by: Order) -> None:
         self.domain = domain
         self.solved = solved
-        self.nearest = nearest
+        self.by = by
         self._contexts = Contexts([s.task.context for s in solved])
         support = Counter(text for s in solved for text in s.solutions)
         place = {text: i for s in reversed(solved) for i, text in enumerate(s.solutions)}
@@ -75,7 +79,7 @@ class Retrieval:
 
     def _one(self, task: Task, n: int, seed: int) -> list[Proposal]:
         ranked = [self.solved[i] for i in self._contexts.nearest(task.context)]
-        as_they_are = _in_turn([s.solutions for s in ranked]) if self.nearest else iter(self._supported)
+        as_they_are = _in_turn([s.solutions for s in ranked]) if self.by == "similarity" else iter(self._supported)
         valid = self._valid(task)
         found = _first(n, (text for text in map(valid, as_they_are) if text))
         if len(found) < n:

@@ -292,7 +292,7 @@ def test_the_commonest_solutions_come_first_and_their_edits_after_them() -> None
         Solved(Task("b", "CCCCCD"), "CCCCCD", ("HCCCCC", "CCCCCG")),
         Solved(Task("c", "AAAAAA"), "AAAAAA", ("AAAAAE",)),
     ]
-    [found] = Retrieval(Words(), solved, nearest=False).propose([Task("v", "AAAAAB")], 10, 0)
+    [found] = Retrieval(Words(), solved, by="support").propose([Task("v", "AAAAAB")], 10, 0)
     assert found[0] == ("AAAAAE", "retrieval")
     assert {c for c, _ in found[1:]} == {
         "HAAAAB",
@@ -300,10 +300,10 @@ def test_the_commonest_solutions_come_first_and_their_edits_after_them() -> None
         "AAAAAG",
         "HAAAAA",
     }  # from b: H before all, no D at the end
-    [found] = Retrieval(Words(), solved, nearest=False).propose([Task("v", "CCCCCC")], 2, 0)
+    [found] = Retrieval(Words(), solved, by="support").propose([Task("v", "CCCCCC")], 2, 0)
     assert [c for c, _ in found] == ["HCCCCC", "CCCCCG"]  # two tasks have the first
     for context, order in (("CCCCCC", ["HCCCCC", "GCCCCC", "CCCCCG"]), ("CCCCCD", ["HCCCCC", "CCCCCG", "GCCCCC"])):
-        [found] = Retrieval(Words(), solved, nearest=True).propose([Task("v", context)], 3, 0)
+        [found] = Retrieval(Words(), solved, by="similarity").propose([Task("v", context)], 3, 0)
         assert [c for c, _ in found] == order  # the nearest task's best, the others' best, the nearest task's second
 
 

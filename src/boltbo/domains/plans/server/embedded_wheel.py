@@ -21,6 +21,7 @@ from platformdirs import user_cache_path
 from psycopg import sql
 
 from boltbo.errors import OracleUnavailable
+from boltbo.system.files import write_whole
 
 MARK = "boltbo-3"
 """The server's cluster_name once it runs with `server_settings`; change it with them."""
@@ -163,7 +164,7 @@ def _forget_dead_users(directory: Path) -> None:
         return
     import psutil
 
-    users.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+    write_whole(users, json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
 
 
 @contextmanager
