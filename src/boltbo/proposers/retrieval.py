@@ -44,7 +44,7 @@ class Retrieval:
     """Solutions of other tasks that are candidates of this one; then those that become one when only their edits are kept.
 
     Args:
-        domain: Says what is a candidate.
+        domain: Domain whose grammar says what a candidate is.
         solved: The training tasks.
         by: `similarity` takes the solutions of the tasks with the most similar contexts first, `support` those that the most
             tasks have.
@@ -81,12 +81,11 @@ class Retrieval:
         ranked = [self.solved[i] for i in self._contexts.nearest(task.context)]
         as_they_are = _in_turn([s.solutions for s in ranked]) if self.by == "similarity" else iter(self._supported)
         valid = self._valid(task)
-        found = _first(n, (text for text in map(valid, as_they_are) if text))
-        if len(found) < n:
-            found = _first(
-                n, [*found, *(text for text in self._edited(task, ranked, seed, valid) if text not in found)]
-            )
-        return [(text, "retrieval") for text in found]
+        candidates = _first(n, (text for text in map(valid, as_they_are) if text))
+        if len(candidates) < n:
+            edited = (text for text in self._edited(task, ranked, seed, valid) if text not in candidates)
+            candidates = _first(n, [*candidates, *edited])
+        return [(text, "retrieval") for text in candidates]
 
     def _edited(
         self, task: Task, ranked: Sequence[Solved], seed: int, valid: Callable[[str], str | None]
@@ -94,13 +93,13 @@ class Retrieval:
         """The default of this task after the edits of others' solutions, as many of each as leave a candidate."""
         separator = self.domain.grammar(task).separator
         [proposals] = InitialDesign(self.domain).propose([task], 1, seed)
-        own = symbols(proposals[0][0], separator) if proposals else []
-        if len(own) < 2:  # a default that is one word says nothing of places
+        default = symbols(proposals[0][0], separator) if proposals else []
+        if len(default) < 2:  # a default that is one word says nothing of places
             return
-        for other, text in _in_turn([tuple((s, text) for text in s.solutions) for s in ranked if s.default]):
-            start, solution = symbols(other.default, separator), symbols(text, separator)
+        for solved, text in _in_turn([tuple((s, text) for text in s.solutions) for s in ranked if s.default]):
+            start, solution = symbols(solved.default, separator), symbols(text, separator)
             for budget in range(edits(start, solution), 0, -1):
-                candidate = valid(separator.join(transplanted(own, start, solution, budget)))
+                candidate = valid(separator.join(transplanted(default, start, solution, budget)))
                 if candidate is not None:
                     if candidate != proposals[0][0]:
                         yield candidate
@@ -136,33 +135,33 @@ class Contexts:
 
     def nearest(self, text: str) -> list[int]:
         """All places, the most similar text's first; of those that are as similar, the first ones first."""
-        own, grams = np.zeros(len(self._place)), _grams(text)
+        counts, grams = np.zeros(len(self._place)), _grams(text)
         for gram in grams.keys() & self._place.keys():
-            own[self._place[gram]] = grams[gram]
-        alike = self._counts @ own / (self._norms * _norm(grams))
+            counts[self._place[gram]] = grams[gram]
+        alike = self._counts @ counts / (self._norms * _norm(grams))
         # rounded, so that two that are as similar are so whatever their square roots round to
         order: list[int] = np.argsort(-alike.round(12), kind="stable").tolist()
         return order
 
 
 def _first(n: int, texts: Iterable[str]) -> list[str]:
-    """The first `n` that differ; looks no further."""
-    found: dict[str, None] = {}
+    """The first `n` distinct texts; the iterator is read no further."""
+    distinct: dict[str, None] = {}
     for text in texts:
-        if len(found) >= n:
+        if len(distinct) >= n:
             break
-        found[text] = None
-    return list(found)
+        distinct[text] = None
+    return list(distinct)
 
 
 def _in_turn(lists: Sequence[tuple[T, ...]]) -> Iterator[T]:
     """The first of each list, then the second of each, …"""
     for place in range(max(map(len, lists), default=0)):
-        yield from (own[place] for own in lists if place < len(own))
+        yield from (items[place] for items in lists if place < len(items))
 
 
 def words_of(text: str) -> list[str]:
-    """Its words; its letters, where it is one word."""
+    """The words of a text; its letters, where it is one word."""
     words = text.split()
     return words if len(words) > 1 else list(text)
 
