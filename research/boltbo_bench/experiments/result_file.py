@@ -21,8 +21,8 @@ from boltbo.storage import Run, Stage, Storage, open_storage
 from boltbo.storage.agreement import differences
 from boltbo.system.files import write_whole
 from boltbo_bench.experiments import calls
+from boltbo_bench.experiments.arm_storage import arm_prefix, arms_url, noted
 from boltbo_bench.experiments.experiment import Experiment
-from boltbo_bench.experiments.runner import arm_prefix, arms_url, noted
 
 RESULTS = Path("research") / "results"
 PACKAGES = ("boltbo", "torch", "numpy", "transformers")

@@ -30,10 +30,10 @@ from boltbo.engines import make_engine
 from boltbo.problem import Task
 from boltbo.storage import Stage, Storage, open_storage
 from boltbo.system.files import write_whole
+from boltbo_bench.experiments.arm_storage import arm_prefix, arms_url
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.ratios import ratio
 from boltbo_bench.experiments.result_file import told_command
-from boltbo_bench.experiments.runner import arm_prefix, arms_url
 from boltbo_bench.recorded import commit, cpu
 
 K = (1, 5, 10)

@@ -24,12 +24,14 @@ from boltbo.proposers.retrieval import Contexts
 from boltbo.proposers.transplant import transplanted
 from boltbo.spaces import Strings
 from boltbo.storage import Stage
+from boltbo_bench.experiments.arm_models import shuffled
+from boltbo_bench.experiments.arm_storage import arms_url, open_arm
 from boltbo_bench.experiments.arms import parse_arm
 from boltbo_bench.experiments.experiment import Experiment
 from boltbo_bench.experiments.measured import Measured
 from boltbo_bench.experiments.proposers import Perturbed, Random
 from boltbo_bench.experiments.result_file import add_part, part_of, told_command
-from boltbo_bench.experiments.runner import arms_url, open_arm, run_arms, shuffled
+from boltbo_bench.experiments.runner import run_arms
 from support.places import TESTS
 from support.quadratic import Quadratic, make_tasks
 

@@ -19,8 +19,9 @@ from boltbo.optimizers import Optimizer
 from boltbo.problem import Observation, Status
 from boltbo.storage import Run, Stage
 from boltbo.system.progress import Bars
+from boltbo_bench.experiments.arm_storage import open_arm
 from boltbo_bench.experiments.arms import parse_arm
-from boltbo_bench.experiments.runner import open_arm, run_arms
+from boltbo_bench.experiments.runner import run_arms
 from boltbo_bench.experiments.transfer import in_context
 from boltbo_bench.transfer.language import READ
 from support.quadratic import LEVELS, Quadratic, make_tasks
