@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -219,6 +219,22 @@ def compare_winners(parts: Sequence[Part], one: Best, other: Best) -> Ratio:
         return compare(parts, one, other)
     found = ratio(*(np.array([[w[name] for w in again]]) for name in names))
     return replace(found, again=True)
+
+
+def arms_of(m: Measured, chosen: Callable[[str], bool]) -> list[str]:
+    """The chosen arms of the plain campaigns, in the order of the file."""
+    own = {str(model["label"]) for p in m.parts for model in p.models} | {"STBO"}
+    return [a for a in dict.fromkeys(a for p in m.parts for a in p.methods) if a not in own and chosen(a)]
+
+
+def has(m: Measured, method: str) -> bool:
+    """Whether every plain campaign has run the method."""
+    return all(method in p.methods for p in m.parts)
+
+
+def longest_run(m: Measured, method: str) -> int:
+    """Calls of the method's longest run in any plain campaign."""
+    return max(p.longest(method) for p in common(m.parts, method)[0])
 
 
 def _winners(path: Path, experiment: str, version: int) -> dict[str, dict[str, float]]:

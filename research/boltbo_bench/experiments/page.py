@@ -7,11 +7,11 @@ from pathlib import Path
 
 from boltbo.errors import ConfigError
 from boltbo.system.files import write_whole
-from boltbo_bench.experiments import tables
+from boltbo_bench.experiments import cost_tables, tables
 from boltbo_bench.experiments.figures import draw_experiment
+from boltbo_bench.experiments.markdown import table, with_interval
 from boltbo_bench.experiments.measured import Best, Measured, NotMeasured, compare_winners
 from boltbo_bench.experiments.ratios import Interval
-from boltbo_bench.experiments.tables import table, told
 from boltbo_bench.experiments.targets import Target, targets
 
 SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
@@ -27,14 +27,14 @@ SECTIONS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
     ("Other campaigns", "", tables.variants),
     ("Other multi-task methods", "All over STBO after as many calls, from the same initial design, of winners measured again "
      "where they were; *ms a call* is without the oracle. Beside them the samples of BOLT-T, which have no optimizer; "
-     "*s to learn* is their fine-tuning.", tables.transfer),
+     "*s to learn* is their fine-tuning.", cost_tables.transfer),
     ("At one fixed total budget", "All at the seconds that STBO takes for a task: oracle, optimizer, samples, and pretraining "
      "and fine-tunings divided among the training tasks. The calls of the training runs are not divided: they solved tasks of "
-     "their own.", tables.fixed_budget),
+     "their own.", cost_tables.fixed_budget),
     ("Seconds of the campaigns' training", "Wall time within the process; pretraining is short where it came from the cache.",
-     tables.seconds),
+     cost_tables.seconds),
     ("Models", "What each read, the share of its samples that the grammar would refuse, its first ten samples over the "
-     "default's value, and the most memory that the process held while it was made.", tables.trained),
+     "default's value, and the most memory that the process held while it was made.", cost_tables.trained),
 )  # fmt: skip
 
 FOLDED = ("Seconds of the campaigns' training", "Models")
@@ -136,8 +136,8 @@ def answer(m: Measured) -> str:
         return ""
     again = ", of winners measured again" if found.again else ""
     return (
-        f"{k} samples of {p.final}, without an optimizer, are at {told(found.sums)} of STBO's {length} calls by sums, "
-        f"{told(found.typical)} typical{again}."
+        f"{k} samples of {p.final}, without an optimizer, are at {with_interval(found.sums)} of STBO's {length} calls by sums, "
+        f"{with_interval(found.typical)} typical{again}."
     )
 
 
@@ -147,8 +147,8 @@ def target_table(found: list[Target]) -> str:
     for t in found:
         ratio = "not measured" if t.ratio is None else f"{t.ratio:.3g}"
         if t.interval is not None and t.ratio is not None:
-            ratio = told(Interval(t.ratio, *t.interval))
-        typical = "" if t.typical is None else told(Interval(*t.typical))
+            ratio = with_interval(Interval(t.ratio, *t.interval))
+        typical = "" if t.typical is None else with_interval(Interval(*t.typical))
         met = {True: "yes", False: "no", None: "-"}[t.met]
         values = "again" if t.again else ""
         rows.append((t.name, ratio, typical, t.goal, met, values, str(t.tasks or ""), str(t.seeds or "")))

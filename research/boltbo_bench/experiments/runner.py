@@ -13,21 +13,20 @@ from functools import partial
 from typing import Any
 
 from boltbo.campaign.campaign import Campaign
-from boltbo.campaign.distil import training_pairs
 from boltbo.campaign.past_runs import own_calls, solved_before
 from boltbo.campaign.stage import StageSpec, run_stage
 from boltbo.engines import make_engine
 from boltbo.errors import ConfigError
-from boltbo.llm.backend import LanguageModel
 from boltbo.problem import Task, Trajectory
-from boltbo.proposers import InitialDesign, ModelProposer, Proposer, Retrieval, seed_of
+from boltbo.proposers import InitialDesign, Proposer, seed_of
 from boltbo.settings import Settings
 from boltbo.storage import Stage, Storage
 from boltbo.system.memory import begin_peak, peak_mib
 from boltbo_bench.experiments.arm_models import ArmModels
+from boltbo_bench.experiments.arm_proposers import ArmProposers
 from boltbo_bench.experiments.arm_storage import note, noted, open_arm
 from boltbo_bench.experiments.arms import IN_CONTEXT, TRAJECTORY, Arm, parse_arm
-from boltbo_bench.experiments.proposers import Perturbed, Random
+from boltbo_bench.experiments.proposers import Random
 from boltbo_bench.experiments.transfer import asked, in_context, transferred
 
 
@@ -62,6 +61,7 @@ class OneArm:
         self.store = store
         self.settings: Settings = arm.settings
         self.models = ArmModels(campaign, arm, store, self._augmented)
+        self.proposers = ArmProposers(campaign, arm, self.models)
 
     def run(self) -> None:
         runs = self.store.runs(Stage.VALIDATE)
@@ -73,29 +73,27 @@ class OneArm:
         match self.arm.kind:
             case "refit":
                 self.models.fine_tune()
-                self._validate(self._own_proposer, s.validation.samples)
+                self._validate(self.proposers.trained, s.validation.samples)
             case "samples":
-                self._validate(self._perturbed, s.validation.samples)
+                self._validate(self.proposers.perturbed, s.validation.samples)
             case "bolt+bo":
-                self._validate(self._asked, min(s.run.initial, calls), calls)
+                self._validate(self.proposers.asked, min(s.run.initial, calls), calls)
             case "bolt+design+bo":
-                proposer = partial(self._asked, design_share=s.run.design_share)
+                proposer = partial(self.proposers.asked, design_share=s.run.design_share)
                 self._validate(proposer, min(s.run.initial, calls), calls)
             case "stbo":
                 self._go_on(self.arm.calls or calls)
             case "random":
                 self._validate(partial(Random, self.campaign.domain), s.validation.samples)
             case "commonest" | "retrieval":
-                self._validate(partial(self._retrieval, self.arm.kind == "retrieval"), s.validation.samples)
+                self._validate(partial(self.proposers.retrieval, self.arm.kind == "retrieval"), s.validation.samples)
             case "perturb":
-                self._validate(partial(self._retrieval, False), min(s.run.initial, calls), calls)
+                self._validate(partial(self.proposers.retrieval, False), min(s.run.initial, calls), calls)
             case "default":
                 self._validate(partial(InitialDesign, self.campaign.domain), 1)
             case "transfer":
                 self._transfer(min(self.arm.calls or calls, calls))
         note(self.store, peak_mib=peak_mib(began))
-
-    # --- runs ------------------------------------------------------------------------------------------------------------
 
     def _validate(self, proposer: Any, initial: int, calls: int = 0) -> None:
         """`initial` candidates of the proposer for each validation task, then the optimizer up to `calls`, where given."""
@@ -153,44 +151,6 @@ class OneArm:
             make=make,
         )
 
-    # --- proposers -------------------------------------------------------------------------------------------------------
-
-    def _asked(self, design_share: float | None = None) -> Proposer:
-        """A proposer that asks the campaign's last model with this arm's settings."""
-        model = self.campaign.parts.models.load(guidance=self.settings.model.guidance)
-        if model is None:
-            raise ConfigError(f"arm {self.arm.text!r}: the campaign has no model yet")
-        return self._proposer(model, self.models.trajectories, design_share)
-
-    def _proposer(
-        self, model: LanguageModel, read: Callable[[], Sequence[Trajectory]], design_share: float | None = None
-    ) -> Proposer:
-        """A proposer that asks a model with this arm's settings; it retrieves from the trajectories that the model read."""
-        s = self.settings.model
-        retrieval = self._retrieval(True, read()) if s.retrieval else None
-        return ModelProposer(
-            self.campaign.domain,
-            model,
-            retrieval=retrieval,
-            retrieval_share=s.retrieval,
-            design_share=design_share,
-            **s.sampling(),
-        )
-
-    def _perturbed(self) -> Proposer:
-        proposer = self._asked()
-        if not self.arm.perturbed:
-            return proposer
-        return Perturbed(proposer, [t.context for t in self.campaign.tasks], self.arm.perturbed)
-
-    def _own_proposer(self) -> Proposer:
-        return self._proposer(self.models.load(), self.models.read)
-
-    def _retrieval(self, most_similar: bool, read: Sequence[Trajectory] | None = None) -> Proposer:
-        trajectories = self.models.trajectories() if read is None else read
-        pairs = training_pairs(self.campaign.domain, trajectories, self.settings.distil)
-        return Retrieval.of(self.campaign.domain, trajectories, pairs, by="similarity" if most_similar else "support")
-
     def _augmented(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
         """Add the scored proposals of the campaign's last model, with this arm's settings, for every training task."""
         n = self.arm.augmented
@@ -199,7 +159,7 @@ class OneArm:
         seed = seed_of(self.settings.seed, Stage.AUGMENT, self.models.last + 1)
         self._solve(
             [x.task for x in solved],
-            self._asked,
+            self.proposers.asked,
             stage=Stage.AUGMENT,
             seed=seed,
             initial=n,

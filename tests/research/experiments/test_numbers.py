@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from boltbo.errors import ConfigError
 from boltbo.problem import Observation, Status
 from boltbo_bench.experiments import calls
+from boltbo_bench.experiments.cost_tables import transfer
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.measured import Best, Measured, NotMeasured, compare
 from boltbo_bench.experiments.page import write_pages
 from boltbo_bench.experiments.ratios import ratio
-from boltbo_bench.experiments.tables import ablations, best_at, few_shot, transfer
+from boltbo_bench.experiments.tables import ablations, best_at, few_shot
 from boltbo_bench.experiments.targets import targets
 from support.places import ROOT
 
