@@ -86,7 +86,7 @@ def each_task(
 ) -> dict[str, Any]:
     """`job` of each task (default: for validation) and what is asked of it, kept as soon as it is done; none is done twice."""
     assert isinstance(campaign.domain, PlansDomain)
-    command = f"python research/scripts/{Path(sys.argv[0]).name} {told_command(sys.argv[1:])}"
+    command = f"python research/scripts/plans/{Path(sys.argv[0]).name} {told_command(sys.argv[1:])}"
     told: dict[str, Any] = {
         "command": command, "commit": commit(), "machine": cpu(), "seed": campaign.settings.seed, **about, "tasks": {},
     }  # fmt: skip
