@@ -66,7 +66,6 @@ def test_its_model_proposes_for_new_templates(campaign: Path, tmp_path: Path) ->
 
 
 def test_the_benchmarks_script_reads_it(campaign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "research" / "scripts")
     script = _script()
     out = tmp_path / "found.json"
     words = ["peptides.py", "--config", str(ROOT / "examples" / "peptides.toml"), "--storage", str(campaign)]
@@ -86,7 +85,7 @@ def test_the_benchmarks_script_reads_it(campaign: Path, tmp_path: Path, monkeypa
 
 
 def _script():
-    spec = spec_from_file_location("benchmarks_peptides", ROOT / "research" / "scripts" / "peptides.py")
+    spec = spec_from_file_location("benchmarks_peptides", ROOT / "research" / "scripts" / "peptides" / "peptides.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
