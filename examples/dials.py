@@ -9,10 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from boltbo import Slots, Task
-from boltbo.domains.build import Built
-from boltbo.errors import ConfigError
-from boltbo.system.progress import Bars
+from boltbo import Bars, Built, ConfigError, Slots, Task
 
 
 class Dials:
@@ -36,7 +33,7 @@ class Dials:
 
 @contextmanager
 def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> Iterator[Built]:
-    """What `[domain] use = "dials"` calls, with the rest of the table."""
+    """Build the domain and its tasks: `[domain] use = "dials"` calls this with the rest of the table."""
     if unknown := set(options) - {"train", "validation"}:
         raise ConfigError(f"[domain] has no key {', '.join(sorted(unknown))}")
     train, validation = int(options.get("train", 12)), int(options.get("validation", 4))

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 from boltbo._version import __version__
 
 _HOMES = {
+    "Bars": "system.progress",
+    "BoltboError": "errors",
+    "Built": "domains.build",
     "Campaign": "campaign.campaign",
+    "ConfigError": "errors",
+    "Constrained": "domain",
     "Domain": "domain",
+    "Drawing": "drawing",
     "Evaluation": "problem",
     "Grammar": "domain",
     "InvalidCandidate": "errors",
@@ -33,9 +39,14 @@ __all__ = ["__version__", *sorted(_HOMES)]
 if TYPE_CHECKING:
     from boltbo.campaign.campaign import Campaign as Campaign
     from boltbo.campaign.results import Results as Results
+    from boltbo.domain import Constrained as Constrained
     from boltbo.domain import Domain as Domain
     from boltbo.domain import Grammar as Grammar
     from boltbo.domain import SearchSpace as SearchSpace
+    from boltbo.domains.build import Built as Built
+    from boltbo.drawing import Drawing as Drawing
+    from boltbo.errors import BoltboError as BoltboError
+    from boltbo.errors import ConfigError as ConfigError
     from boltbo.errors import InvalidCandidate as InvalidCandidate
     from boltbo.errors import OracleUnavailable as OracleUnavailable
     from boltbo.problem import Evaluation as Evaluation
@@ -46,6 +57,7 @@ if TYPE_CHECKING:
     from boltbo.settings import Settings as Settings
     from boltbo.spaces import Slots as Slots
     from boltbo.spaces import Strings as Strings
+    from boltbo.system.progress import Bars as Bars
 
 
 def __getattr__(name: str) -> Any:

@@ -91,17 +91,21 @@ def test_no_name_in_a_storage_is_imported(tmp_path: Path) -> None:
     assert built_in_drawing("plans") is not None
 
 
-def test_the_users_own_configuration_names_the_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("use", ["my_dots", "my_dots:make"])
+def test_the_users_own_configuration_names_the_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
     (tmp_path / "my_dots.py").write_text(
         "from boltbo.drawing import Drawing\n"
         "from markupsafe import Markup\n"
         "def build(*args): ...\n"
+        "make = build\n"
         "class Mine(Drawing):\n"
         "    def candidate(self, task, candidate):\n"
         "        return Markup('<i>mine: {}</i>').format(candidate)\n"
         "drawing = Mine()\n"
     )
-    (tmp_path / "mine.toml").write_text('[domain]\nuse = "my_dots"\n')
+    (tmp_path / "mine.toml").write_text(f'[domain]\nuse = "{use}"\n')
     path, out = stored(tmp_path / "s.db", "dots", "one", "two"), tmp_path / "page.html"
     monkeypatch.syspath_prepend(tmp_path)
     words = ["report", "--storage", str(path), "--html", str(out), "--config", str(tmp_path / "mine.toml")]

@@ -4,7 +4,7 @@ name = "my queries"
 rounds = [20, 20, 20]
 
 [domain]
-use = "plans"                       # or "my_package.my_module", which has a `build` like boltbo.domains.plans
+use = "plans"                       # or a module of your own with a `build`, or "my_package.my_module:my_build"
 workload = "folder/with/sql"
 
 [run]
@@ -26,6 +26,7 @@ from boltbo.cli.drawings import built_in_drawing
 from boltbo.domains.build import Build
 from boltbo.errors import ConfigError
 from boltbo.settings import Settings, explain
+from boltbo.system.named import is_named, load_named
 
 if TYPE_CHECKING:
     from boltbo.drawing import Drawing
@@ -39,10 +40,10 @@ class Config:
 
     Attributes:
         settings: All settings but the domain's.
-        build: What makes the domain.
+        build: The function that makes the domain.
         options: The options of the [domain] table.
         path: The file.
-        use: The domain's name or module.
+        use: The name of a built-in domain, a module with a `build`, or `module:Name`.
     """
 
     settings: Settings
@@ -53,10 +54,10 @@ class Config:
 
     @property
     def drawing(self) -> Drawing | None:
-        """How the domain shows its solutions: `drawing` of the module that holds its `build`; None: as text."""
+        """How the domain shows its solutions: the `drawing` of the module that `use` names; None: as text."""
         if self.use in BUILT_IN:
             return built_in_drawing(self.use)
-        drawing: Drawing | None = getattr(import_module(self.use), "drawing", None)
+        drawing: Drawing | None = getattr(import_module(self.use.partition(":")[0]), "drawing", None)
         return drawing
 
 
@@ -108,9 +109,12 @@ def _apply(change: str, table: dict[str, Any]) -> None:
 
 
 def _builder(use: str, path: Path) -> Build:
+    """The function that makes the domain: of a built-in domain, or what `module:Name` names, or a module's `build`."""
+    name = use if is_named(use) else f"{BUILT_IN.get(use, use)}:build"
     try:
-        build: Build = import_module(BUILT_IN.get(use, use)).build
-    except (ModuleNotFoundError, AttributeError) as error:
-        known = ", ".join(BUILT_IN)
-        raise ConfigError(f"{path}: domain.use = {use!r} has no build function ({error}); built in: {known}") from error
+        build: Build = load_named(name, "domain")
+    except ConfigError as error:
+        raise ConfigError(f"{path}: domain.use = {use!r}: {error}; built in: {', '.join(BUILT_IN)}") from error
+    if not callable(build):
+        raise ConfigError(f"{path}: domain.use = {use!r}: {name} is no function that builds a domain")
     return build
