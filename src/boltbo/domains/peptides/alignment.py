@@ -16,7 +16,7 @@ class Kind(StrEnum):
     SUBSTITUTED = "substituted"
     INSERTED = "inserted"
     DELETED = "deleted"
-    """The letter is the template's"""
+    """The letter is the same as the template's."""
     GAP = "gap"
 
 

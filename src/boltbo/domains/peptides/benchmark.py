@@ -36,12 +36,12 @@ def benchmark_templates() -> list[Template]:
         rows = list(csv.reader(path.read_text().splitlines()))[1:]
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): expected modlamp 4.3 or newer") from error
-    found: dict[str, Template] = {}
+    templates: dict[str, Template] = {}
     for line, row in enumerate(rows, 2):
         sequence, kind = row[0].strip(), row[1].strip()
         if SHORTEST <= len(sequence) <= LONGEST and what_is_wrong(sequence) is None:
-            found.setdefault(sequence, Template(f"{KINDS[kind]}-{line}", sequence))
-    return list(found.values())
+            templates.setdefault(sequence, Template(f"{KINDS[kind]}-{line}", sequence))
+    return list(templates.values())
 
 
 def benchmark_split(seed: int) -> tuple[list[Template], list[Template]]:

@@ -1,4 +1,4 @@
-"""From template peptides to a campaign's tasks: the peptides domain's `build`."""
+"""The peptides domain's `build`: it makes a campaign's tasks of template peptides."""
 
 from __future__ import annotations
 
@@ -32,28 +32,31 @@ class PeptidesOptions(Frozen):
     train: Annotated[int, Field(ge=1)] | None = Field(None, description="training tasks; none: all that are left")
     validation: Annotated[int, Field(ge=0)] = Field(10, description="validation tasks, no near copies of training ones")
     identity: Annotated[float, Field(gt=0, le=1)] = Field(
-        NEAR_COPY, description="from which share of equal residues on two templates of a file are near copies"
+        NEAR_COPY, description="share of equal residues from which on two templates of a file are near copies"
     )
-    split_seed: int = Field(0, description="draws the two parts; campaigns of several seeds share their tasks")
+    split_seed: int = Field(
+        0, description="seed of the draw of training and validation tasks; campaigns of several seeds share them"
+    )
     similarity: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.75, description="(template's length - edits) / template's length, at least"
+        0.75, description="least similarity: (template's length - edits) / template's length"
     )
     objective: str = Field(
         DEFAULT_OBJECTIVE,
-        description="all, gram-negative, gram-positive, species joined by +; ' - ' before spared ones",
+        description="targets: all, gram-negative, gram-positive, or species joined by +; after ' - ' those to spare",
     )
     pessimism: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="spreads of the prediction held against candidates"
+        0.0, description="how many spreads of the prediction are held against a candidate"
     )
-    predictor: str = Field("shipped", description="shipped, a trained folder, or module:attribute of your own")
+    predictor: str = Field("shipped", description="the oracle: shipped, a trained folder, or module:Name of your own")
     space: Literal["strings", "latent"] = Field(
         "strings",
         description="where optimizers search: among strings (edits, evolution), or a VAE's box (lolbo, turbo)",
     )
     corpus: str | None = Field(None, description="latent only: a file of peptides to learn from, beside the templates")
-    latent: Annotated[int, Field(ge=2)] = Field(256, description="latent only: dimensions")
+    latent: Annotated[int, Field(ge=2)] = Field(256, description="latent only: dimensions of the space")
     sequences: Annotated[int, Field(ge=1)] = Field(
-        30_000, description="latent only: to learn from, random relatives of corpus and templates included"
+        30_000,
+        description="latent only: number of training sequences, random relatives of corpus and templates included",
     )
 
 
@@ -98,17 +101,17 @@ def build(options: Mapping[str, Any], seed: int, caches: Path, bars: Bars) -> It
 def _parts(options: PeptidesOptions) -> tuple[list[Template], list[Template]]:
     if options.templates != BENCHMARK:
         path = Path(options.templates)
-        found = editable(read_templates(path), options.similarity, path)
-        return split(found, options.train, options.validation, options.split_seed, options.identity)
-    wanted = options.train or TRAIN
-    if wanted > TRAIN or options.validation > VALIDATION:
+        templates = editable(read_templates(path), options.similarity, path)
+        return split(templates, options.train, options.validation, options.split_seed, options.identity)
+    train_size = options.train or TRAIN
+    if train_size > TRAIN or options.validation > VALIDATION:
         raise ConfigError(
             f"the benchmark has {TRAIN} training and {VALIDATION} validation templates, "
-            f"{wanted} and {options.validation} are asked for"
+            f"{train_size} and {options.validation} are asked for"
         )
     train, validation = benchmark_split(options.split_seed)
     editable([*train, *validation], options.similarity, Path(BENCHMARK))
-    return train[:wanted], validation[: options.validation]
+    return train[:train_size], validation[: options.validation]
 
 
 def editable(templates: list[Template], least: float, path: Path) -> list[Template]:

@@ -21,7 +21,7 @@ CHARGED, GREASY = "KR", "LIFVWA"
 HYDROPHOBICITY = dict(zip(AMINO_ACIDS, EISENBERG.tolist(), strict=True))
 
 TURN = math.radians(100.0)
-"""Of an alpha helix at each residue"""
+"""Turn of an alpha helix at each residue, in radians."""
 
 ALIKE, CHARGE, NEUTRALIZE, GREASE = 1.0, 2.0, 3.0, 1.0
 """How often a substitution is chosen: within its class, for K or R, for K or R at an acid, on the hydrophobic face"""
@@ -31,7 +31,7 @@ def initial_design(space: Relatives, n: int, rng: np.random.Generator) -> list[s
     """Up to `n` distinct relatives: the template, then conservative designs and random mutants in turn."""
     template = "".join(space.template or ())
     chosen = dict.fromkeys([template])
-    for _ in range(8):  # of a small neighbourhood, the same are drawn again and again
+    for _ in range(8):  # a small neighbourhood gives the same relatives again and again
         missing = n - len(chosen)
         if missing <= 0 or not space.edits:
             break

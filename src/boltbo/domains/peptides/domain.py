@@ -29,7 +29,7 @@ substitutions are counted) and has a low minimal inhibitory concentration."""
 DEFAULT_OBJECTIVE = "all"
 
 REMEMBERED = 100_000
-"""Predictions kept, by sequence"""
+"""Greatest number of predictions that are kept, by sequence."""
 
 
 class PeptidesDomain:
@@ -75,7 +75,7 @@ class PeptidesDomain:
 
     @property
     def predictor(self) -> MicPredictor:
-        """Opened at the first use.
+        """The predictor, opened at its first use.
 
         Raises:
             ConfigError: There is no such predictor, or it does not know a species of the objective.
@@ -96,7 +96,7 @@ class PeptidesDomain:
         return Task(template.name, self.context(template.sequence), {"template": template.sequence})
 
     def context(self, template: str) -> str:
-        """What a model reads: the letters apart, so that each is one token; and the objective where it is not the default."""
+        """The text that a model reads: the letters apart, so that each is one token; and any objective but the default."""
         letters = " ".join(template)
         return letters if self.objective_text == DEFAULT_OBJECTIVE else f"{letters}\nagainst {self.objective_text}"
 

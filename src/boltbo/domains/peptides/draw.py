@@ -13,7 +13,7 @@ from boltbo.problem import Task
 
 HERE = "boltbo.domains.peptides"
 LONGEST = 400
-"""Residues of a peptide that is aligned"""
+"""Greatest number of residues of a peptide that is aligned."""
 
 
 def styles() -> str:
@@ -58,4 +58,4 @@ def ruler(cells: Sequence[Cell]) -> str:
 
 
 drawing = PeptideDrawing()
-"""What the command line hands to the report"""
+"""The drawing that the command line hands to the report."""

@@ -35,11 +35,11 @@ class Recipe:
     """How the VAE is made.
 
     Attributes:
-        sequences: To learn from: corpus and templates as they are, random relatives of them for the rest.
-        epochs: Passes over them.
-        latent: Dimensions; APEXGo has 256.
-        width, layers: Of encoder and decoder; APEXGo's, of width 128 with 6 layers, is for a GPU.
-        seed: Of relatives, first weights and training.
+        sequences: Number of training sequences: corpus and templates as they are, then random relatives of them.
+        epochs: Passes over the training sequences.
+        latent: Dimensions of the latent space; APEXGo has 256.
+        width, layers: Size of encoder and decoder; APEXGo's (width 128, 6 layers) needs a GPU.
+        seed: Seed of the relatives, the first weights and the training.
     """
 
     sequences: int = 30_000
@@ -106,8 +106,8 @@ def ensure_vae(
         from boltbo.latent.vae import SequenceVAE
 
         rng = np.random.default_rng(recipe.seed)
-        own = [unique[i] for i in rng.permutation(len(unique))]
-        corpus = list(training_set(own, least, recipe.sequences + HELD_OUT, rng))
+        shuffled = [unique[i] for i in rng.permutation(len(unique))]
+        corpus = list(training_set(shuffled, least, recipe.sequences + HELD_OUT, rng))
         vae = SequenceVAE.create(
             AMINO_ACIDS, LONGEST, latent=recipe.latent, width=recipe.width, layers=recipe.layers, seed=recipe.seed
         )

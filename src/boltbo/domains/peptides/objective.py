@@ -49,8 +49,8 @@ def parse_objective(text: str, species: tuple[str, ...], pessimism: float = 0.0)
     after ` - ` those that should stay high: `gram-negative - S. aureus`.
 
     Args:
-        text: As above; upper and lower case are one.
-        species: The predictor's.
+        text: Species to kill and to spare, as above; case does not matter.
+        species: Names of the predictor's columns.
         pessimism: See `Objective`.
 
     Raises:

@@ -19,7 +19,7 @@ LIGHT = 0.5
 """Share of the solutions with a single edit; the others have random ones up to the budget"""
 
 REPLACED = 0.3
-"""At most this share of a mixed template's residues is replaced"""
+"""Greatest share of a mixed template's residues that is replaced."""
 
 
 def pretraining_pairs(
@@ -28,11 +28,11 @@ def pretraining_pairs(
     """`n` pairs (context, relative), fewer where hardly an edit is allowed; the same for the same templates and seed.
 
     Args:
-        templates: The training tasks' own.
+        templates: Templates of the training tasks.
         least: The similarity that relatives must have.
         context: A template -> what a model reads of it.
         n: How many pairs.
-        seed: Of every random choice.
+        seed: Seed of every random choice.
     """
     rng = np.random.default_rng(seed)
     letters = np.array(list("".join(templates)))
@@ -48,11 +48,11 @@ def pretraining_pairs(
 
 def mixed(templates: Sequence[str], letters: np.ndarray, rng: np.random.Generator) -> str:
     """A new template, of a length between those of the two that it is made of."""
-    one, other = (templates[int(i)] for i in rng.integers(len(templates), size=2))
-    length = int(rng.integers(min(len(one), len(other)), max(len(one), len(other)) + 1))
-    cut = int(rng.integers(0, min(len(one), length) + 1))
-    tail = other[max(0, len(other) - (length - cut)) :]
-    residues = list(one[:cut] + tail)
+    first, second = (templates[int(i)] for i in rng.integers(len(templates), size=2))
+    length = int(rng.integers(min(len(first), len(second)), max(len(first), len(second)) + 1))
+    cut = int(rng.integers(0, min(len(first), length) + 1))
+    tail = second[max(0, len(second) - (length - cut)) :]
+    residues = list(first[:cut] + tail)
     while len(residues) < SHORTEST:
         residues.append(str(rng.choice(letters)))
     for place in np.flatnonzero(rng.random(len(residues)) < rng.random() * REPLACED):

@@ -35,10 +35,10 @@ _EISENBERG = dict(zip(AMINO_ACIDS, EISENBERG.tolist(), strict=True))
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """Of one peptide, both ends free.
+    """Properties of one peptide with both ends free.
 
     Attributes:
-        length: Residues.
+        length: Number of residues.
         charge: Net charge at pH 7 (see `charge`).
         moment: The largest hydrophobic moment of a window of 11 residues (see `moment`).
         gravy: Mean hydropathy of Kyte and Doolittle.
@@ -53,7 +53,7 @@ class Properties:
 
 
 def properties(sequence: str) -> Properties:
-    """All of one peptide.
+    """Compute all properties of one peptide.
 
     Raises:
         InvalidCandidate: It is empty, or a letter is no natural residue.

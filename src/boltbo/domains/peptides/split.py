@@ -14,7 +14,7 @@ NEAR_COPY = 0.6
 """Identity from which on two peptides are near copies (see `similarity.identities`)"""
 
 LARGEST_SHARE = 0.02
-"""Larger clusters, by their share of all templates, are never validated on: training would miss them"""
+"""Greatest share of all templates in a cluster that validation may draw from; training would miss a larger one."""
 
 
 def split(
@@ -26,14 +26,14 @@ def split(
     `identity` alike to one of the other, nor two validation templates to each other.
 
     Args:
-        templates: All there are.
-        train: Training templates; None: all that are left.
-        validation: Validation templates.
-        seed: Of the lot.
-        identity: What counts as a near copy.
+        templates: All templates.
+        train: Number of training templates; None: all that are left.
+        validation: Number of validation templates.
+        seed: Seed of the draw.
+        identity: Share of equal residues from which on two templates are near copies.
 
     Raises:
-        ConfigError: There are too few.
+        ConfigError: There are too few templates.
     """
     numbers = clusters([t.sequence for t in templates], identity)
     sizes = np.bincount(numbers) if len(templates) else np.zeros(0, dtype=int)
@@ -45,8 +45,8 @@ def split(
         if len(chosen) < validation and sizes[numbers[i]] <= largest:
             chosen.setdefault(int(numbers[i]), int(i))
     rest = [int(i) for i in order if int(numbers[i]) not in chosen]
-    wanted = 1 if train is None else train
-    if len(chosen) < validation or len(rest) < wanted:
+    least_train = 1 if train is None else train
+    if len(chosen) < validation or len(rest) < least_train:
         raise ConfigError(
             f"{len(templates)} templates in {len(sizes)} clusters of {identity:.0%} identity give {len(chosen)} for validation "
             f"and {len(rest)} for training, {validation} and {'some' if train is None else train} are needed: lower "

@@ -12,7 +12,7 @@ from boltbo.domains.peptides.oracle.scales import AMINO_ACIDS
 from boltbo.errors import ConfigError
 
 SHORTEST, LONGEST = 5, 50
-"""Residues of a template"""
+"""Least and greatest number of residues of a template."""
 
 SEQUENCE, NAMES = "sequence", ("name", "id")
 """Columns of a CSV file, in upper or lower case; without a name, a record is called after its line"""

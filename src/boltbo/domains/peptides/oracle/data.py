@@ -18,7 +18,7 @@ from boltbo.errors import ConfigError
 from boltbo.problem import FloatArray
 
 LOWEST, HIGHEST = -5.0, 5.0
-"""Of a believable log10 MIC in micromolar."""
+"""Bounds of a believable log10 MIC in micromolar."""
 
 LEAST = 100
 """Measurements of a species below which nothing is learnt about it."""

@@ -92,7 +92,7 @@ def _levels(v: FloatArray, n: FloatArray, whole: NDArray[np.bool_]) -> list[Floa
 
 
 def _moments(centred: FloatArray, n: FloatArray, whole: NDArray[np.bool_], angle: float) -> list[FloatArray]:
-    """Of the whole peptide and the largest of a window, of a scale about its mean."""
+    """Moments of a scale about its mean: that of the whole peptide, and the largest of a window."""
     turns = np.exp(1j * np.deg2rad(angle) * np.arange(centred.shape[1]))
     steps = np.concatenate([np.zeros((len(centred), 1)), (centred * turns).cumsum(1)], 1)
     windows = np.abs(steps[:, _WINDOW:] - steps[:, :-_WINDOW]) / np.minimum(n, _WINDOW)[:, None]

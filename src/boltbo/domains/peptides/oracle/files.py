@@ -31,14 +31,14 @@ def write(folder: Path, name: str, arrays: Arrays, facts: Mapping[str, Any]) -> 
 
 
 def load(folder: Path, name: str, kind: str, columns: Sequence[str], make: Callable[[Arrays, dict[str, Any]], T]) -> T:
-    """The predictor that `make` makes of the arrays and facts that `write` wrote.
+    """Read the arrays and facts that `write` wrote, and return the predictor that `make` makes of them.
 
     Args:
-        folder: Where.
-        name: Of the two files.
+        folder: The folder with both files.
+        name: Name of both files, without their suffixes.
         kind: What the facts must call themselves.
         columns: The names of the features that the model will be given.
-        make: Raises ValueError, KeyError or TypeError where they do not fit.
+        make: Makes the predictor; raises ValueError, KeyError or TypeError where they do not fit.
 
     Raises:
         CorruptModel: A file is missing or damaged, or it is of another kind or version.

@@ -79,8 +79,8 @@ class Judge:
             goes_right = X[rows, self.feature[node]] > self.threshold[node]
             node = np.where(step == 0, node, node + np.where(goes_right, step, 1))
             step = self.right[node]
-        found: FloatArray = self.threshold[node].sum(1, dtype=np.float64)
-        return found
+        sums: FloatArray = self.threshold[node].sum(1, dtype=np.float64)
+        return sums
 
     def save(self, folder: Path) -> None:
         """Write `judge.safetensors` and `judge.json`."""

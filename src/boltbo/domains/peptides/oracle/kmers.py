@@ -58,5 +58,5 @@ def _pairs(ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """How often each residue stands before each other one in each row, shape (n, 400)."""
     first, second = ids[:, :-1], ids[:, 1:]
     at = (np.arange(len(ids))[:, None] * 400 + first * 20 + second)[second < 20]
-    found: NDArray[np.int64] = np.bincount(at, minlength=len(ids) * 400).reshape(len(ids), 400)
-    return found
+    counts: NDArray[np.int64] = np.bincount(at, minlength=len(ids) * 400).reshape(len(ids), 400)
+    return counts

@@ -33,7 +33,7 @@ class MicPredictor(Protocol):
             Two arrays of shape (n, species).
 
         Raises:
-            InvalidCandidate: A sequence that the predictor does not know how to read.
+            InvalidCandidate: The predictor cannot read a sequence.
         """
         ...
 
@@ -42,15 +42,15 @@ def load_predictor(where: str | Path = SHIPPED) -> MicPredictor:
     """Open a predictor.
 
     Args:
-        where: `shipped`; a folder that `boltbo peptides train-oracle` wrote; or `module:attribute` of a predictor of your own,
+        where: `shipped`; a folder that `boltbo peptides train-oracle` wrote; or `module:Name` of a predictor of your own,
             an object with `species` and `predict`, or a class or function without arguments that makes one.
 
     Raises:
-        ConfigError: There is no such thing.
+        ConfigError: There is no predictor of this name.
         CorruptModel: The files are damaged.
     """
     if is_named(str(where)) and not Path(where).exists():
-        return _own(str(where))
+        return _imported(str(where))
     from boltbo.domains.peptides.oracle.ensemble import Ensemble
 
     return Ensemble.load(_folder(where))
@@ -62,7 +62,7 @@ def load_judge(where: str | Path = SHIPPED) -> MicPredictor:
     `where` is as for `load_predictor`.
     """
     if is_named(str(where)) and not Path(where).exists():
-        return _own(str(where))
+        return _imported(str(where))
     from boltbo.domains.peptides.oracle.judge import Judge
 
     return Judge.load(_folder(where))
@@ -73,12 +73,12 @@ def _folder(where: str | Path) -> Path:
     if not folder.is_dir():
         raise ConfigError(
             f"there is no predictor at {str(where)!r}: expected 'shipped', a folder that boltbo peptides train-oracle wrote, "
-            "or module:attribute of your own"
+            "or module:Name of your own"
         )
     return folder
 
 
-def _own(name: str) -> MicPredictor:
+def _imported(name: str) -> MicPredictor:
     predictor = load_named(name, "predictor")
     ready = isinstance(predictor, MicPredictor) and not isinstance(predictor, type)
     made = predictor() if callable(predictor) and not ready else predictor

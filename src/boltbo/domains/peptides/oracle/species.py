@@ -33,15 +33,15 @@ SPECIES: dict[str, Species] = {
     "M_smegmatis": Species("Mycolicibacterium smegmatis", "acid-fast"),
     "M_tuberculosis": Species("Mycobacterium tuberculosis", "acid-fast"),
 }
-"""By the names of the columns: genus initial, underscore, epithet."""
+"""Name of a column (initial of the genus, underscore, epithet) -> its species."""
 
 
 def column_of(text: str, columns: tuple[str, ...]) -> str | None:
     """The one of `columns` that `text` names, None if none: `E_coli`, `E. coli`, `e coli` and `Escherichia coli` are one."""
-    wanted = _folded(text)
+    folded = _folded(text)
     for column in columns:
-        known = SPECIES.get(column)
-        if wanted == _folded(column) or (known is not None and wanted == _folded(known.name)):
+        species = SPECIES.get(column)
+        if folded == _folded(column) or (species is not None and folded == _folded(species.name)):
             return column
     return None
 

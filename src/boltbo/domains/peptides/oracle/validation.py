@@ -29,13 +29,13 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Score:
-    """Of one species, over all folds. Intervals are 95%, from resampled peptides (clustered: resampled clusters).
+    """Scores of one species over all folds. Intervals are 95%, from resampled peptides (clustered: resampled clusters).
 
     Attributes:
-        species: Its column.
-        n: Measurements.
+        species: Name of the predictor's column.
+        n: Number of measurements.
         r2: 1 - squared error / squared deviation from the mean of the measurements.
-        pearson: Correlation of predicted and measured.
+        pearson: Correlation of predicted and measured values.
         rmse: Root of the mean squared error, in log10 micromolar.
     """
 

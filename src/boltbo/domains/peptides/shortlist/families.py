@@ -16,7 +16,7 @@ from boltbo.campaign.distil import top_k
 from boltbo.problem import Observation, Trajectory
 
 APART = 2
-"""Edits between any two candidates that are listed, at least"""
+"""Least number of edits between any two listed candidates."""
 
 
 def choose(
