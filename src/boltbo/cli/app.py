@@ -60,7 +60,7 @@ def doctor(
         str | None, typer.Option("--database", metavar="URL", help="Look at this PostgreSQL instead: postgresql://…")
     ] = None,
     hint_plan: Annotated[
-        str, typer.Option(help="With --database: the library of pg_hint_plan, a name or a path.")
+        str, typer.Option(help="With --database: name or path of the library of pg_hint_plan.")
     ] = "pg_hint_plan",
     format: FormatOption = Format.TABLE,
 ) -> None:

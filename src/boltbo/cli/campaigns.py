@@ -89,7 +89,9 @@ def report(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="CONFIG.toml", help="With --html, the campaign of a domain of your own: how it is drawn."),
+        typer.Option(
+            metavar="CONFIG.toml", help="With --html: the configuration whose domain says how solutions are drawn."
+        ),
     ] = None,
 ) -> None:
     """Show Best@k of each round's model beside the default, the initial design and STBO; draw them, or write a page.
@@ -138,7 +140,9 @@ def _write_page(store: Any, path: Path, config: Path | None) -> None:
     drawing = built_in_drawing(str(gathered.row["domain"])) if config is None else load_config(config).drawing
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, campaign_page(gathered, drawing), errors="replace")  # of halves of characters
+        write_whole(
+            path, campaign_page(gathered, drawing), errors="replace"
+        )  # a candidate may hold half a surrogate pair
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}; name another file with --html") from error
 

@@ -27,13 +27,15 @@ class Format(StrEnum):
     JSON = "json"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="table: for people; json: for programs.")]
 Configuration = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The campaign: settings and domain.")]
 StorageOption = Annotated[
     str | None,
     typer.Option("--storage", metavar="URL", help="A file or database URL; default: CONFIG.db, or boltbo.db."),
 ]  # fmt: skip
-NameOption = Annotated[str | None, typer.Option("--name", help="The campaign, where the storage holds several.")]
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="Name of the campaign, needed where the storage holds several.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A setting in place of the configuration's; repeatable."),
@@ -44,7 +46,7 @@ SetOption = Annotated[
 def opened(
     config: Path, storage: str | None, workers: int | None = None, changes: list[str] | None = None
 ) -> Iterator[tuple[Campaign, Built]]:
-    """The campaign of a configuration file, its domain ready to score."""
+    """Open the campaign of a configuration file, with its domain ready to score."""
     loaded = load_config(config, changes or ())
     settings = loaded.settings if workers is None else loaded.settings.model_copy(update={"workers": workers})
     from boltbo.campaign.campaign import Campaign
@@ -70,7 +72,7 @@ def print_json(value: Any) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """JSON knows no NaN and no infinity."""
+    """Replace NaN and infinities, which JSON does not know, by None."""
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

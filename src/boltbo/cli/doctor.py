@@ -15,8 +15,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=False)
 class Finding:
-    """One part: does it work, what was found, what to do if not, what it costs to leave it so; `needed` parts decide the
-    exit status."""
+    """The state of one part.
+
+    Attributes:
+        part: The part's name.
+        works: Whether it works.
+        found: What was seen of it.
+        remedy: What to do if it does not work.
+        needed: Whether boltbo cannot work without it; needed parts decide the exit status.
+        cost: What it costs to leave it so.
+    """
 
     part: str
     works: bool

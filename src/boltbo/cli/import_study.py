@@ -70,7 +70,7 @@ def import_stored_study(
 
 
 def _existing(url: str) -> str:
-    """The URL as it may be shown; Optuna would make a SQLite file that is not there."""
+    """Return the URL without its password; refuse a SQLite file that is missing, because Optuna would create it."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:

@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost."""
+"""Deliver every Ctrl-C, also one that Python would swallow."""
 
 from __future__ import annotations
 

@@ -29,13 +29,19 @@ def root() -> None:
 
 @peptides.command()
 def design(
-    templates: Annotated[Path, typer.Argument(metavar="FILE", help="FASTA, or CSV with a column sequence.")],
+    templates: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The templates: FASTA, or CSV with a column sequence.")
+    ],
     species: Annotated[
-        str, typer.Option(help="all, gram-negative, gram-positive, species joined by +; ' - ' before those to spare.")
+        str,
+        typer.Option(
+            help="Targets: all, gram-negative, gram-positive, or species joined by +; after ' - ' those to spare."
+        ),
     ] = "all",
     budget: Annotated[int, typer.Option(min=1, help="Oracle calls for each template.")] = 500,
     similarity: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="(template's length - edits) / template's length, at least.")
+        float,
+        typer.Option(min=0.01, max=0.99, help="Least similarity: (template's length - edits) / template's length."),
     ] = 0.75,
     pessimism: Annotated[
         float, typer.Option(min=0.0, help="How many spreads of the prediction are held against a candidate.")
@@ -45,25 +51,28 @@ def design(
     model: Annotated[
         str | None, typer.Option(metavar="CAMPAIGN.db", help="Begin with proposals of this campaign's last model.")
     ] = None,
-    initial: Annotated[int, typer.Option(min=1, help="Candidates before the optimizer goes on.")] = 50,
+    initial: Annotated[
+        int, typer.Option(min=1, help="Oracle calls on initial candidates, before the optimizer goes on.")
+    ] = 50,
     optimizer: Annotated[
-        StringOptimizer, typer.Option(help="edits: Bayesian optimization; evolution: to compare.")
+        StringOptimizer,
+        typer.Option(help="edits: Bayesian optimization; evolution: an evolutionary search, as a comparison."),
     ] = StringOptimizer.EDITS,
     predictor: Annotated[
-        str, typer.Option(help="shipped, a trained folder, or module:attribute of your own.")
+        str, typer.Option(help="The oracle: shipped, a folder of train-oracle, or module:Name of your own.")
     ] = "shipped",
     judge: Annotated[
-        str, typer.Option(help="As --predictor: another model, never searched on; none: no judge.")
+        str, typer.Option(help="A second model, named as for --predictor, that no search asks; none: no judge.")
     ] = "shipped",
     known: Annotated[
         Path | None,
         typer.Option(help="Known peptides, one a line or FASTA: novelty is measured against them; default: modlamp's."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Templates at a time.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
-    out: Annotated[Path, typer.Option(help="The folder to write to; the same again: goes on from there.")] = Path(
-        "designs"
-    ),
+    workers: Annotated[int, typer.Option(min=1, help="How many templates are searched at a time.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    out: Annotated[
+        Path, typer.Option(help="The folder to write to; given again, the search goes on from there.")
+    ] = Path("designs"),
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Design close relatives of each template with a low predicted MIC; write CSV, FASTA and a page.
@@ -116,11 +125,15 @@ def train_oracle(
         typer.Argument(metavar="FILE.csv", help="sequence,SPECIES,…: log10 of the MIC in µM, empty: not measured."),
     ],
     out: Annotated[Path, typer.Option(help="The folder to write to; --predictor of design reads it.")] = Path("oracle"),
-    members: Annotated[int, typer.Option(min=1, help="Networks of the ensemble.")] = 5,
+    members: Annotated[int, typer.Option(min=1, help="How many networks the ensemble has.")] = 5,
     judge: Annotated[bool, typer.Option("--judge/--no-judge", help="Train a judge of another family, too.")] = True,
-    folds: Annotated[int, typer.Option(help="Of the cross-validations, 2 or more; 0: none.")] = 5,
-    least: Annotated[int, typer.Option(min=10, help="Measurements without which a species is left out.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    folds: Annotated[
+        int, typer.Option(help="Folds of each cross-validation, 2 or more; 0: do not cross-validate.")
+    ] = 5,
+    least: Annotated[
+        int, typer.Option(min=10, help="Least number of measurements of a species; others are left out.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Train a predictor of MIC, and a judge, on measurements of your own; cross-validate both.

@@ -31,7 +31,7 @@ from boltbo.system.progress import Bars
 STORAGE = "design.db"
 BATCH = 10
 PROBE = "GIGKFLHSAKKFGKAFVGEIMNS"
-"""What the predictor says of it tells whether it is still the one that a search began with"""
+"""A peptide whose prediction tells whether the predictor is still the one that a search began with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class Search:
 
     Attributes:
         budget: Oracle calls for each template, initial candidates included.
-        initial: So many initial candidates: of the model where there is one, of the initial design otherwise.
-        optimizer: What goes on from there.
-        model: The storage of the campaign whose last model proposes; none: the initial design.
-        seed: Of every random choice.
+        initial: Number of initial candidates: the model's where there is one, otherwise the initial design's.
+        optimizer: Name of the optimizer that goes on from the initial candidates.
+        model: Storage of the campaign whose last model proposes; None: the initial design is used.
+        seed: Seed of every random choice.
     """
 
     budget: int
@@ -95,9 +95,9 @@ def run(
                 f"{out} holds a search with other settings ({differing}): put them back, or choose another --out"
             ) from error
         with store.hold():
-            wanted = {task.id: task for task in tasks}
-            stored = [r.task for r in store.runs(Stage.SINGLE) if r.task.id in wanted]
-            if changed := [task.id for task in stored if task != wanted[task.id]]:
+            tasks_by_id = {task.id: task for task in tasks}
+            stored = [r.task for r in store.runs(Stage.SINGLE) if r.task.id in tasks_by_id]
+            if changed := [task.id for task in stored if task != tasks_by_id[task.id]]:
                 raise ConfigError(
                     f"{out} holds a search for another template called {changed[0]!r}: choose another --out"
                 )
@@ -125,7 +125,7 @@ def _settings(domain: PeptidesDomain, search: Search) -> Mapping[str, object]:
 
 
 def proposer(domain: PeptidesDomain, model: str | None, bars: Bars) -> Proposer:
-    """The last model of a campaign's storage, the initial design where none is named."""
+    """Return the last model of the campaign stored at `model`, or the initial design if `model` is None."""
     if model is None:
         return InitialDesign(domain)
     if "://" not in model and not Path(model).exists():

@@ -23,7 +23,7 @@ from boltbo.system.progress import Bars
 FILE = "validation.json"
 
 SPEED_SAMPLE = 2000
-"""Sequences that are scored once more to see how fast that is"""
+"""Number of sequences that are scored once more to measure the speed."""
 
 
 def carry_out(path: Path, out: Path, members: int, seed: int, judge: bool, folds: int, least: int) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def carry_out(path: Path, out: Path, members: int, seed: int, judge: bool, folds
 
 
 def show(record: dict[str, Any]) -> None:
-    """The tables of what `carry_out` found."""
+    """Print the record of `carry_out` as tables."""
     for name in ("oracle", "judge"):
         for split, scores in record.get(name, {}).items():
             table = Table("species", "n", "R2 (95%)", "Pearson (95%)", "RMSE (95%)", box=box.SIMPLE_HEAD)

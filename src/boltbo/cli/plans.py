@@ -39,7 +39,7 @@ class Planning(StrEnum):
     INCLUDED = "included"
 
 
-PairsOption = Annotated[int, typer.Option(min=2, help="Executions of each, plan and default in turn.")]
+PairsOption = Annotated[int, typer.Option(min=2, help="How often the plan and the default are each executed, in turn.")]
 LimitOption = Annotated[float, typer.Option(min=0.001, help="Seconds for one execution of the default plan.")]
 
 
@@ -110,16 +110,17 @@ def export(
 
 @plans.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="What boltbo plans export wrote.")],
+    folder: Annotated[Path, typer.Argument(help="The folder that boltbo plans export wrote.")],
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="postgresql://… of the database, as it is now.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="CONFIG.toml", help="Or the campaign, to use its database.")
+        Path | None,
+        typer.Option(metavar="CONFIG.toml", help="The campaign whose database is used, in place of --database."),
     ] = None,
     pairs: PairsOption = 11,
     limit: LimitOption = 60.0,
-    hint_plan: Annotated[str, typer.Option(help="The library of pg_hint_plan: a name, or a path.")] = "pg_hint_plan",
+    hint_plan: Annotated[str, typer.Option(help="Name or path of the library of pg_hint_plan.")] = "pg_hint_plan",
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Check exported plans again: data, statistics and versions change.
@@ -156,8 +157,10 @@ def check_workload(
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Also ask this PostgreSQL whether it accepts each query.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="List those that are searched, too.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Of pg_stat_statements, the dearest so many.")] = 500,
+    every: Annotated[bool, typer.Option("--all", help="List the queries that can be searched, too.")] = False,
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many statements of pg_stat_statements are read, the most expensive first.")
+    ] = 500,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Say which queries of a workload can be searched, and why the others cannot. Nothing is executed.

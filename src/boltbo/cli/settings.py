@@ -25,7 +25,7 @@ DOMAINS: dict[str, type[BaseModel]] = {"plans": PlansOptions, "peptides": Peptid
 
 
 def reference() -> str:
-    """The page, as Markdown."""
+    """Return the page of settings as Markdown."""
     lines = [HEAD]
     for table, model in _tables("", Settings):
         lines += [f"## `[{table}]`" if table else "## Top level", "", *_rows(model), ""]
@@ -35,13 +35,13 @@ def reference() -> str:
 
 
 def count() -> int:
-    """How many keys there are."""
+    """Count the keys of all tables."""
     tables = [*(model for _, model in _tables("", Settings)), *DOMAINS.values()]
     return sum(len(_plain(model)) for model in tables)
 
 
 def _tables(name: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The table itself, then those inside it."""
+    """Yield the table itself, then the tables inside it."""
     yield name, model
     for key, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -49,7 +49,7 @@ def _tables(name: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseM
 
 
 def _plain(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The keys of a table that are no tables."""
+    """Return the keys of a table that are not tables themselves."""
     return {
         key: field
         for key, field in model.model_fields.items()
@@ -72,7 +72,7 @@ def _rows(model: type[BaseModel]) -> list[str]:
 
 
 def _type(annotation: Any) -> str:
-    """`int`, or the words that may be chosen."""
+    """Say in words which values a key takes."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _type(get_args(annotation)[0])

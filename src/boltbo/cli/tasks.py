@@ -1,4 +1,4 @@
-"""`boltbo propose`, `optimize` and `import`: one task, and what was measured of tasks elsewhere."""
+"""`boltbo propose`, `optimize` and `import`: one task, and runs that were measured elsewhere."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def optimize(
     task: TaskOption = None,
     new: NewOption = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Oracle calls; default: the configuration's.")] = None,
-    start: Annotated[Start, typer.Option(help="Where the search starts.")] = Start.MODEL,
+    start: Annotated[
+        Start, typer.Option(help="model: start from the model's candidates; design: from the initial design.")
+    ] = Start.MODEL,
     storage: StorageOption = None,
     format: FormatOption = Format.TABLE,
     changes: SetOption = None,
@@ -110,15 +112,17 @@ def import_(
     config: Configuration,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Old runs: .csv or .jsonl.")] = None,
     how: Annotated[
-        How, typer.Option(help="A task's run starts from these and its initial candidates, or from these alone.")
+        How,
+        typer.Option(help="add: a task's run starts from these and its initial candidates; replace: from these alone."),
     ] = How.ADD,
     optuna: Annotated[str | None, typer.Option(metavar="URL", help="An Optuna storage instead of FILE.")] = None,
-    study: Annotated[str | None, typer.Option(help="With --optuna: the study.")] = None,
+    study: Annotated[str | None, typer.Option(help="With --optuna: the name of the study.")] = None,
     task: Annotated[
         str | None, typer.Option("--task", help="With --optuna: the task that the study was about.")
     ] = None,
     parameters: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="With --optuna: the parameter of each slot; default: x0,x1,…")
+        str | None,
+        typer.Option(metavar="A,B,…", help="With --optuna: the name of each slot's parameter; default: x0,x1,…"),
     ] = None,
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave wrong rows out and report them.")] = False,
     storage: StorageOption = None,
