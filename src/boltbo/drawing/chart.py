@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 640, 280
 LEFT, RIGHT, TOP, BOTTOM = 60, 24, 30, 48
 
 Place = Callable[[float], str]
-"""From a value to its place in the picture, as SVG writes it"""
+"""Maps a value to its place in the picture, as SVG writes it."""
 
 
 @dataclass(frozen=True, slots=True)

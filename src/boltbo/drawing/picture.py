@@ -19,7 +19,7 @@ from boltbo.system.files import write_whole
 EDGE, GAP, HEAD, ROW = 24, 32, 76, 20
 """Space around and between panels, height of title and headings, height of a row of keys"""
 LETTER, KEY, BETWEEN = 6.4, 32, 16
-"""Width of a letter of a key, of the line before it, of the space behind it: what decides where a row of keys ends"""
+"""Widths of a letter of a key, the line before it and the space behind it: they decide where a row of keys ends."""
 ZOOM = 1.5
 """Pixels of a PNG for each unit of the SVG"""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 MOST = 7
-"""Ticks of an axis, at most"""
+"""Greatest number of ticks of an axis."""
 
 
 def ticks_between(low: float, high: float, log: bool) -> list[float]:

@@ -39,8 +39,8 @@ class BoltboGenerator:
         space: Candidates as points of a box.
         optimizer: A built-in optimizer's name, or an optimizer over the same space.
         bounds: Shape (2, d).
-        seed: Of a built-in optimizer.
-        options: Of a built-in optimizer.
+        seed: Seed of a built-in optimizer.
+        options: Options of a built-in optimizer.
 
     Raises:
         ValueError: The bounds have another shape than (2, d), or a least value is not below the greatest.
@@ -99,8 +99,8 @@ class BoltboGenerator:
         Args:
             initial_conditions: Shape (b, q, d).
             acquisition_function: What is maximized.
-            args: As `gen_candidates_scipy` takes them.
-            kwargs: As `gen_candidates_scipy` takes them.
+            args: Further arguments of `gen_candidates_scipy`.
+            kwargs: Further keyword arguments of `gen_candidates_scipy`.
 
         Returns:
             Points, shape (b, q, d), and their acquisition values, shape (b,).

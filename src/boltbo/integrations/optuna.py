@@ -50,7 +50,7 @@ class SlotParameters:
 
     Args:
         slots: The space.
-        names: Of the parameters; default `x0`, `x1`, …
+        names: Names of the parameters; default `x0`, `x1`, …
 
     Raises:
         ValueError: There are more or fewer names than slots, or two alike.
@@ -107,7 +107,7 @@ def enqueue(
         task: The task.
         n: How many candidates to ask for.
         parameters: How a candidate becomes parameters; by default slot by slot, where the domain's space is a `Slots`.
-        seed: Of a proposer; a campaign has its own.
+        seed: Seed of a proposer's draws; a campaign uses its own.
 
     Returns:
         The candidates, in the order in which they will be tried; each is its trial's user attribute `CANDIDATE` too.

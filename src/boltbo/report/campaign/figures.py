@@ -15,7 +15,7 @@ from boltbo.drawing.palette import SHADES
 from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered, TaskSummary
 
 MOST_POINTS = 160
-"""Points along the edge of an area"""
+"""Greatest number of points along the edge of an area."""
 
 
 def learning_curve(g: Gathered) -> Figure | None:

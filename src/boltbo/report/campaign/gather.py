@@ -64,7 +64,7 @@ class Gathered:
     """One campaign.
 
     Attributes:
-        row: Of the table of campaigns.
+        row: The campaign's row in the storage.
         results: What `boltbo report` prints.
         progress: Stage by stage, in the order in which they began.
         statuses: (source, status) -> oracle calls.

@@ -93,7 +93,7 @@ def _details_note(g: Gathered, chosen: Sequence[TaskSummary]) -> str:
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """(dotted name, value) of every setting; of an address only that it is one, for it may hold a password."""
+    """(dotted name, value) of every setting; an address is not shown, because it may hold a password."""
     settings: list[tuple[str, str]] = []
     for key, value in config.items():
         if isinstance(value, Mapping):

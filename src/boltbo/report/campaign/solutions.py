@@ -1,4 +1,4 @@
-"""Solutions of one task beside each other, as their domain draws them; of other domains their texts."""
+"""Solutions of one task beside each other, as their domain draws them; as text if it has no drawing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from boltbo.errors import InvalidCandidate
 from boltbo.problem import Observation, Task
 
 TEXT = 1500
-"""Letters of a candidate that are shown"""
+"""Greatest number of letters of a candidate that are shown."""
 
 
 class TextOnly(Drawing):
-    """The drawing of a domain that has none."""
+    """Draws nothing: for a domain without a drawing of its own."""
 
 
 @dataclass(frozen=True, slots=True)

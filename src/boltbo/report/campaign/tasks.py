@@ -17,7 +17,7 @@ from boltbo.report.campaign.gather import DEFAULT, DESIGN, FOUND, STBO, Gathered
 from boltbo.report.campaign.solutions import solutions_of, value_of
 
 ROWS, DETAILS, CONTEXT = 400, 60, 3000
-"""Tasks in a table, tasks with details, letters of a context"""
+"""Greatest numbers of tasks in a table, of tasks with details, of letters of a context."""
 WIDTH, HEIGHT, EDGE = 200, 18, 8
 """The picture of one row of a table, and the space at its ends"""
 MARKS = {DEFAULT: "default", DESIGN: "design", STBO: "stbo"}
@@ -33,7 +33,7 @@ class TaskRow:
         anchor: Where its details are; empty: it has none.
         dots: (class, x, what it says) of each method with a value.
         cells: (number to sort by, as it is written) of each method.
-        gain: The same of the best value over the default's.
+        gain: (number to sort by, as it is written) of the best value over the default's.
     """
 
     name: str
@@ -83,12 +83,12 @@ class TaskDetails:
 
 
 def by_gain(tasks: Sequence[TaskSummary]) -> list[TaskSummary]:
-    """The most improved first, those of which that cannot be said last."""
+    """Order the tasks by gain, the most improved first; tasks without a gain come last."""
     return sorted(tasks, key=lambda t: (math.isnan(t.gain), t.gain))
 
 
 def detailed(g: Gathered) -> list[TaskSummary]:
-    """The tasks with details: of validation, where there are any, else of training; where they are many, of all gains."""
+    """Choose the tasks with details: validation tasks if there are any, else training tasks, spread over all gains."""
     tasks = by_gain(g.validation or [t for tasks_of_round in g.training.values() for t in tasks_of_round])
     if len(tasks) <= DETAILS:
         return tasks

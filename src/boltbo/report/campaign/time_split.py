@@ -23,7 +23,7 @@ class TimeSplit:
     Attributes:
         shares: (kind, its share), the largest first.
         rows: (activity, kind, seconds, share as text) of each activity, kind by kind.
-        missing: What was not recorded.
+        missing: The activities that were not recorded, each written as `of sampling`.
     """
 
     shares: Sequence[tuple[str, float]]
