@@ -1,7 +1,6 @@
 """Optuna: boltbo's candidates as enqueued trials, and studies as finished runs of a campaign.
 
-Candidates are text, trials have parameters: a `Parameters` says how the one becomes the other. For `spaces.Slots` there is
-one ready-made, `SlotParameters`.
+Candidates are text, trials have parameters: `optuna_parameters` says how the one becomes the other.
 """
 
 from __future__ import annotations
@@ -10,84 +9,26 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from boltbo.campaign.campaign import Campaign
 from boltbo.campaign.past_runs import ImportReport
 from boltbo.errors import InvalidCandidate, InvalidRuns
+from boltbo.integrations.optuna_parameters import Parameters, SlotParameters
 from boltbo.problem import Observation, Status, Task, Trajectory
 from boltbo.proposers import Proposer
 from boltbo.spaces import Slots
 
+__all__ = [
+    "CANDIDATE", "Parameters", "SlotParameters", "StudyRun", "enqueue", "import_study", "read_study",
+]  # fmt: skip
+
 CANDIDATE = "boltbo:candidate"
-"""The user attribute of an enqueued trial that holds its candidate"""
-
-
-class Parameters(Protocol):
-    """Candidates as a trial's parameters, and back."""
-
-    def parse(self, candidate: str) -> dict[str, Any]:
-        """The parameters of a candidate."""
-        ...
-
-    def write(self, params: Mapping[str, Any]) -> str:
-        """The candidate of a trial's parameters.
-
-        Raises:
-            InvalidCandidate: A parameter is missing or says nothing that a candidate could.
-        """
-        ...
-
-
-class SlotParameters:
-    """Slot i of a `Slots` as one parameter: an integer where its symbols are evenly spaced integers, else a category.
-
-    Args:
-        slots: The space.
-        names: Names of the parameters; default `x0`, `x1`, …
-
-    Raises:
-        ValueError: There are more or fewer names than slots, or two alike.
-    """
-
-    def __init__(self, slots: Slots, names: Sequence[str] | None = None) -> None:
-        self.slots = slots
-        self.names = tuple(f"x{i}" for i in range(slots.dim)) if names is None else tuple(names)
-        if len(self.names) != slots.dim or len(set(self.names)) < len(self.names):
-            raise ValueError(f"{slots.dim} slots need as many distinct names, got {list(self.names)}")
-        self.distributions: dict[str, BaseDistribution] = {
-            name: _distribution(choices) for name, choices in zip(self.names, slots.choices, strict=True)
-        }
-
-    def parse(self, candidate: str) -> dict[str, Any]:
-        text = self.slots.canonical(candidate)
-        symbols = text.split(self.slots.separator) if self.slots.separator else list(text)
-        return {
-            name: int(s) if isinstance(d, IntDistribution) else s
-            for (name, d), s in zip(self.distributions.items(), symbols, strict=True)
-        }
-
-    def write(self, params: Mapping[str, Any]) -> str:
-        missing = [name for name in self.names if name not in params]
-        if missing:
-            raise InvalidCandidate(f"the trial has no parameter {missing[0]!r}; it has {', '.join(params) or 'none'}")
-        return self.slots.canonical(self.slots.separator.join(str(params[name]) for name in self.names))
-
-    def suggest(self, trial: optuna.Trial) -> str:
-        """A trial's candidate: what an objective calls instead of `trial.suggest_…`."""
-        values: dict[str, Any] = {}
-        for name, d in self.distributions.items():
-            if isinstance(d, IntDistribution):
-                values[name] = trial.suggest_int(name, d.low, d.high, step=d.step)
-            elif isinstance(d, CategoricalDistribution):
-                values[name] = trial.suggest_categorical(name, d.choices)
-        return self.write(values)
+"""The user attribute of an enqueued trial that holds its candidate."""
 
 
 def enqueue(
@@ -229,7 +170,10 @@ def _observation(trial: FrozenTrial, sign: float, parameters: Parameters | None,
 
 
 def _candidate(trial: FrozenTrial, parameters: Parameters | None) -> str:
-    """What its parameters say: an objective may have replaced what was enqueued. Its attribute only where that must do."""
+    """Return the candidate that the trial's parameters say: an objective may have changed what was enqueued.
+
+    Without `parameters`, it is the candidate that `enqueue` left in the trial's attributes.
+    """
     if parameters is None:
         if CANDIDATE not in trial.user_attrs:
             raise _LeftOut("no candidate: it was not enqueued by boltbo, and no parameters say how to write one")
@@ -244,17 +188,6 @@ def _constraints(trial: FrozenTrial) -> Sequence[float]:
     if constraints is None:
         return trial.system_attrs.get("constraints") or ()
     return list(constraints.values())
-
-
-def _distribution(choices: Sequence[str]) -> BaseDistribution:
-    try:
-        numbers = [int(c) for c in choices]
-    except ValueError:
-        return CategoricalDistribution(choices)
-    steps = {b - a for a, b in pairwise(numbers)}
-    if [str(i) for i in numbers] != list(choices) or len(steps) != 1 or min(steps) < 1:
-        return CategoricalDistribution(choices)
-    return IntDistribution(numbers[0], numbers[-1], step=steps.pop())
 
 
 def _ready_made(proposer: Campaign | Proposer, task: Task) -> SlotParameters:

@@ -1,87 +1,22 @@
-"""Ready-made spaces for a user's own domain: a fixed number of slots, or strings of any length.
-
-`Slots` is a `SearchSpace` and a `Grammar` in one, for numbers on a grid, flags, categories and letters at fixed
-positions. `Strings` is a `StringSpace` and a `Grammar` in one, for sequences of symbols, all of them or those near a
-template. Anything with more structure (trees) brings its own two classes.
-"""
+"""A space of strings over an alphabet: all of some lengths, or those near a template."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from rapidfuzz.distance import Editop, Levenshtein
+from rapidfuzz.distance import Levenshtein
 
 from boltbo.domain import END
 from boltbo.errors import InvalidCandidate
-from boltbo.problem import FloatArray
-
-
-class Slots:
-    """Candidates of `len(choices)` symbols; the i-th is one of `choices[i]`, in an order in which neighbours are alike.
-
-    Args:
-        choices: For each slot, its symbols: distinct, not empty and, with a separator, without it.
-        separator: What parts the symbols of a candidate.
-
-    Raises:
-        ValueError: A slot has no symbol, a symbol twice or an unusable one.
-    """
-
-    def __init__(self, choices: Sequence[Sequence[str]], separator: str = " ") -> None:
-        self.choices = tuple(tuple(c) for c in choices)
-        self.separator = separator
-        for i, slot in enumerate(self.choices):
-            if not slot or len(set(slot)) < len(slot) or "" in slot:
-                raise ValueError(f"slot {i} needs distinct, non-empty symbols, got {slot!r}")
-            if bad := _inseparable(slot, separator):
-                raise ValueError(f"slot {i}: {bad[0]!r} cannot be told apart with separator {separator!r}")
-
-    # --- SearchSpace: slot i is coordinate i, cut into len(choices[i]) equal parts ----------------------------------
-
-    @property
-    def dim(self) -> int:
-        return len(self.choices)
-
-    def encode(self, candidate: str) -> FloatArray:
-        symbols = self._symbols(candidate)
-        places = [(slot.index(s) + 0.5) / len(slot) for s, slot in zip(symbols, self.choices, strict=True)]
-        return np.array(places)
-
-    def decode(self, points: FloatArray) -> list[str]:
-        sizes = np.array([len(slot) for slot in self.choices])
-        places = np.clip((np.asarray(points) * sizes).astype(int), 0, sizes - 1)
-        return [self.separator.join(slot[j] for slot, j in zip(self.choices, row, strict=True)) for row in places]
-
-    # --- Grammar: the state is how many symbols are written ---------------------------------------------------------
-
-    def start(self) -> int:
-        return 0
-
-    def allowed(self, state: int) -> Sequence[str]:
-        return self.choices[state] if state < len(self.choices) else (END,)
-
-    def advance(self, state: int, symbol: str) -> int:
-        return state + 1
-
-    def canonical(self, text: str) -> str:
-        return self.separator.join(self._symbols(text))
-
-    def _symbols(self, text: str) -> list[str]:
-        symbols = _split(text, self.separator)
-        if len(symbols) != len(self.choices):
-            raise InvalidCandidate(f"expected {len(self.choices)} symbols, got {len(symbols)}: {text[:80]!r}")
-        for i, (symbol, slot) in enumerate(zip(symbols, self.choices, strict=True)):
-            if symbol not in slot:
-                raise InvalidCandidate(f"symbol {i} is {symbol[:40]!r}, expected one of {', '.join(slot[:12])}")
-        return symbols
-
+from boltbo.spaces.edits import alignment, apply_edits
+from boltbo.spaces.symbols import inseparable, split_symbols
 
 State = tuple[int, tuple[int, ...]]
-"""Of `Strings`: how many symbols are written, and the last row of the Levenshtein table of these and the template."""
+"""State of the grammar: number of symbols written, and the last row of their Levenshtein table with the template."""
 
 SUBSTITUTED, INSERTED = 0.6, 0.8
-"""Of a mutant's edits 60% replace a symbol, 20% insert one, 20% delete one."""
+"""Bounds of the shares of a mutant's edits: 60% replace a symbol, 20% insert one, 20% delete one."""
 
 BACK = 0.5
 """The share of mutants that are drawn with moves back towards the template, where the budget asks for some."""
@@ -127,7 +62,7 @@ class Strings:
         self.separator = separator
         if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet) or "" in self.alphabet:
             raise ValueError(f"the alphabet needs distinct, non-empty symbols, got {self.alphabet!r}")
-        if bad := _inseparable(self.alphabet, separator):
+        if bad := inseparable(self.alphabet, separator):
             raise ValueError(f"symbol {bad[0]!r} cannot be told apart with separator {separator!r}")
         if not 1 <= lengths[0] <= lengths[1]:
             raise ValueError(f"lengths must be (least, greatest) with 1 <= least <= greatest, got {lengths}")
@@ -154,7 +89,7 @@ class Strings:
     # --- StringSpace ------------------------------------------------------------------------------------------------
 
     def symbols(self, candidate: str) -> list[str]:
-        symbols = _split(candidate, self.separator)
+        symbols = split_symbols(candidate, self.separator)
         if not self.lengths[0] <= len(symbols) <= self.lengths[1]:
             least, greatest = self.lengths
             raise InvalidCandidate(f"expected {least} to {greatest} symbols, got {len(symbols)}: {candidate[:80]!r}")
@@ -191,7 +126,7 @@ class Strings:
                     excess = max(0, len(back) + count - self.edits)
                     returned = min(len(back), count, (excess + 1) // 2)
                     ops = [back[i] for i in sorted(order[:returned])]
-                    child = _applied(symbols, ops, template)
+                    child = apply_edits(symbols, ops, template)
                 child = self._edited(child, draw[: count - returned])
                 if child != symbols and self._valid(child):
                     mutants.append(self.separator.join(child))
@@ -200,7 +135,7 @@ class Strings:
     def crossed(self, one: str, other: str, n: int, rng: np.random.Generator) -> list[str]:
         """See `StringSpace`. A segment of `one` is replaced by the segment of `other` that is aligned with it."""
         a, b = self.symbols(one), self.symbols(other)
-        path = _alignment(a, b)
+        path = alignment(a, b)
         children: list[str] = []
         for _ in range(ROUNDS):
             missing = n - len(children)
@@ -277,35 +212,3 @@ class Strings:
             return self.alphabet
         matching = {template[j - 1] for j in range(1, len(row)) if row[j - 1] <= spare[j]}
         return tuple(s for s in self.alphabet if s in matching)
-
-
-def _split(text: str, separator: str) -> list[str]:
-    return text.split() if separator == " " else text.split(separator) if separator else list(text)
-
-
-def _inseparable(symbols: Sequence[str], separator: str) -> list[str]:
-    """Symbols that could not be told from their neighbours."""
-    return [s for s in symbols if (separator in s if separator else len(s) != 1)]
-
-
-def _applied(source: list[str], ops: Sequence[Editop], target: Sequence[str]) -> list[str]:
-    """`source` after some of the edit operations that make it `target`, in their order."""
-    out: list[str] = []
-    at = 0
-    for op in ops:
-        out += source[at : op.src_pos]
-        at = op.src_pos if op.tag == "insert" else op.src_pos + 1
-        if op.tag != "delete":
-            out.append(target[op.dest_pos])
-    return out + source[at:]
-
-
-def _alignment(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
-    """The corners of a shortest alignment: places in `a` and `b` at which both may be cut."""
-    path = []
-    for op in Levenshtein.opcodes(a, b):
-        i, j = op.src_start, op.dest_start
-        while i < op.src_end or j < op.dest_end:
-            path.append((i, j))
-            i, j = min(i + 1, op.src_end), min(j + 1, op.dest_end)
-    return [*path, (len(a), len(b))]
