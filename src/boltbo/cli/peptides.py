@@ -130,9 +130,6 @@ def train_oracle(
     folds: Annotated[
         int, typer.Option(help="Folds of each cross-validation, 2 or more; 0: do not cross-validate.")
     ] = 5,
-    least: Annotated[
-        int, typer.Option(min=10, help="Least number of measurements of a species; others are left out.")
-    ] = 100,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     format: FormatOption = Format.TABLE,
 ) -> None:
@@ -149,7 +146,7 @@ def train_oracle(
 
     if folds == 1 or folds < 0:
         raise ConfigError(f"--folds is {folds}: expected 2 or more, or 0 for no cross-validation")
-    record = carry_out(measured, out, members, seed, judge, folds, least)
+    record = carry_out(measured, out, members, seed, judge, folds)
     if format is Format.JSON:
         print_json(record)
     else:

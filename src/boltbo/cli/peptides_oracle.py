@@ -26,7 +26,7 @@ SPEED_SAMPLE = 2000
 """Number of sequences that are scored once more to measure the speed."""
 
 
-def carry_out(path: Path, out: Path, members: int, seed: int, judge: bool, folds: int, least: int) -> dict[str, Any]:
+def carry_out(path: Path, out: Path, members: int, seed: int, judge: bool, folds: int) -> dict[str, Any]:
     """Train on a CSV, write the models and what is known of their accuracy into `out`, return what was written of it.
 
     Raises:
@@ -35,7 +35,7 @@ def carry_out(path: Path, out: Path, members: int, seed: int, judge: bool, folds
     from boltbo.domains.peptides.oracle.judge_train import fit_judge
     from boltbo.domains.peptides.oracle.train import fit_ensemble
 
-    data = read_measurements(path, least)
+    data = read_measurements(path)
     bars = Bars()
     for note in data.notes:
         bars.note(note)

@@ -157,7 +157,6 @@ def check_workload(
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Also ask this PostgreSQL whether it accepts each query.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="List the queries that can be searched, too.")] = False,
     limit: Annotated[
         int, typer.Option(min=1, help="How many statements of pg_stat_statements are read, the most expensive first.")
     ] = 500,
@@ -203,7 +202,7 @@ def check_workload(
         return
     table = Table("query", "relations", "", box=box.SIMPLE_HEAD)
     for s in surveyed:
-        if every or s.reason:
+        if s.reason:
             table.add_row(escape(s.id), "+".join(map(str, s.relations)) or "-", escape(s.note))
     if table.row_count:
         console.print(table)
