@@ -18,9 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from side_by_side import each_task, parser
 from threadpoolctl import threadpool_limits
-from winners import again, best_plan
 
 from boltbo.campaign.oracle import best_value, call_oracle
 from boltbo.cli.common import opened
@@ -31,6 +29,7 @@ from boltbo.proposers import seed_of
 from boltbo.storage import Stage
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.ratios import ratio
+from boltbo_bench.measured_again import again, best_plan, each_task, parser
 
 ARMS = ("screened", "edits", "evolution")
 BATCH, PASSES = 5, 3

@@ -11,13 +11,8 @@ them). Tasks that were done are kept: stop and repeat it at any time.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,24 +21,20 @@ from boltbo.campaign.campaign import Campaign
 from boltbo.campaign.results import labels
 from boltbo.cli.common import opened
 from boltbo.domains.plans.domain import PlansDomain
-from boltbo.engines import make_engine
 from boltbo.problem import Task
-from boltbo.storage import Stage, Storage, open_storage
-from boltbo.system.files import write_whole
-from boltbo_bench.experiments.arm_storage import arm_prefix, arms_url
+from boltbo.storage import Stage, Storage
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.ratios import ratio
-from boltbo_bench.experiments.result_file import told_command
-from boltbo_bench.recorded import commit, cpu
+from boltbo_bench.measured_again import LIMIT, arms_of, each_task, parser
 
 K = (1, 5, 10)
-LIMIT, DEFAULTS = 3.0, 5
+DEFAULTS = 5
 Candidates = dict[str, dict[str, list[str]]]
 """Method -> task -> the candidates that it tries first, in order"""
 
 
 def main() -> None:
-    args = arguments(__doc__)
+    args = parser(__doc__).parse_args()
     if args.storage is None:
         show(json.loads(args.out.read_text()), args.over)
         return
@@ -58,60 +49,6 @@ def main() -> None:
         }
         told = each_task(campaign, args, {"k": list(K)}, measured, asked)
     show(told, args.over)
-
-
-def arguments(about: str | None) -> argparse.Namespace:
-    """Of a script that measures a campaign's plans again, or shows what it measured."""
-    return parser(about).parse_args()
-
-
-def parser(about: str | None) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("experiment")
-    made.add_argument("--storage", help="the campaign's; without it nothing is measured")
-    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
-    made.add_argument("--out", type=Path, required=True)
-    made.add_argument("--over", help="a method that the others are compared with, in place of the default")
-    made.add_argument("--workers", type=int, default=1, help="tasks at a time; more than 1 only by calibrated seconds")
-    return made
-
-
-def each_task(
-    campaign: Campaign,
-    args: argparse.Namespace,
-    about: dict[str, Any],
-    job: Callable[[PlansDomain, Task, Any], Any],
-    asked: Mapping[str, Any],
-    tasks: Sequence[Task] | None = None,
-) -> dict[str, Any]:
-    """`job` of each task (default: for validation) and what is asked of it, kept as soon as it is done; none is done twice."""
-    assert isinstance(campaign.domain, PlansDomain)
-    command = f"python research/scripts/plans/{Path(sys.argv[0]).name} {told_command(sys.argv[1:])}"
-    told: dict[str, Any] = {
-        "command": command, "commit": commit(), "machine": cpu(), "seed": campaign.settings.seed, **about, "tasks": {},
-    }  # fmt: skip
-    if args.out.exists():
-        told = json.loads(args.out.read_text())
-    tasks = campaign.validation if tasks is None else tasks
-    items = [(t, asked[t.id]) for t in tasks if t.id not in told["tasks"]]
-    for done in make_engine(workers=args.workers).map(partial(_one, campaign.domain, job), items, lambda: None):
-        told["tasks"] |= done
-        write_whole(args.out, json.dumps(told, indent=1) + "\n")
-        print(f"{len(told['tasks'])} of {len(tasks)}: {', '.join(done)}", flush=True)
-    return told
-
-
-def _one(domain: PlansDomain, job: Callable[[PlansDomain, Task, Any], Any], item: tuple[Task, Any]) -> dict[str, Any]:
-    return {item[0].id: job(domain, *item)}
-
-
-def arms_of(store: Storage, campaign: str) -> Iterator[tuple[str, Storage]]:
-    """Name and storage of every arm that was begun on the campaign of this name."""
-    arms, prefix = open_storage(arms_url(store.url)), arm_prefix(campaign)
-    for name in arms.names():
-        if name.startswith(prefix):
-            arms.campaign_id = arms.find(name)["id"]
-            yield name.removeprefix(prefix), arms
 
 
 def first_candidates(campaign: Campaign) -> Candidates:

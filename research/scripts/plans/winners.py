@@ -13,25 +13,22 @@ stop and repeat it at any time.
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from side_by_side import LIMIT, arms_of, each_task, parser
 
 from boltbo.campaign.results import labels
 from boltbo.cli.common import opened
 from boltbo.cli.config import load_config
-from boltbo.domains.plans.domain import PlansDomain
-from boltbo.problem import Observation, Status, Task
+from boltbo.problem import Observation, Task
 from boltbo.settings import Settings
 from boltbo.storage import Run, Stage, Storage, open_storage
 from boltbo_bench.experiments.experiment import read_experiment
 from boltbo_bench.experiments.measured import Best
 from boltbo_bench.experiments.ratios import ratio
+from boltbo_bench.measured_again import PASSES, again, arms_of, best_plan, each_task, parser
 
-PASSES = 2
 K = (1, 10, 50)
 
 
@@ -93,25 +90,6 @@ def _cut(
     name: str, runs: Mapping[str, Sequence[Observation]], calls: Sequence[int | None]
 ) -> dict[str, dict[str, str]]:
     return {str(Best(name, k)): {t: best_plan(obs[:k]) for t, obs in runs.items()} for k in calls}
-
-
-def best_plan(observations: Sequence[Observation]) -> str:
-    measured = [o for o in observations if o.status is Status.COMPLETE and o.value is not None]
-    return min(measured, key=lambda o: o.value or 0.0).candidate if measured else "default"
-
-
-def again(domain: PlansDomain, task: Task, named: dict[str, str], passes: int = PASSES) -> dict[str, float]:
-    """Method -> the mean of so many measurements of its plan."""
-    usual = domain.grammar(task).canonical("default")
-    plans = {method: usual if plan == "default" else plan for method, plan in named.items()}
-    distinct, rng = sorted(set(plans.values())), np.random.default_rng(0)
-    limit = LIMIT * domain.measured(task, usual).value
-    values: dict[str, list[float]] = {plan: [] for plan in distinct}
-    for _ in range(passes):
-        for plan in rng.permutation(distinct).tolist():
-            found = domain.measured(task, plan, limit)
-            values[plan].append(limit if found.censored else found.value)
-    return {method: statistics.mean(values[plan]) for method, plan in plans.items()}
 
 
 def show(told: dict[str, Any], over: str) -> None:
